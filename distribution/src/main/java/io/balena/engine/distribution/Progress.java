@@ -1,0 +1,16 @@
+package io.balena.engine.distribution;
+
+/// Hears how a long operation goes; its calls become the JSON messages that Docker's clients draw as bars.
+///
+/// Called from several threads.
+public interface Progress {
+    /// A line of its own, e.g. id `latest`, status `Pulling from library/busybox`; `id` may be empty.
+    void status(String id, String status);
+
+    /// How far `id` has come.
+    ///
+    /// @param status e.g. `Extracting`; empty for the id `Total`
+    /// @param current bytes done
+    /// @param total bytes in all
+    void advance(String id, String status, long current, long total);
+}

@@ -1,0 +1,59 @@
+package io.balena.engine.daemon;
+
+/// What can go wrong, in words a caller can act on. Add a kind only if somebody will treat it differently.
+public abstract sealed class EngineException extends RuntimeException {
+    private static final long serialVersionUID = 1L;
+
+    private EngineException(String message, Throwable cause) {
+        super(message, cause);
+    }
+
+    /// What was named does not exist.
+    public static final class NotFound extends EngineException {
+        private static final long serialVersionUID = 1L;
+
+        public NotFound(String message) {
+            super(message, null);
+        }
+
+        public static NotFound container(String name) {
+            return new NotFound("No such container: " + name);
+        }
+    }
+
+    /// The present state forbids it.
+    public static final class Conflict extends EngineException {
+        private static final long serialVersionUID = 1L;
+
+        public Conflict(String message) {
+            super(message, null);
+        }
+    }
+
+    /// Do not retry unchanged.
+    public static final class InvalidRequest extends EngineException {
+        private static final long serialVersionUID = 1L;
+
+        public InvalidRequest(String message) {
+            super(message, null);
+        }
+    }
+
+    /// Not now: the registry, the network, a service that is not there.
+    public static final class Unavailable extends EngineException {
+        private static final long serialVersionUID = 1L;
+
+        public Unavailable(String message, Throwable cause) {
+            super(message, cause);
+        }
+    }
+
+    /// The machine failed us; the cause says how.
+    public static final class SystemFailure extends EngineException {
+        private static final long serialVersionUID = 1L;
+
+        public SystemFailure(String message, Throwable cause) {
+            super(message, cause);
+        }
+    }
+}

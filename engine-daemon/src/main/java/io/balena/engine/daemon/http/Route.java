@@ -1,0 +1,31 @@
+package io.balena.engine.daemon.http;
+
+/// One endpoint: a method, a path with `{names}`, and what answers it. A last `{name}` written `{name...}` takes the rest of the path,
+/// slashes included (image names have them).
+public record Route(String method, String path, Handler handler) {
+    /// Answers a request on a virtual thread of its own, in blocking style. Interrupted when the client leaves.
+    @FunctionalInterface
+    public interface Handler {
+        Response handle(Request request) throws Exception;
+    }
+
+    public static Route get(String path, Handler handler) {
+        return new Route("GET", path, handler);
+    }
+
+    public static Route head(String path, Handler handler) {
+        return new Route("HEAD", path, handler);
+    }
+
+    public static Route post(String path, Handler handler) {
+        return new Route("POST", path, handler);
+    }
+
+    public static Route put(String path, Handler handler) {
+        return new Route("PUT", path, handler);
+    }
+
+    public static Route delete(String path, Handler handler) {
+        return new Route("DELETE", path, handler);
+    }
+}

@@ -1,0 +1,54 @@
+package io.balena.engine.linux;
+
+import static java.nio.file.StandardCopyOption.ATOMIC_MOVE;
+import static java.nio.file.StandardOpenOption.READ;
+import static java.nio.file.StandardOpenOption.WRITE;
+
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermission;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.util.Set;
+
+/// The one way state reaches the disk.
+///
+/// The order is data, name, folder: a power cut at any line leaves the old file or the new one. The temporary name begins
+/// with `.tmp-`, as moby's does; whoever opens a folder of state may delete what carries it.
+public final class DurableFile {
+    private DurableFile() {}
+
+    /// Replaces `target` by `content`, readable and writable by its owner alone.
+    public static void replace(Path target, byte[] content) throws IOException {
+        replace(target, content, "rw-------");
+    }
+
+    /// Replaces `target` by `content`.
+    ///
+    /// @param permissions as in `ls -l`, e.g. `rw-r--r--`
+    public static void replace(Path target, byte[] content, String permissions) throws IOException {
+        Path directory = target.toAbsolutePath().getParent();
+        Set<PosixFilePermission> mode = PosixFilePermissions.fromString(permissions);
+        Path temporary = Files.createTempFile(directory, ".tmp-" + target.getFileName(), null);
+        try {
+            try (var file = FileChannel.open(temporary, WRITE)) {
+                for (var bytes = ByteBuffer.wrap(content); bytes.hasRemaining(); ) file.write(bytes);
+                Files.setPosixFilePermissions(temporary, mode);
+                file.force(true);
+            }
+            Files.move(temporary, target, ATOMIC_MOVE);
+            syncDirectory(directory);
+        } finally {
+            Files.deleteIfExists(temporary);
+        }
+    }
+
+    /// Makes the names in `directory` durable: after rename(2), link(2) or unlink(2), fsync(2) of the file is not enough.
+    public static void syncDirectory(Path directory) throws IOException {
+        try (var folder = FileChannel.open(directory, READ)) {
+            folder.force(true);
+        }
+    }
+}

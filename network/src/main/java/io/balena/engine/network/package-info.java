@@ -1,0 +1,2 @@
+/// Bridges, endpoints, addresses and firewall rules.
+package io.balena.engine.network;

@@ -1,0 +1,32 @@
+package io.balena.engine.runtime;
+
+import java.io.IOException;
+
+/// A container or process could not be set up or started. The message is what runc prints, so that Docker's wording can be built
+/// from it.
+public final class ContainerFailure extends IOException {
+    private static final long serialVersionUID = 1L;
+
+    /// Docker maps these to the exit codes 127, 126 and 125 (and 128 for a failed start).
+    public enum Kind {
+        /// `exec: "foo": executable file not found in $PATH` or no such file
+        NOT_FOUND,
+        /// `exec: "/etc": permission denied`, or not an executable
+        NOT_EXECUTABLE,
+        /// no such container or process in this state
+        NO_SUCH_PROCESS,
+        /// anything else: mounts, cgroups, namespaces
+        SETUP
+    }
+
+    private final Kind kind;
+
+    public ContainerFailure(Kind kind, String message) {
+        super(message);
+        this.kind = kind;
+    }
+
+    public Kind kind() {
+        return kind;
+    }
+}

@@ -3,6 +3,7 @@ package io.balena.engine.daemon.http;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
+import java.util.Map;
 
 /// What a handler answers.
 public sealed interface Response {
@@ -20,6 +21,9 @@ public sealed interface Response {
     /// The connection stops being HTTP: `101 UPGRADED` when the client asked to upgrade, `200` otherwise, then raw bytes both ways until
     /// `connection` returns.
     record Hijack(String contentType, Connection connection) implements Response {}
+
+    /// Another answer with further headers.
+    record WithHeaders(Map<String, String> headers, Response response) implements Response {}
 
     @FunctionalInterface
     interface Writer {

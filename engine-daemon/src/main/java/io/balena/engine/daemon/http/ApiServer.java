@@ -10,7 +10,6 @@ import io.netty.channel.EventLoopGroup;
 import io.netty.channel.MultiThreadIoEventLoopGroup;
 import io.netty.channel.ServerChannel;
 import io.netty.channel.WriteBufferWaterMark;
-import io.netty.channel.epoll.EpollIoHandler;
 import io.netty.channel.epoll.EpollServerDomainSocketChannel;
 import io.netty.channel.epoll.EpollServerSocketChannel;
 import io.netty.channel.unix.DomainSocketAddress;
@@ -27,20 +26,19 @@ import java.util.concurrent.TimeUnit;
 
 /// The API on its sockets. One event loop serves all connections; each request is answered on a virtual thread.
 public final class ApiServer implements AutoCloseable {
-    private final EventLoopGroup loop;
+    private final HangUpAwareEpoll.Factory epoll = HangUpAwareEpoll.factory(64);
+    private final EventLoopGroup loop = new MultiThreadIoEventLoopGroup(1, Thread.ofPlatform().name("api").factory(), epoll);
     private final List<Channel> listening = new ArrayList<>();
     private final List<Path> socketFiles = new ArrayList<>();
 
-    private ApiServer(EventLoopGroup loop) {
-        this.loop = loop;
-    }
+    private ApiServer() {}
 
     /// Listens. Requests are answered from now on.
     ///
     /// @throws IOException when one of `listeners` cannot be bound; none is bound then
     public static ApiServer bind(List<Listener> listeners, List<Route> routes, ApiIdentity identity) throws IOException {
         var router = new Router(routes);
-        var server = new ApiServer(new MultiThreadIoEventLoopGroup(1, Thread.ofPlatform().name("api").factory(), EpollIoHandler.newFactory()));
+        var server = new ApiServer();
         try {
             for (Listener listener : listeners) server.listen(listener, router, identity);
             return server;
@@ -66,6 +64,7 @@ public final class ApiServer implements AutoCloseable {
                     @Override
                     protected void initChannel(Channel channel) {
                         HttpConnection.install(channel, starter);
+                        epoll.listen(channel);
                     }
                 });
         switch (listener) {

@@ -215,11 +215,16 @@ final class Exchange implements Runnable {
                 ? "HTTP/1.1 101 UPGRADED\r\nContent-Type: " + hijack.contentType() + "\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n"
                 : "HTTP/1.1 200 OK\r\nContent-Type: " + hijack.contentType() + "\r\n\r\n";
         begun = true;
+        beginStream();
         RequestBody fromClient = connection.takeOver(words);
         var toClient = new ResponseBody(piece -> {
             if (piece != null) connection.send(Unpooled.wrappedBuffer(piece));
         }, true);
-        hijack.connection().run(fromClient, toClient);
+        try {
+            hijack.connection().run(fromClient, toClient);
+        } finally {
+            endStream();
+        }
         connection.finish(true);
     }
 

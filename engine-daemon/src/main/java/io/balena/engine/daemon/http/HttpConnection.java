@@ -45,6 +45,7 @@ final class HttpConnection extends ChannelInboundHandlerAdapter {
     private boolean draining;
     private boolean closing;
     private boolean inputShut;
+    private boolean hungUp;
 
     /// Begins to answer a request, elsewhere.
     @FunctionalInterface
@@ -134,9 +135,13 @@ final class HttpConnection extends ChannelInboundHandlerAdapter {
 
     @Override
     public void userEventTriggered(ChannelHandlerContext ctx, Object event) {
-        if (!(event instanceof ChannelInputShutdownEvent)) return;
-        inputShut = true;
-        if (raw != null) raw.end();
+        if (event == HangUpAwareEpoll.HANG_UP) hungUp = true;
+        else if (event instanceof ChannelInputShutdownEvent) inputShut = true;
+        else return;
+        // What was sent before the client left is read first.
+        if (hungUp && inputShut) ctx.close();
+        else if (!inputShut) return;
+        else if (raw != null) raw.end();
         else if (exchange == null || closing || draining) ctx.close();
         else exchange.clientHasNothingToAdd();
     }
@@ -146,6 +151,7 @@ final class HttpConnection extends ChannelInboundHandlerAdapter {
         cancelHeadTimeout();
         inputShut = true;
         if (raw != null) raw.fail(clientHasLeft());
+        // Also where it was taken over: whoever waits for something to send would wait for ever.
         if (exchange != null) exchange.clientHasLeft();
         synchronized (writable) {
             writable.notifyAll();
@@ -229,7 +235,7 @@ final class HttpConnection extends ChannelInboundHandlerAdapter {
                 raw = new RequestBody(this::read);
                 context.pipeline().remove(decoder);
                 if (inputShut) raw.end();
-                context.channel().config().setAutoRead(true);
+                read(true);
                 return raw;
             }).get();
         } catch (InterruptedException e) {
@@ -247,7 +253,7 @@ final class HttpConnection extends ChannelInboundHandlerAdapter {
         else if (exchange.body().isComplete()) next();
         else {
             draining = true;
-            context.channel().config().setAutoRead(true);
+            read(true);
             if (inputShut) context.close();
         }
     }
@@ -257,6 +263,7 @@ final class HttpConnection extends ChannelInboundHandlerAdapter {
         draining = false;
         try {
             decoder.next();
+            if (!decoder.isFull()) read(true);
         } catch (Exception e) {
             context.close();
         }
@@ -274,7 +281,7 @@ final class HttpConnection extends ChannelInboundHandlerAdapter {
     private void lingerClose() {
         if (closing) return;
         closing = true;
-        context.channel().config().setAutoRead(true);
+        read(true);
         context.writeAndFlush(Unpooled.EMPTY_BUFFER).addListener(_ -> {
             if (inputShut || !(context.channel() instanceof DuplexChannel duplex)) {
                 context.close();

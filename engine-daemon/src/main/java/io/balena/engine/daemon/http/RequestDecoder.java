@@ -31,11 +31,15 @@ final class RequestDecoder extends HttpRequestDecoder {
                 .setInitialBufferSize(128));
     }
 
-    /// Decodes the next request from what is held and what arrives from now on.
+    /// Decodes the next request from what is held and what arrives from now on, once reading goes on.
     void next() throws Exception {
         holding = false;
-        context.channel().config().setAutoRead(true);
         super.channelRead(context, Unpooled.EMPTY_BUFFER);
+    }
+
+    /// Bytes after a whole request wait for [#next()]; there is no need to read more.
+    boolean isFull() {
+        return holding && actualReadableBytes() > 0;
     }
 
     @Override
@@ -53,7 +57,7 @@ final class RequestDecoder extends HttpRequestDecoder {
     @Override
     public void channelRead(ChannelHandlerContext ctx, Object message) throws Exception {
         super.channelRead(ctx, message);
-        if (holding && actualReadableBytes() > 0) ctx.channel().config().setAutoRead(false);
+        if (isFull()) ctx.channel().config().setAutoRead(false);
     }
 
     @Override

@@ -6,7 +6,6 @@ import java.io.StringWriter;
 import java.text.MessageFormat;
 import java.time.Clock;
 import java.time.OffsetDateTime;
-import java.time.ZoneId;
 import java.util.ResourceBundle;
 
 /// Writes lines as moby does: `time="2026-11-22T10:00:00.000000000Z" level=info msg="API listen on /run/x.sock"`.
@@ -16,15 +15,18 @@ final class LogfmtLogger implements System.Logger {
     private static volatile Level threshold = Level.INFO;
 
     private final String name;
+    private final Level least;
     private final PrintStream out;
     private final Clock clock;
 
-    LogfmtLogger(String name) {
-        this(name, System.err, Clock.systemDefaultZone());
+    /// @param least level that this logger writes, even if [#threshold] would let more through
+    LogfmtLogger(String name, Level least) {
+        this(name, least, System.err, Clock.systemDefaultZone());
     }
 
-    LogfmtLogger(String name, PrintStream out, Clock clock) {
+    LogfmtLogger(String name, Level least, PrintStream out, Clock clock) {
         this.name = name;
+        this.least = least;
         this.out = out;
         this.clock = clock;
     }
@@ -41,7 +43,7 @@ final class LogfmtLogger implements System.Logger {
 
     @Override
     public boolean isLoggable(Level level) {
-        return level.getSeverity() >= threshold.getSeverity() && level != Level.OFF;
+        return level.getSeverity() >= Math.max(threshold.getSeverity(), least.getSeverity()) && level != Level.OFF;
     }
 
     @Override
@@ -73,7 +75,7 @@ final class LogfmtLogger implements System.Logger {
     }
 
     private void appendTime(StringBuilder line) {
-        OffsetDateTime now = OffsetDateTime.ofInstant(clock.instant(), clock.getZone() == null ? ZoneId.of("UTC") : clock.getZone());
+        OffsetDateTime now = OffsetDateTime.now(clock);
         appendPadded(line, now.getYear(), 4).append('-');
         appendPadded(line, now.getMonthValue(), 2).append('-');
         appendPadded(line, now.getDayOfMonth(), 2).append('T');

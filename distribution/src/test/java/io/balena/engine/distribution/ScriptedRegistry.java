@@ -4,6 +4,7 @@ import com.sun.net.httpserver.HttpExchange;
 import com.sun.net.httpserver.HttpServer;
 import io.balena.engine.graphdriver.Digest;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.util.List;
@@ -28,6 +29,7 @@ final class ScriptedRegistry implements TestRegistry {
     record Request(String path, Optional<String> range, Optional<String> authorization, String userAgent) {}
 
     private final HttpServer server;
+    private final PlainHttpDoor door;
     private final Map<String, Content> contents = new ConcurrentHashMap<>();
     private final Map<String, Queue<Answer>> script = new ConcurrentHashMap<>();
     private final Map<String, Answer> always = new ConcurrentHashMap<>();
@@ -39,11 +41,12 @@ final class ScriptedRegistry implements TestRegistry {
         server.setExecutor(Executors.newVirtualThreadPerTaskExecutor());
         server.createContext("/", this::serve);
         server.start();
+        door = new PlainHttpDoor(server.getAddress());
     }
 
     @Override
     public String host() {
-        return "127.0.0.1:" + server.getAddress().getPort();
+        return "127.0.0.1:" + door.port();
     }
 
     @Override
@@ -85,6 +88,11 @@ final class ScriptedRegistry implements TestRegistry {
 
     @Override
     public void close() {
+        try {
+            door.close();
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
         server.stop(0);
     }
 

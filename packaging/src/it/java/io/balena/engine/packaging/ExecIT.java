@@ -9,6 +9,7 @@ import java.time.Duration;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assumptions.assumeFalse;
 
 /// `docker exec`, and `attach`: joining what already runs.
 @ExtendWith(SharedEngine.class)
@@ -30,10 +31,10 @@ class ExecIT {
     }
 
     @Test void aCommandRunsInTheContainersNamespaces() {
-        assertEquals("1", exec(container.id(), "sh", "-c", "readlink /proc/1/ns/pid /proc/self/ns/pid | uniq | wc -l").succeeded());
         assertEquals("sleep", exec(container.id(), "cat", "/proc/1/comm").succeeded());
         for (var namespace : new String[] {"mnt", "net", "uts", "ipc", "pid"}) {
-            assertEquals("1", exec(container.id(), "sh", "-c", "readlink /proc/1/ns/" + namespace + " /proc/$$/ns/" + namespace + " | uniq | wc -l").succeeded(), namespace);
+            assertEquals("same", exec(container.id(), "sh", "-c", "test $(readlink /proc/1/ns/%1$s) = $(readlink /proc/$$/ns/%1$s) && echo same"
+                    .formatted(namespace)).succeeded(), namespace);
         }
     }
 
@@ -53,7 +54,7 @@ class ExecIT {
     }
 
     @Test void aMissingCommandIs127AndOneNotExecutable126() {
-        var missing = exec(container.id(), "no-such-command").endedWith(127);
+        var missing = exec(container.id(), "no-such-command").endedWith(Engine.PEER ? 126 : 127);    // 20.10 confuses the two
         assertTrue((missing.err() + missing.out()).contains("exec: \"no-such-command\": executable file not found in $PATH"), missing.toString());
         exec(container.id(), "/etc/not-executable").endedWith(126);
     }
@@ -65,6 +66,7 @@ class ExecIT {
 
     @Test void privilegesAreTheContainersUnlessGiven() {
         assertEquals("00000000a80425fb", exec(container.id(), "sh", "-c", "grep CapEff /proc/self/status | cut -f2").succeeded());
+        assumeFalse(Engine.PEER, "runc needs capabilities that this machine may lack");
         var all = exec("--privileged", container.id(), "sh", "-c", "grep CapEff /proc/self/status | cut -f2").succeeded();
         assertTrue(Long.bitCount(Long.parseUnsignedLong(all, 16)) > 30, all);
     }
@@ -77,16 +79,22 @@ class ExecIT {
 
     @Test void theCommandEndsWithTheContainer() {
         var running = docker.start("exec", container.id(), "sleep", "1000");
-        assertTrue(Engine.become(Duration.ofSeconds(10), () -> exec(container.id(), "pgrep", "sleep").out().lines().count() == 2));
+        assertTrue(Engine.become(Duration.ofSeconds(10), () -> docker.run("top", container.id()).out().lines().count() == 3));
         docker.run("kill", container.id()).succeeded();
         assertTrue(Engine.become(Duration.ofSeconds(10), () -> !running.isAlive()));
         assertEquals(137, running.exitValue());
     }
 
-    @Test void attachShowsWhatIsPrintedAndSendsWhatIsTyped() {
+    @Test void attachShowsWhatIsPrintedAndSendsWhatIsTyped() throws java.io.IOException {
         try (var cat = docker.background("-i", "--network", "none", BusyboxImage.NAME, "sh", "-c", "read line; echo got $line; exit 3")) {
-            var outcome = docker.command("attach", cat.id()).run("typed\n").endedWith(3);
-            assertEquals("got typed\n", outcome.out());
+            var attached = docker.start("attach", cat.id());
+            try (var input = attached.outputWriter(); var output = attached.inputReader()) {
+                input.write("typed\n");
+                input.flush();
+                assertEquals("got typed", output.readLine());
+                assertTrue(Engine.become(Duration.ofSeconds(10), () -> !attached.isAlive()));
+                assertEquals(3, attached.exitValue());
+            }
         }
     }
 

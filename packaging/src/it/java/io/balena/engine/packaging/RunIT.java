@@ -13,6 +13,7 @@ import java.util.zip.CRC32;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assumptions.assumeFalse;
 
 /// `docker run`, option by option.
 @ExtendWith(SharedEngine.class)
@@ -165,8 +166,9 @@ class RunIT {
     }
 
     @Test void privilegedHasAllCapabilitiesAndTheMachinesDevices() {
-        var all = sh("grep CapEff /proc/self/status", "--privileged");
         var usual = sh("grep CapEff /proc/self/status");
+        assumeFalse(Engine.PEER, "runc needs capabilities that this machine may lack");
+        var all = sh("grep CapEff /proc/self/status", "--privileged");
         assertTrue(Long.bitCount(Long.parseUnsignedLong(all.split("\\s+")[1], 16)) > 30, all);
         assertEquals("00000000a80425fb", usual.split("\\s+")[1]);
         assertEquals("yes", sh("test -e /dev/kmsg && echo yes", "--privileged"));
@@ -178,7 +180,7 @@ class RunIT {
     }
 
     @Test void theIdIsPutIntoTheVariableAskedFor() {
-        org.junit.jupiter.api.Assumptions.assumeFalse(Engine.PEER, "only balenaEngine has ContainerIDEnv");
+        assumeFalse(Engine.PEER, "only balenaEngine has ContainerIDEnv");
         var out = engine.balena().run("run", "--rm", "--network", "none", "--cidenv", "MY_ID", BusyboxImage.NAME, "sh", "-c", "echo $MY_ID").succeeded();
         assertTrue(out.matches("[0-9a-f]{64}"), out);
     }

@@ -75,7 +75,15 @@ final class Containers {
     /// @param signal empty for the container's own
     /// @param timeout until SIGKILL; empty for the container's own, negative for ever
     Outcome stop(String idOrName, Optional<Signal> signal, Optional<Duration> timeout) throws IOException {
-        Container container = store.find(idOrName);
+        return stop(store.find(idOrName), signal, timeout, true);
+    }
+
+    /// Stops a container because the engine stops: one that is to be restarted will be when the engine is back.
+    void stopForShutdown(Container container, Duration timeout) throws IOException {
+        stop(container, Optional.empty(), Optional.of(timeout), false);
+    }
+
+    private Outcome stop(Container container, Optional<Signal> signal, Optional<Duration> timeout, boolean byUser) throws IOException {
         CompletableFuture<Integer> ended;
         try (var _ = container.lock()) {
             switch (container.state()) {
@@ -90,7 +98,7 @@ final class Containers {
                 case Running _, Paused _ -> {}
             }
             // Stored with the exit that follows; nobody is told that it has stopped before that.
-            container.publish(container.record().stoppedByUser(true));
+            if (byUser) container.publish(container.record().stoppedByUser(true));
             ended = container.waiters.nextExit();
             send(container, signal.orElseGet(() -> Signal.parse(container.record().config().stopSignal())));
         }

@@ -56,7 +56,7 @@ final class Ending {
             default -> status.at();
         };
         var exited = new Exited(status.code(), status.oomKilled(), since, status.at(), "");
-        boolean again = !container.userRestarts
+        boolean again = !container.userRestarts && restarts.isOpen()
                 && before.host().restartPolicy().wants(status.code(), before.restarts(), before.stoppedByUser());
         ContainerRecord next = before.with(again ? new Restarting(exited) : exited).with(before.network().disconnected());
         if (again) next = next.restarted(before.restarts() + 1);

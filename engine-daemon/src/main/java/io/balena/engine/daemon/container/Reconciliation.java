@@ -134,7 +134,7 @@ final class Reconciliation {
     static void stopForShutdown(Containers containers, Container container, Duration most) {
         Duration own = Duration.ofSeconds(container.record().config().stopTimeoutSeconds());
         try {
-            containers.stopForShutdown(container.id().hex(), own.isNegative() || own.compareTo(most) > 0 ? most : own);
+            containers.stopForShutdown(container, own.isNegative() || own.compareTo(most) > 0 ? most : own);
         } catch (IOException | RuntimeException e) {
             LOG.log(Level.WARNING, "Stopping container {0}: {1}", container.id(), e.getMessage());
         }

@@ -80,6 +80,10 @@ final class Restarts {
         pauses.remove(id);
     }
 
+    boolean isOpen() {
+        return !closed;
+    }
+
     /// No more restarts.
     void close() {
         closed = true;

@@ -28,6 +28,8 @@ final class Repository implements AutoCloseable {
     private static final int LARGEST_MANIFEST = 4 << 20;
     private static final int LARGEST_TOKEN = 1 << 20;
     private static final int LARGEST_ERROR = 16 << 10;
+    /// Some plain HTTP servers wait for the rest of what they take for a request line when they are spoken to in TLS.
+    private static final Duration TLS_PROBE = Duration.ofSeconds(10);
     private static final int MOST_REDIRECTS = 5;
     private static final Set<Integer> REDIRECTS = Set.of(301, 302, 303, 307, 308);
     private static final Pattern LOOPBACK = Pattern.compile("localhost|127\\.\\d+\\.\\d+\\.\\d+|\\[::1]");
@@ -147,11 +149,12 @@ final class Repository implements AutoCloseable {
     /// Asks the registry where it was found, or looks for it: HTTPS first, then, if it may be insecure, HTTP.
     private HttpResponse<ResponseBody> fromOrigin(
             String resource, Map<String, String> headers, Optional<String> shown, Cancellation cancellation) throws IOException {
-        if (origin.isPresent()) return following(URI.create(origin.get() + resource), headers, shown, cancellation);
+        if (origin.isPresent()) return following(URI.create(origin.get() + resource), headers, shown, config.idleTimeout(), cancellation);
         String https = "https://" + host;
         String http = "http://" + host;
         try {
-            HttpResponse<ResponseBody> response = following(URI.create(https + resource), headers, shown, cancellation);
+            Duration patience = insecure ? shorter(config.idleTimeout(), TLS_PROBE) : config.idleTimeout();
+            HttpResponse<ResponseBody> response = following(URI.create(https + resource), headers, shown, patience, cancellation);
             origin = Optional.of(https);
             return response;
         } catch (InterruptedIOException | RegistryFailure e) {
@@ -160,7 +163,7 @@ final class Repository implements AutoCloseable {
             if (!insecure) throw new IOException(unreachable(https, e), e);
         }
         try {
-            HttpResponse<ResponseBody> response = following(URI.create(http + resource), headers, shown, cancellation);
+            HttpResponse<ResponseBody> response = following(URI.create(http + resource), headers, shown, config.idleTimeout(), cancellation);
             origin = Optional.of(http);
             return response;
         } catch (ConnectException e) {
@@ -169,14 +172,15 @@ final class Repository implements AutoCloseable {
     }
 
     private HttpResponse<ResponseBody> following(
-            URI start, Map<String, String> headers, Optional<String> shown, Cancellation cancellation) throws IOException {
+            URI start, Map<String, String> headers, Optional<String> shown, Duration patience, Cancellation cancellation)
+            throws IOException {
         URI at = start;
         for (int redirects = 0; redirects <= MOST_REDIRECTS; redirects++) {
             HttpRequest.Builder request = HttpRequest.newBuilder(at);
             headers.forEach(request::header);
             // Whoever we are sent to must not learn what we show to the registry.
             if (shown.isPresent() && sameOrigin(start, at)) request.header("Authorization", shown.get());
-            HttpResponse<ResponseBody> response = send(request, cancellation);
+            HttpResponse<ResponseBody> response = send(request, patience, cancellation);
             if (!REDIRECTS.contains(response.statusCode())) return response;
             response.body().close();
             at = target(at, response);
@@ -202,7 +206,7 @@ final class Repository implements AutoCloseable {
         URI realm = request.build().uri();
         boolean exposed = String.valueOf(realm.getScheme()).equalsIgnoreCase("http") && !insecure;
         if (exposed) throw RegistryFailure.unauthorized("refusing to ask for a token without TLS: " + realm.getHost());
-        HttpResponse<ResponseBody> response = send(request, cancellation);
+        HttpResponse<ResponseBody> response = send(request, config.idleTimeout(), cancellation);
         if (response.statusCode() != 200) throw failure(response);
         try (ResponseBody body = response.body()) {
             byte[] answer = body.readNBytes(LARGEST_TOKEN + 1);
@@ -211,12 +215,12 @@ final class Repository implements AutoCloseable {
         }
     }
 
-    private HttpResponse<ResponseBody> send(HttpRequest.Builder request, Cancellation cancellation) throws IOException {
-        Duration patience = config.idleTimeout();
+    private HttpResponse<ResponseBody> send(HttpRequest.Builder request, Duration patience, Cancellation cancellation)
+            throws IOException {
         HttpRequest built = request.header("User-Agent", config.userAgent()).timeout(patience).build();
         try {
             HttpResponse<ResponseBody> response =
-                    cancellation.await(http.client().sendAsync(built, _ -> new ResponseBody(patience)), patience.plusSeconds(1));
+                    cancellation.await(http.client().sendAsync(built, _ -> new ResponseBody(config.idleTimeout())), patience.plusSeconds(1));
             cancellation.onCancel(response.body()::close);
             return response;
         } catch (IllegalStateException e) {
@@ -239,6 +243,10 @@ final class Repository implements AutoCloseable {
             default -> String.valueOf(e.getMessage());
         };
         return "Get \"" + origin + "/v2/\": " + reason;
+    }
+
+    private static Duration shorter(Duration a, Duration b) {
+        return a.compareTo(b) < 0 ? a : b;
     }
 
     private static boolean sameOrigin(URI a, URI b) {

@@ -40,6 +40,8 @@ public final class Rtnetlink implements AutoCloseable {
     private static final int IFLA_IFALIAS = 20;
     private static final int IFLA_AF_SPEC = 26;
     private static final int IFLA_NET_NS_FD = 28;
+    private static final int IFLA_NUM_TX_QUEUES = 31;
+    private static final int IFLA_NUM_RX_QUEUES = 32;
     private static final int IFLA_INFO_KIND = 1;
     private static final int IFLA_INFO_DATA = 2;
     private static final int IFLA_INFO_SLAVE_KIND = 4;
@@ -101,15 +103,20 @@ public final class Rtnetlink implements AutoCloseable {
     /// Makes both ends, the far one directly in `namespace`. Both are switched off: the kernel refuses to open one end
     /// before the other is there.
     ///
+    /// Each has one queue. The kernel would make one for each processor, which takes a third of the time and more memory, and
+    /// serves only programs that attach XDP to the link.
+    ///
     /// @throws ErrnoException `EEXIST` when either name is taken
     public void addVeth(VethPair pair, NetworkNamespace namespace) throws IOException {
         var message = new NetlinkMessage(RTM_NEWLINK, NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL).linkHeader(0, 0, 0, 0);
         message.attribute(IFLA_IFNAME, pair.name()).attribute(IFLA_MTU, pair.mtu()).attribute(IFLA_MASTER, pair.bridge());
+        message.attribute(IFLA_NUM_TX_QUEUES, 1).attribute(IFLA_NUM_RX_QUEUES, 1);
         message.nested(IFLA_LINKINFO, () -> {
             message.attribute(IFLA_INFO_KIND, "veth");
             message.nested(IFLA_INFO_DATA, () -> message.nested(VETH_INFO_PEER, () -> {
                 message.linkHeader(0, 0, 0, 0);
                 message.attribute(IFLA_IFNAME, pair.peerName()).attribute(IFLA_MTU, pair.mtu());
+                message.attribute(IFLA_NUM_TX_QUEUES, 1).attribute(IFLA_NUM_RX_QUEUES, 1);
                 message.attribute(IFLA_ADDRESS, pair.peerMac().bytes()).attribute(IFLA_NET_NS_FD, namespace.number());
             }));
         });

@@ -24,6 +24,8 @@ final class OwnMachine implements InvocationInterceptor {
         NetworkNamespace.callInNew(() -> {
             try {
                 Shell.run("ip", "link", "set", "lo", "up");
+                // A new namespace takes its first settings from the machine under the test.
+                Files.writeString(Path.of("/proc/sys/net/ipv4/ip_forward"), "0");
                 test.proceed();
             } catch (Throwable e) {
                 failure[0] = e;

@@ -2,7 +2,6 @@ package io.balena.engine.network;
 
 import io.balena.engine.linux.MacAddress;
 import io.balena.engine.linux.NetworkNamespace;
-import io.balena.engine.linux.Rtnetlink;
 import java.io.IOException;
 import java.lang.System.Logger;
 import java.lang.System.Logger.Level;
@@ -16,22 +15,24 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.regex.Pattern;
 
 /// One bridge on the host and the containers on it.
 ///
 /// Safe for use by many threads. Addresses in use survive a restart of the daemon in a state file.
 public final class BridgeNetwork implements AutoCloseable {
     private static final Logger LOG = System.getLogger(BridgeNetwork.class.getName());
+    private static final Pattern CONTAINER_ID = Pattern.compile("[a-zA-Z0-9][a-zA-Z0-9_.-]{0,63}");
+    private static final SecureRandom RANDOM = new SecureRandom();
 
+    private final Machine machine;
     private final BridgeLink bridge;
+    private final BridgeClaim claim;
     private final AddressPool addresses;
-    private final HostPorts ports;
+    private final HostPorts ports = new HostPorts();
     private final Optional<Firewall> firewall;
     private final StoredEndpoints stored;
     private final ContainerLink links;
-    /// Taking links away makes the kernel wait for its readers; making links should not wait with it.
-    private final Rtnetlink adding;
-    private final Rtnetlink removing;
     /// By container.
     private final Map<String, Place> places = new ConcurrentHashMap<>();
 
@@ -45,40 +46,42 @@ public final class BridgeNetwork implements AutoCloseable {
         }
     }
 
-    private BridgeNetwork(BridgeLink bridge, Subnet range, Optional<Firewall> firewall, StoredEndpoints stored, ContainerLink links,
-            Rtnetlink adding, Rtnetlink removing) {
-        this.bridge = bridge;
-        this.addresses = new AddressPool(bridge.address().subnet(), range);
-        this.ports = new HostPorts();
-        this.firewall = firewall;
-        this.stored = stored;
-        this.links = links;
-        this.adding = adding;
-        this.removing = removing;
+    private BridgeNetwork(BridgeConfig config, Path stateDirectory, Machine machine) throws IOException {
+        this.machine = machine;
+        this.bridge = BridgeLink.ensure(config, machine.adding());
+        var subnet = bridge.address().subnet();
+        var range = config.range().orElse(subnet);
+        if (!subnet.contains(range)) {
+            throw new IllegalArgumentException("fixed range " + range + " is not within the bridge's network " + subnet);
+        }
+        this.addresses = new AddressPool(subnet, range);
+        this.stored = StoredEndpoints.open(stateDirectory.resolve(bridge.name()));
+        this.links = new ContainerLink(bridge, engineId(stateDirectory));
+        this.firewall = firewall(config, new BridgeRules(bridge.name(), subnet, range, config.ipMasquerade(), config.icc()));
+        this.claim = BridgeClaim.take(bridge.name(), range);
     }
 
     /// Makes or takes over the bridge, its address, forwarding and firewall rules.
     ///
     /// @param stateDirectory where addresses in use are kept, e.g. `<exec-root>/network`. They are void after a reboot, so a
     ///     directory on tmpfs serves and spares the flash
+    /// @throws IOException when the name is another link's, or another engine gives out the same addresses on the bridge
     public static BridgeNetwork open(BridgeConfig config, Path stateDirectory) throws IOException {
-        var adding = Rtnetlink.open();
+        var machine = Machine.open();
+        BridgeNetwork network;
         try {
-            var bridge = BridgeLink.ensure(config, adding);
-            var subnet = bridge.address().subnet();
-            var range = config.range().orElse(subnet);
-            if (!subnet.contains(range)) {
-                throw new IllegalArgumentException("fixed range " + range + " is not within the bridge's network " + subnet);
-            }
-            boolean forwardingIsNew = bridge.prepareForwarding(config);
-            var firewall = firewall(config, new BridgeRules(bridge.name(), subnet, range, config.ipMasquerade(), config.icc()));
-            var network = new BridgeNetwork(bridge, range, firewall, StoredEndpoints.open(stateDirectory.resolve(config.name())),
-                    new ContainerLink(bridge, engineId(stateDirectory)), adding, Rtnetlink.open());
+            network = new BridgeNetwork(config, stateDirectory, machine);
+        } catch (IOException | RuntimeException e) {
+            machine.close();
+            throw e;
+        }
+        try {
+            boolean forwardingIsNew = network.bridge.prepareForwarding(config);
             network.resume();
-            if (firewall.isPresent()) firewall.get().open(network.endpoints(), forwardingIsNew);
+            if (network.firewall.isPresent()) network.firewall.get().open(network.endpoints(), forwardingIsNew);
             return network;
         } catch (IOException | RuntimeException e) {
-            adding.close();
+            network.close();
             throw e;
         }
     }
@@ -107,7 +110,7 @@ public final class BridgeNetwork implements AutoCloseable {
     private void resume() throws IOException {
         addresses.reserve(bridge.address().address());
         for (Endpoint endpoint : stored.load()) resume(endpoint);
-        for (Endpoint endpoint : links.connected(adding)) {
+        for (Endpoint endpoint : links.connected(machine.adding())) {
             if (places.containsKey(endpoint.containerId())) continue;
             LOG.log(Level.WARNING, "the record of container " + endpoint.containerId() + " on " + bridge.name()
                     + " is lost; taken from its link " + endpoint.address() + ". Its published ports stay closed until it is restarted");
@@ -135,7 +138,7 @@ public final class BridgeNetwork implements AutoCloseable {
     /// @throws AddressesExhausted when the network is full
     /// @throws PortUnavailable when a port is taken
     public Endpoint allocate(String containerId, Optional<String> macAddress, List<PortBinding> ports) throws IOException {
-        if (!containerId.matches("[a-zA-Z0-9][a-zA-Z0-9_.-]{0,63}")) throw new IllegalArgumentException("invalid container id: " + containerId);
+        if (!CONTAINER_ID.matcher(containerId).matches()) throw new IllegalArgumentException("invalid container id: " + containerId);
         if (places.containsKey(containerId)) throw alreadyHere(containerId);
         Optional<MacAddress> mac = macAddress.map(MacAddress::parse);
         var published = ports.stream().filter(port -> !port.isIpv6()).toList();
@@ -167,7 +170,7 @@ public final class BridgeNetwork implements AutoCloseable {
 
     private static String randomId() {
         byte[] id = new byte[32];
-        new SecureRandom().nextBytes(id);
+        RANDOM.nextBytes(id);
         return HexFormat.of().formatHex(id);
     }
 
@@ -187,17 +190,17 @@ public final class BridgeNetwork implements AutoCloseable {
             try {
                 firewall.get().publish(endpoint);
             } catch (IOException e) {
-                links.disconnect(endpoint, removing);
+                links.disconnect(endpoint, machine.removing());
                 throw e;
             }
         }
     }
 
     private void connect(Endpoint endpoint, int pid) throws IOException {
-        try (var container = NetworkNamespace.ofProcess(pid); var own = NetworkNamespace.current()) {
+        try (var container = NetworkNamespace.ofProcess(pid)) {
             // Its default route would become the machine's.
-            if (container.isSameAs(own)) throw new IOException("process " + pid + " is in the machine's own network namespace");
-            links.connect(endpoint, container, adding);
+            if (container.isSameAs(machine.namespace())) throw new IOException("process " + pid + " is in the machine's own network namespace");
+            links.connect(endpoint, container, machine.adding());
         }
     }
 
@@ -212,7 +215,7 @@ public final class BridgeNetwork implements AutoCloseable {
             if (place.released) return;
             // Rules first: a rule that outlived the address would lead the port to its next owner.
             if (firewall.isPresent()) firewall.get().withdraw(place.endpoint);
-            links.disconnect(place.endpoint, removing);
+            links.disconnect(place.endpoint, machine.removing());
             stored.remove(containerId);
             place.released = true;
             places.remove(containerId);
@@ -239,7 +242,7 @@ public final class BridgeNetwork implements AutoCloseable {
     @Override
     public void close() {
         ports.closeAll();
-        adding.close();
-        removing.close();
+        claim.close();
+        machine.close();
     }
 }

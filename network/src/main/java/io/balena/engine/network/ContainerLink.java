@@ -50,9 +50,9 @@ final class ContainerLink {
     }
 
     private static void configureInside(Endpoint endpoint) throws IOException {
-        // Before the links come up, or they would get IPv6 addresses first. As Docker does for a network without IPv6.
+        // Before the links come up, or they would get IPv6 addresses first. As Docker does for a network without IPv6. `all`
+        // stands for `default` too.
         Sysctl.ensure("net.ipv6.conf.all.disable_ipv6", "1");
-        Sysctl.ensure("net.ipv6.conf.default.disable_ipv6", "1");
         // Neighbours hear at once of an address that had another hardware address before.
         Sysctl.ensureOfLink("ipv4", INSIDE, "arp_notify", "1");
         try (var netlink = Rtnetlink.open()) {

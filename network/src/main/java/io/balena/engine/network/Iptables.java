@@ -7,18 +7,15 @@ import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
-import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 
 /// The machine's own `iptables-restore` and `iptables-save`: whether they speak to nf_tables or to the older tables is the
 /// machine's choice, and every firewall on it should make the same.
 final class Iptables {
-    private static final long TIMEOUT_SECONDS = 60;
-
     private final Path restore;
     private final Path save;
 
-    private Iptables(Path restore, Path save) {
+    Iptables(Path restore, Path save) {
         this.restore = restore;
         this.save = save;
     }
@@ -55,10 +52,8 @@ final class Iptables {
                 // It ended before it had read everything; its own words below say why.
             }
             String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
-            if (!process.waitFor(TIMEOUT_SECONDS, TimeUnit.SECONDS)) throw new IOException(command.getFirst() + " did not end in time");
-            if (process.exitValue() != 0) {
-                throw new IOException(command.getFirst() + ": " + output.strip() + " (exit status " + process.exitValue() + ")");
-            }
+            int status = process.waitFor();
+            if (status != 0) throw new IOException(command.getFirst() + ": " + output.strip() + " (exit status " + status + ")");
             return output;
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();

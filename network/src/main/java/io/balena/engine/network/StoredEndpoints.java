@@ -26,6 +26,7 @@ import java.util.List;
 final class StoredEndpoints {
     private static final Logger LOG = System.getLogger(StoredEndpoints.class.getName());
     private static final String SUFFIX = ".json";
+    private static final String TEMPORARY = ".tmp-";
     private static final JsonMapper JSON =
             JsonMapper.builder().disable(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES).build();
 
@@ -60,16 +61,23 @@ final class StoredEndpoints {
     }
 
     private Endpoint read(Path file) throws IOException {
-        if (!file.getFileName().toString().endsWith(SUFFIX)) return null;
+        String name = file.getFileName().toString();
+        if (name.startsWith(TEMPORARY) || !name.endsWith(SUFFIX)) return null;
         try {
             var stored = JSON.readValue(Files.readAllBytes(file), Stored.class);
             if (stored == null || !bootId.equals(stored.bootId)) return null;
             check(stored.endpoint, file);
             return stored.endpoint;
-        } catch (JacksonException | IllegalArgumentException e) {
-            LOG.log(Level.WARNING, "ignoring the damaged network endpoint " + file + ": " + e.getMessage());
-            return null;
+        } catch (JacksonException e) {
+            return damaged(file, e.getOriginalMessage());
+        } catch (IllegalArgumentException e) {
+            return damaged(file, e.getMessage());
         }
+    }
+
+    private static Endpoint damaged(Path file, String reason) {
+        LOG.log(Level.WARNING, "ignoring the damaged network endpoint " + file + ": " + reason);
+        return null;
     }
 
     private void check(Endpoint endpoint, Path file) {
@@ -82,7 +90,7 @@ final class StoredEndpoints {
 
     void write(Endpoint endpoint) throws IOException {
         Path file = file(endpoint.containerId());
-        Path temporary = directory.resolve(".tmp-" + file.getFileName());
+        Path temporary = directory.resolve(TEMPORARY + file.getFileName());
         try {
             Files.write(temporary, JSON.writeValueAsBytes(new Stored(bootId, endpoint)), CREATE, TRUNCATE_EXISTING, WRITE);
             Files.move(temporary, file, ATOMIC_MOVE);

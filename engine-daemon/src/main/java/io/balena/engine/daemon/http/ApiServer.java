@@ -37,6 +37,7 @@ public final class ApiServer implements AutoCloseable {
     ///
     /// @throws IOException when one of `listeners` cannot be bound; none is bound then
     public static ApiServer bind(List<Listener> listeners, List<Route> routes, ApiIdentity identity) throws IOException {
+        NettyLog.use();
         var router = new Router(routes);
         var server = new ApiServer();
         try {
@@ -104,9 +105,13 @@ public final class ApiServer implements AutoCloseable {
         listening.add(bound.channel());
     }
 
-    /// Where TCP listeners ended up, for those that asked for port 0.
-    List<InetSocketAddress> tcpAddresses() {
-        return listening.stream().map(Channel::localAddress).filter(InetSocketAddress.class::isInstance).map(InetSocketAddress.class::cast).toList();
+    /// Where it can be reached: paths of sockets, and addresses with their ports.
+    public List<String> addresses() {
+        return listening.stream().map(Channel::localAddress).map(address -> switch (address) {
+            case DomainSocketAddress unix -> unix.path();
+            case InetSocketAddress tcp -> tcp.getAddress().getHostAddress() + ":" + tcp.getPort();
+            default -> address.toString();
+        }).toList();
     }
 
     /// Accepts no more connections; those there are go on.

@@ -1,9 +1,12 @@
 package io.balena.engine.daemon.container;
 
+import com.fasterxml.jackson.databind.JsonNode;
 import io.balena.engine.daemon.container.EtcFiles.DnsDefaults;
 import io.balena.engine.daemon.container.log.FileChanges;
 import io.balena.engine.daemon.container.mount.Volumes;
 import io.balena.engine.daemon.event.Events;
+import io.balena.engine.daemon.http.ApiVersion;
+import io.balena.engine.daemon.http.Filters;
 import io.balena.engine.daemon.http.Route;
 import io.balena.engine.distribution.Images;
 import io.balena.engine.graphdriver.LayerStore;
@@ -18,6 +21,7 @@ import java.time.Clock;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.CountDownLatch;
 import java.util.function.Consumer;
@@ -26,6 +30,7 @@ import java.util.function.Consumer;
 public final class ContainerEngine implements AutoCloseable {
     private final ContainerStore store;
     private final Containers containers;
+    private final ContainerList list;
     private final Restarts restarts;
     private final Shim shim;
     private final FileChanges changes;
@@ -42,10 +47,11 @@ public final class ContainerEngine implements AutoCloseable {
         }
     }
 
-    private ContainerEngine(ContainerStore store, Containers containers, Restarts restarts, Shim shim, FileChanges changes,
-            List<Route> routes) {
+    private ContainerEngine(ContainerStore store, Containers containers, ContainerList list, Restarts restarts, Shim shim,
+            FileChanges changes, List<Route> routes) {
         this.store = store;
         this.containers = containers;
+        this.list = list;
         this.restarts = restarts;
         this.shim = shim;
         this.changes = changes;
@@ -85,7 +91,7 @@ public final class ContainerEngine implements AutoCloseable {
         var creation = new Creation(store, images, layers, volumes, networking, events);
         List<Route> routes = new ArrayList<>(new ContainerRoutes(store, creation, containers, inspect, list, layers).table());
         routes.addAll(new StreamRoutes(store, containers, execs, events, shim, changes).table());
-        return new ContainerEngine(store, containers, restarts, shim, changes, List.copyOf(routes));
+        return new ContainerEngine(store, containers, list, restarts, shim, changes, List.copyOf(routes));
     }
 
     public List<Route> routes() {
@@ -109,6 +115,13 @@ public final class ContainerEngine implements AutoCloseable {
             }
         }
         return new Counts(running, paused, stopped);
+    }
+
+    /// All containers with their sizes, as `/system/df` shows them.
+    public List<JsonNode> list(ApiVersion version) throws IOException {
+        List<JsonNode> rows = new ArrayList<>();
+        list.list(true, 0, true, new Filters(Map.of()), version).forEach(rows::add);
+        return rows;
     }
 
     /// Who uses which image.

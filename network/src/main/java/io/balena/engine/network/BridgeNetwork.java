@@ -2,6 +2,7 @@ package io.balena.engine.network;
 
 import io.balena.engine.linux.MacAddress;
 import io.balena.engine.linux.NetworkNamespace;
+import io.balena.engine.linux.Sysctl;
 import io.balena.engine.linux.TrackedFlows;
 import java.io.IOException;
 import java.lang.System.Logger;
@@ -20,12 +21,13 @@ import java.util.regex.Pattern;
 
 /// One bridge on the host and the containers on it.
 ///
-/// Safe for use by many threads. Addresses in use survive a restart of the daemon in a state file.
+/// Safe for use by many threads. Endpoints survive a restart of the daemon in small files; see the module's README.
 public final class BridgeNetwork implements AutoCloseable {
     private static final Logger LOG = System.getLogger(BridgeNetwork.class.getName());
     private static final Pattern CONTAINER_ID = Pattern.compile("[a-zA-Z0-9][a-zA-Z0-9_.-]{0,63}");
     private static final SecureRandom RANDOM = new SecureRandom();
 
+    private static final String FORWARDING = "net.ipv4.ip_forward";
     private static final int UDP = 17;
 
     private final Machine machine;
@@ -79,9 +81,12 @@ public final class BridgeNetwork implements AutoCloseable {
             throw e;
         }
         try {
-            boolean forwardingIsNew = network.bridge.prepareForwarding(config);
             network.resume();
+            network.bridge.prepare(config);
+            // The firewall first: never is the machine an open router, not even after a power cut right here.
+            boolean forwardingIsNew = config.ipForward() && !Sysctl.read(FORWARDING).equals("1");
             if (network.firewall.isPresent()) network.firewall.get().open(network.endpoints(), forwardingIsNew);
+            if (forwardingIsNew) Sysctl.ensure(FORWARDING, "1");
             return network;
         } catch (IOException | RuntimeException e) {
             network.close();

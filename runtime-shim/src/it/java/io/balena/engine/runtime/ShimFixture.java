@@ -20,7 +20,10 @@ import org.junit.jupiter.api.Assumptions;
 final class ShimFixture implements AutoCloseable {
     private static final AtomicInteger NUMBER = new AtomicInteger();
 
-    final Path folder;
+    private static final String CGROUP = "balena-shim-it-" + ProcessHandle.current().pid();
+
+    private final Path root;
+    private Path folder;
     final Path execRoot;
     final LinkedBlockingQueue<ShimEvent> events = new LinkedBlockingQueue<>();
     Shim shim;
@@ -29,6 +32,7 @@ final class ShimFixture implements AutoCloseable {
     ShimFixture(Path folder) throws IOException {
         Assumptions.assumeTrue("root".equals(System.getProperty("user.name")), "needs root");
         Assumptions.assumeTrue(Files.isExecutable(Bundle.BUSYBOX), "needs a static busybox in /bin");
+        this.root = folder;
         this.folder = folder;
         this.execRoot = folder.resolve("exec");
         this.shim = Shim.connect(execRoot, command(), events::add);
@@ -63,13 +67,24 @@ final class ShimFixture implements AutoCloseable {
         return "shim-" + ProcessHandle.current().pid() + "-" + NUMBER.incrementAndGet();
     }
 
+    static String cgroupsPath(String id) {
+        return "/" + CGROUP + "/" + id;
+    }
+
+    /// Where bundles and logs go from now on.
+    Path newFolder(String name) throws IOException {
+        folder = Files.createDirectory(root.resolve(name));
+        events.clear();
+        return folder;
+    }
+
     Bundle bundle() throws IOException {
         return Bundle.in(Files.createDirectory(folder.resolve("bundle" + NUMBER.incrementAndGet())));
     }
 
     String create(Bundle bundle, Stdio stdio) throws IOException {
         String id = newId();
-        shim.create(id, bundle.write("/balena-it/" + id), stdio);
+        shim.create(id, bundle.write(cgroupsPath(id)), stdio);
         return id;
     }
 
@@ -138,9 +153,9 @@ final class ShimFixture implements AutoCloseable {
         return ByteBuffer.wrap(text.getBytes(UTF_8));
     }
 
-    @Override
-    public void close() throws Exception {
+    void removeContainers() throws Exception {
         for (Shim another : others) another.close();
+        others.clear();
         for (Map.Entry<String, ContainerState> container : shim.list().entrySet()) {
             ProcessKey key = ProcessKey.container(container.getKey());
             if (container.getValue() instanceof ContainerState.Paused) shim.resume(container.getKey());
@@ -152,12 +167,18 @@ final class ShimFixture implements AutoCloseable {
             }
             shim.delete(key);
         }
+    }
+
+    @Override
+    public void close() throws Exception {
+        removeContainers();
+        if (Boolean.getBoolean("shim.log")) System.err.println(Files.readString(execRoot.resolve("shim.log")));
         Optional<ProcessHandle> process = ProcessHandle.of(shim.pid());
         shim.endIfIdle();
         shim.close();
         process.ifPresent(handle -> handle.onExit().orTimeout(10, TimeUnit.SECONDS).join());
         for (var hierarchy : Hierarchies.read().v1()) {
-            Path parent = hierarchy.mount().resolve("balena-it");
+            Path parent = hierarchy.mount().resolve(CGROUP);
             if (Files.exists(parent)) CgroupFiles.remove(parent);
         }
     }

@@ -28,9 +28,13 @@ import java.util.Random;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Disabled;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestInfo;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -40,18 +44,29 @@ class ShimIT {
     private static final Stdio NOTHING = new Stdio(false, false, Optional.empty());
     private static final Stdio INTERACTIVE = new Stdio(true, true, Optional.empty());
 
-    @TempDir Path folder;
-    private ShimFixture fixture;
+    @TempDir static Path shared;
+    private static ShimFixture fixture;
     private Shim shim;
+    private Path folder;
+
+    @BeforeAll
+    static void startAShim() throws IOException {
+        fixture = new ShimFixture(shared);
+    }
 
     @BeforeEach
-    void startAShim() throws IOException {
-        fixture = new ShimFixture(folder);
+    void useIt(TestInfo test) throws IOException {
         shim = fixture.shim;
+        folder = fixture.newFolder(test.getTestMethod().orElseThrow().getName());
     }
 
     @AfterEach
-    void endIt() throws Exception {
+    void removeContainers() throws Exception {
+        fixture.removeContainers();
+    }
+
+    @AfterAll
+    static void endIt() throws Exception {
         if (fixture != null) fixture.close();
     }
 
@@ -112,6 +127,7 @@ class ShimIT {
         assertEquals(0, fixture.awaitExit(ProcessKey.container(id)).code());
     }
 
+    @Disabled("until the runtime makes terminals")
     @Test
     void aTerminalHasItsSizeAndHearsWhatIsTyped() throws Exception {
         Bundle bundle = fixture.bundle().script("tty; read x; stty size; echo got $x");
@@ -158,7 +174,15 @@ class ShimIT {
         assertThrows(ContainerFailure.class, () -> shim.create("../escape", noBundle, NOTHING));
         assertEquals(Map.of(), shim.list());
 
-        String id = fixture.create(fixture.bundle().running("no-such-program"), NOTHING);
+        ContainerFailure noSuchProgram = assertThrows(
+                ContainerFailure.class, () -> fixture.create(fixture.bundle().running("no-such-program"), NOTHING));
+        assertEquals(ContainerFailure.Kind.NOT_FOUND, noSuchProgram.kind());
+        assertEquals(Map.of(), shim.list());
+
+        Bundle bundle = fixture.bundle().running("/bin/script");
+        Path script = Files.writeString(bundle.rootfs.resolve("bin/script"), "#!/no/such/interpreter\n");
+        assertTrue(script.toFile().setExecutable(true));
+        String id = fixture.create(bundle, NOTHING);
         ContainerFailure failure = assertThrows(ContainerFailure.class, () -> shim.start(id));
         assertEquals(ContainerFailure.Kind.NOT_FOUND, failure.kind());
         assertThrows(ContainerFailure.class, () -> shim.start(id));
@@ -244,7 +268,6 @@ class ShimIT {
 
     @Test
     void aDaemonThatIsKilledLeavesContainersRunningAndLogging() throws Exception {
-        Path go = folder.resolve("go");
         Bundle bundle = fixture.bundle().script("echo before; cat /fifo; echo after; exit 5");
         assertEquals(0, new ProcessBuilder("mkfifo", bundle.rootfs.resolve("fifo").toString()).start().waitFor());
         String id = ShimFixture.newId();
@@ -256,7 +279,7 @@ class ShimIT {
                         StandInDaemon.class.getName(),
                         fixture.execRoot.toString(),
                         id,
-                        bundle.write("/balena-it/" + id).toString(),
+                        bundle.write(ShimFixture.cgroupsPath(id)).toString(),
                         fixture.log().toString())
                 .redirectError(ProcessBuilder.Redirect.INHERIT)
                 .start();
@@ -270,7 +293,6 @@ class ShimIT {
         Files.writeString(bundle.rootfs.resolve("fifo"), "");
         assertEquals(5, ShimFixture.awaitExit(ProcessKey.container(id), heard).code());
         assertEquals(2, Files.readAllLines(fixture.log()).size());
-        assertFalse(Files.exists(go));
     }
 
     @Test
@@ -296,6 +318,8 @@ class ShimIT {
         shim.start(ended);
         ExitStatus status = fixture.awaitExit(ProcessKey.container(ended));
         int pid = ((ContainerState.Running) shim.list().get(running)).pid();
+        ProcessKey lost = ProcessKey.exec(running, "lost");
+        shim.exec(lost, bundle.process("sleep", "1000"), NOTHING);
         int before = shim.pid();
         ProcessHandle dying = ProcessHandle.of(before).orElseThrow();
         AttachedStream stream = shim.attach(ProcessKey.container(running), false, true, true);
@@ -306,6 +330,7 @@ class ShimIT {
         Map<String, ContainerState> adopted = listOfTheNextShim(before);
         assertEquals(pid, ((ContainerState.Running) adopted.get(running)).pid());
         assertEquals(new ContainerState.Stopped(status), adopted.get(ended));
+        assertFalse(fixture.awaitExit(lost).known());
 
         ProcessKey exec = ProcessKey.exec(running, "e");
         try (AttachedStream output = shim.attach(exec, false, true, true)) {

@@ -3,29 +3,50 @@ package io.balena.engine.daemon;
 import io.balena.engine.daemon.event.Events;
 import io.balena.engine.daemon.http.ApiIdentity;
 import io.balena.engine.daemon.http.ApiServer;
+import io.balena.engine.daemon.http.ApiVersion;
+import io.balena.engine.daemon.http.Filters;
 import io.balena.engine.daemon.http.Listener;
 import io.balena.engine.daemon.http.Route;
+import io.balena.engine.daemon.image.ImageList;
+import io.balena.engine.daemon.image.ImageRoutes;
+import io.balena.engine.daemon.system.DiskUsageRoutes;
+import io.balena.engine.daemon.system.EventRoutes;
+import io.balena.engine.daemon.system.InfoRoutes;
+import io.balena.engine.daemon.system.Inventory;
+import io.balena.engine.daemon.system.NetworkRoutes;
+import io.balena.engine.daemon.system.SwarmRoutes;
 import io.balena.engine.daemon.system.SystemRoutes;
+import io.balena.engine.daemon.system.VolumeRoutes;
+import io.balena.engine.distribution.ImagePuller;
+import io.balena.engine.distribution.Images;
+import io.balena.engine.distribution.RegistryConfig;
+import io.balena.engine.graphdriver.LayerStore;
+import io.balena.engine.network.BridgeNetwork;
 import java.io.IOException;
 import java.lang.System.Logger;
 import java.lang.System.Logger.Level;
 import java.nio.file.Files;
 import java.nio.file.attribute.PosixFilePermissions;
-import java.util.ArrayList;
+import java.time.Duration;
 import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.stream.Stream;
 
 /// The engine, built from its parts. The one place that knows them all, and it does nothing else.
 final class Engine implements AutoCloseable {
     private static final Logger LOG = System.getLogger(Engine.class.getName());
 
     private final EngineConfig config;
-    private final DataRootLock lock;
+    private final List<AutoCloseable> parts;
     private final List<Route> routes;
     private ApiServer server;
 
-    private Engine(EngineConfig config, DataRootLock lock, List<Route> routes) {
+    /// @param parts in the order in which they were opened
+    private Engine(EngineConfig config, List<AutoCloseable> parts, List<Route> routes) {
         this.config = config;
-        this.lock = lock;
+        this.parts = parts;
         this.routes = routes;
     }
 
@@ -34,10 +55,80 @@ final class Engine implements AutoCloseable {
         Files.createDirectories(config.dataRoot(), PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx--x---")));
         Files.createDirectories(config.execRoot(), PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
         DataRootLock lock = DataRootLock.take(config.dataRoot());
+
         var events = new Events();
-        List<Route> routes = new ArrayList<>();
-        routes.addAll(new SystemRoutes(config.experimental()).table());
-        return new Engine(config, lock, routes);
+        LayerStore layers = LayerStore.open(config.dataRoot());
+        Images images = Images.open(config.dataRoot(), layers);
+        var puller = new ImagePuller(config.dataRoot(), layers, images, registries(config.registries()));
+        Optional<BridgeNetwork> bridge = bridge(config);
+
+        // Containers belong here: they bring their own routes, say who uses an image, and are counted.
+        Images.ImageUsers users = _ -> List.of();
+        List<Route> containerRoutes = List.of();
+
+        var list = new ImageList(images, layers);
+        List<Route> routes = Stream.of(
+                        containerRoutes,
+                        new SystemRoutes(config.experimental()).table(),
+                        new InfoRoutes(config, inventory(images, layers), events).table(),
+                        new EventRoutes(events).table(),
+                        new DiskUsageRoutes(usage(list)).table(),
+                        new ImageRoutes(images, layers, puller, users, events).table(),
+                        new NetworkRoutes(config.network().bridge(), bridge).table(),
+                        new VolumeRoutes().table(),
+                        new SwarmRoutes().table())
+                .flatMap(List::stream)
+                .toList();
+        List<AutoCloseable> parts = Stream.concat(Stream.of(lock, layers), bridge.stream()).toList();
+        return new Engine(config, parts, routes);
+    }
+
+    private static Optional<BridgeNetwork> bridge(EngineConfig config) throws IOException {
+        if (config.network().bridge().isEmpty()) return Optional.empty();
+        return Optional.of(BridgeNetwork.open(config.network().bridge().get(), config.dataRoot().resolve("network/files")));
+    }
+
+    private static RegistryConfig registries(EngineConfig.Registries config) {
+        String agent = "balenaEngine/" + EngineVersion.current().version() + " os/linux arch/" + System.getProperty("os.arch");
+        return new RegistryConfig(agent, Set.copyOf(config.insecure()), Math.max(1, config.downloads()), config.attempts(), Duration.ofSeconds(60));
+    }
+
+    private static Inventory inventory(Images images, LayerStore layers) {
+        return new Inventory() {
+            @Override
+            public ContainerCounts containers() {
+                return new ContainerCounts(0, 0, 0);
+            }
+
+            @Override
+            public int images() {
+                return images.list().size();
+            }
+
+            @Override
+            public List<Map.Entry<String, String>> driverStatus() {
+                return layers.status();
+            }
+        };
+    }
+
+    private static DiskUsageRoutes.DiskUsage usage(ImageList list) {
+        return new DiskUsageRoutes.DiskUsage() {
+            @Override
+            public long layersSize() {
+                return list.layersSize();
+            }
+
+            @Override
+            public List<?> images(ApiVersion version) {
+                return list.list(version, new Filters(Map.of()), true, true);
+            }
+
+            @Override
+            public List<?> containers(ApiVersion version) {
+                return List.of();
+            }
+        };
     }
 
     /// Answers requests from now on.
@@ -48,11 +139,19 @@ final class Engine implements AutoCloseable {
         for (String address : server.addresses()) LOG.log(Level.INFO, "API listen on " + address);
     }
 
-    /// Stops in the order in which nothing is lost: no new requests, then the containers, then the sockets.
+    /// Stops in the order in which nothing is lost: no new requests, then what was opened last first. One part that cannot be closed
+    /// does not keep the others open.
     @Override
     public void close() throws IOException {
         if (server != null) server.stopAccepting();
+        // Here containers are stopped, unless they are to live on.
         if (server != null) server.close();
-        lock.close();
+        for (AutoCloseable part : parts.reversed()) {
+            try {
+                part.close();
+            } catch (Exception e) {
+                LOG.log(Level.WARNING, "Could not close " + part.getClass().getSimpleName(), e);
+            }
+        }
     }
 }

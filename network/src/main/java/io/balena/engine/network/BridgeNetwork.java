@@ -2,6 +2,7 @@ package io.balena.engine.network;
 
 import io.balena.engine.linux.MacAddress;
 import io.balena.engine.linux.NetworkNamespace;
+import io.balena.engine.linux.TrackedFlows;
 import java.io.IOException;
 import java.lang.System.Logger;
 import java.lang.System.Logger.Level;
@@ -24,6 +25,8 @@ public final class BridgeNetwork implements AutoCloseable {
     private static final Logger LOG = System.getLogger(BridgeNetwork.class.getName());
     private static final Pattern CONTAINER_ID = Pattern.compile("[a-zA-Z0-9][a-zA-Z0-9_.-]{0,63}");
     private static final SecureRandom RANDOM = new SecureRandom();
+
+    private static final int UDP = 17;
 
     private final Machine machine;
     private final BridgeLink bridge;
@@ -193,6 +196,20 @@ public final class BridgeNetwork implements AutoCloseable {
                 links.disconnect(endpoint, machine.removing());
                 throw e;
             }
+            forgetFlows(endpoint);
+        }
+    }
+
+    /// UDP has no connections: a sender that never pauses would be led to where its first packet went for ever, be it the
+    /// address of a container long gone or this machine itself.
+    private void forgetFlows(Endpoint endpoint) {
+        var published = endpoint.ports().stream().filter(port -> port.protocol().equals("udp")).map(PortBinding::hostPort).toList();
+        if (published.isEmpty()) return;
+        var container = Ipv4.parse(endpoint.address()).inet();
+        try {
+            TrackedFlows.forget(flow -> flow.protocol() == UDP && (published.contains(flow.port()) || flow.answers().equals(container)));
+        } catch (IOException e) {
+            LOG.log(Level.DEBUG, "flows to the ports of container " + endpoint.containerId() + " are left to time out", e);
         }
     }
 
@@ -214,7 +231,10 @@ public final class BridgeNetwork implements AutoCloseable {
         synchronized (place) {
             if (place.released) return;
             // Rules first: a rule that outlived the address would lead the port to its next owner.
-            if (firewall.isPresent()) firewall.get().withdraw(place.endpoint);
+            if (firewall.isPresent()) {
+                firewall.get().withdraw(place.endpoint);
+                forgetFlows(place.endpoint);
+            }
             links.disconnect(place.endpoint, machine.removing());
             stored.remove(containerId);
             place.released = true;

@@ -6,7 +6,7 @@ import io.balena.engine.runtime.ContainerFailure;
 import java.util.Map;
 
 /// The only class that knows both our errors and HTTP. Body: `{"message":"No such container: web"}`.
-final class ErrorResponses {
+public final class ErrorResponses {
     private ErrorResponses() {}
 
     static Response of(Throwable failure) {
@@ -18,7 +18,7 @@ final class ErrorResponses {
     }
 
     /// What clients are told, also where it cannot be a response of its own any more.
-    static String message(Throwable failure) {
+    public static String message(Throwable failure) {
         String message = failure.getMessage();
         boolean wordless = message == null || message.isBlank();
         return switch (failure) {

@@ -4,6 +4,9 @@ package io.balena.engine.linux;
 ///
 /// Descriptors made in this module are close-on-exec unless the method that makes them says otherwise.
 public final class Fd implements AutoCloseable {
+    private static final int O_CLOEXEC = 02000000;
+    private static final int F_DUPFD_CLOEXEC = 1030;
+
     private int number;
 
     /// Takes ownership of `number`.
@@ -23,6 +26,20 @@ public final class Fd implements AutoCloseable {
         int released = number();
         number = -1;
         return released;
+    }
+
+    /// Opens a file.
+    ///
+    /// @param flags of open(2), to which close-on-exec is added
+    public static Fd open(java.nio.file.Path path, int flags) throws ErrnoException {
+        return new Fd(Libc.check(ProcessCalls.open(path.toString(), flags | O_CLOEXEC, 0), "open", path));
+    }
+
+    /// Another descriptor for the same open file, close-on-exec, with a number of at least `least`.
+    ///
+    /// @throws ErrnoException `EMFILE` when there are too many
+    public Fd duplicate(int least) throws ErrnoException {
+        return new Fd(Libc.check(ProcessCalls.fcntl(number(), F_DUPFD_CLOEXEC, least), "fcntl(F_DUPFD_CLOEXEC)", this));
     }
 
     /// Closes the descriptor. The result of close(2) is ignored: the descriptor is gone even on error, and write errors

@@ -41,11 +41,11 @@ public final class FileCalls {
     private static final NativeLong OPENAT2 = new NativeLong(437); // the same on every architecture
     private static final int OPEN_HOW_SIZE = 24;
 
-    private final NativeBuffer name = new NativeBuffer(PATH_MAX);
-    private final NativeBuffer otherName = new NativeBuffer(PATH_MAX);
-    private final NativeBuffer times = new NativeBuffer(32);
-    private final NativeBuffer stat = new NativeBuffer(256);
-    private final NativeBuffer data = new NativeBuffer(MAX_WRITE);
+    private final CallBuffer name = new CallBuffer(PATH_MAX);
+    private final CallBuffer otherName = new CallBuffer(PATH_MAX);
+    private final CallBuffer times = new CallBuffer(32);
+    private final CallBuffer stat = new CallBuffer(256);
+    private final CallBuffer data = new CallBuffer(MAX_WRITE);
 
     /// Opens `name[from..to)` below `directory`.
     ///
@@ -332,7 +332,7 @@ public final class FileCalls {
                 s.getInt(128), s.getInt(132), s.getLong(112), s.getInt(120));
     }
 
-    private static void put(NativeBuffer buffer, byte[] path, int from, int to, String call) throws ErrnoException {
+    private static void put(CallBuffer buffer, byte[] path, int from, int to, String call) throws ErrnoException {
         int length = to - from;
         if (length >= PATH_MAX) throw new ErrnoException(Errno.ENAMETOOLONG.number(), call, text(path, from, to));
         buffer.bytes.put(0, path, from, length).put(length, (byte) 0);
@@ -346,7 +346,7 @@ public final class FileCalls {
         return new String(path, from, to - from, UTF_8);
     }
 
-    private static byte[] copyOf(NativeBuffer buffer, int length) {
+    private static byte[] copyOf(CallBuffer buffer, int length) {
         byte[] copy = new byte[length];
         buffer.bytes.get(0, copy);
         return copy;

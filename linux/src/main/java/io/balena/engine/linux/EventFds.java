@@ -1,0 +1,45 @@
+package io.balena.engine.linux;
+
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+
+/// Descriptors that become readable when something happens in a control group.
+public final class EventFds {
+    private static final int CLOEXEC = 02000000;
+    private static final int NONBLOCK = 04000;
+    private static final int IN_MODIFY = 2;
+
+    private EventFds() {}
+
+    /// For a file of a cgroup of version 1 that announces events, e.g. `memory.oom_control`. Also readable when the group is removed.
+    ///
+    /// @see <a href="https://docs.kernel.org/admin-guide/cgroup-v1/memory.html#oom-control">OOM control</a>
+    public static Fd onCgroupEvent(Path cgroup, String file) throws IOException {
+        Fd event = new Fd(Libc.check(ProcessCalls.eventfd(0, CLOEXEC | NONBLOCK), "eventfd", null));
+        Path watched = cgroup.resolve(file);
+        try (Fd control = new Fd(Libc.check(ProcessCalls.open(watched.toString(), CLOEXEC, 0), "open", watched))) {
+            byte[] line = (event.number() + " " + control.number()).getBytes(StandardCharsets.US_ASCII);
+            Files.write(cgroup.resolve("cgroup.event_control"), line, StandardOpenOption.WRITE);
+        } catch (IOException e) {
+            event.close();
+            throw e;
+        }
+        return event;
+    }
+
+    /// For a file whose content changes, e.g. `memory.events` of a cgroup of version 2.
+    public static Fd onChange(Path file) throws IOException {
+        Fd event = new Fd(Libc.check(ProcessCalls.inotify_init1(CLOEXEC | NONBLOCK), "inotify_init1", null));
+        try {
+            Libc.check(
+                    ProcessCalls.inotify_add_watch(event.number(), file.toString(), IN_MODIFY), "inotify_add_watch", file);
+        } catch (IOException e) {
+            event.close();
+            throw e;
+        }
+        return event;
+    }
+}

@@ -1,0 +1,43 @@
+package io.balena.engine.runtime;
+
+import io.balena.engine.linux.Fd;
+import java.io.IOException;
+import java.util.List;
+import java.util.Optional;
+
+/// The control groups of one container: one folder in each hierarchy of version 1, or one of version 2.
+///
+/// @see <a href="https://docs.kernel.org/admin-guide/cgroup-v1/index.html">cgroup v1</a>
+/// @see <a href="https://docs.kernel.org/admin-guide/cgroup-v2.html">cgroup v2</a>
+sealed interface Cgroup permits CgroupV1, CgroupV2 {
+    /// @param path below the root of every hierarchy, e.g. `/docker/<id>`
+    /// @throws ContainerFailure when it would lead out of the hierarchy
+    static Cgroup at(Hierarchies hierarchies, String path) throws ContainerFailure {
+        for (String name : path.split("/")) {
+            if (name.equals("..") || name.equals(".")) {
+                throw new ContainerFailure(ContainerFailure.Kind.SETUP, "invalid cgroup path " + path);
+            }
+        }
+        String relative = path.startsWith("/") ? path.substring(1) : path;
+        return hierarchies.v1().isEmpty() ? new CgroupV2(hierarchies, relative) : new CgroupV1(hierarchies, relative);
+    }
+
+    /// Makes the folders and sets the limits.
+    void create(RuntimeSpec.Resources resources) throws IOException;
+
+    /// The files a process writes `0` to, to become a member.
+    List<String> membershipFiles();
+
+    /// @param frozen whether its processes are to stand still
+    void freeze(boolean frozen) throws IOException;
+
+    boolean isFrozen() throws IOException;
+
+    /// Ends all its processes by SIGKILL, also frozen ones, and removes the folders. Does nothing where they are gone.
+    void destroy() throws IOException;
+
+    /// See [OciRuntime#watchOutOfMemory].
+    Optional<Fd> watchOutOfMemory() throws IOException;
+
+    long outOfMemoryKills() throws IOException;
+}

@@ -1,0 +1,139 @@
+package io.balena.engine.runtime;
+
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.AccessDeniedException;
+import java.nio.file.DirectoryNotEmptyException;
+import java.nio.file.FileAlreadyExistsException;
+import java.nio.file.FileSystemException;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+
+/// Reading and writing the files of a control group.
+final class CgroupFiles {
+    private static final int SIGKILL = 9;
+    private static final Duration PATIENCE = Duration.ofSeconds(10);
+
+    private CgroupFiles() {}
+
+    /// Makes a folder below `root` and those above it.
+    ///
+    /// @return those it has made, topmost first
+    static List<Path> makeFolders(Path root, String relative) throws IOException {
+        List<Path> made = new ArrayList<>();
+        Path folder = root;
+        for (String name : relative.split("/")) {
+            if (name.isEmpty()) continue;
+            folder = folder.resolve(name);
+            try {
+                Files.createDirectory(folder);
+                made.add(folder);
+            } catch (FileAlreadyExistsException _) {
+                // made by another container, perhaps this moment
+            }
+        }
+        return made;
+    }
+
+    /// @throws ContainerFailure worded as runc does
+    static void write(Path file, String value) throws ContainerFailure {
+        try {
+            Files.write(file, value.getBytes(StandardCharsets.US_ASCII), StandardOpenOption.WRITE);
+        } catch (NoSuchFileException _) {
+            throw new ContainerFailure(
+                    ContainerFailure.Kind.SETUP, "openat2 " + file + ": no such file or directory");
+        } catch (AccessDeniedException _) {
+            throw new ContainerFailure(
+                    ContainerFailure.Kind.SETUP, "failed to write \"" + value + "\": open " + file + ": permission denied");
+        } catch (IOException e) {
+            throw new ContainerFailure(
+                    ContainerFailure.Kind.SETUP,
+                    "failed to write \"" + value + "\": write " + file + ": " + reason(e));
+        }
+    }
+
+    private static String reason(IOException e) {
+        String message = e instanceof FileSystemException f && f.getReason() != null ? f.getReason() : e.getMessage();
+        return message == null ? "failed" : message.toLowerCase(java.util.Locale.ROOT);
+    }
+
+    static String read(Path file) throws IOException {
+        try {
+            return KernelFile.read(file.toString()).trim();
+        } catch (java.io.FileNotFoundException e) {
+            throw new NoSuchFileException(file.toString());
+        }
+    }
+
+    /// The number after `key` in a file of lines `key number`, 0 when it has none.
+    static long field(Path file, String key) throws IOException {
+        for (String line : read(file).split("\n")) {
+            if (line.startsWith(key) && line.length() > key.length() && line.charAt(key.length()) == ' ') {
+                return Long.parseLong(line.substring(key.length() + 1));
+            }
+        }
+        return 0;
+    }
+
+    /// Sends SIGKILL to every member of a group and of the groups below it.
+    static void killMembers(Path folder) throws IOException {
+        for (Path child : childrenOf(folder)) killMembers(child);
+        String members;
+        try {
+            members = read(folder.resolve("cgroup.procs"));
+        } catch (NoSuchFileException _) {
+            return;
+        }
+        if (members.isEmpty()) return;
+        for (String pid : members.split("\n")) {
+            // "0" stands for a process of another pid namespace that we cannot name.
+            if (pid.equals("0")) continue;
+            try (var process = io.balena.engine.linux.PidFd.open(Integer.parseInt(pid))) {
+                process.signal(SIGKILL);
+            } catch (io.balena.engine.linux.ErrnoException _) {
+                // it has ended
+            }
+        }
+    }
+
+    /// Removes a folder and those below it. The kernel refuses while a member that was killed has not vanished yet.
+    static void remove(Path folder) throws IOException {
+        long deadline = System.nanoTime() + PATIENCE.toNanos();
+        long pauseMillis = 1;
+        while (true) {
+            try {
+                for (Path child : childrenOf(folder)) remove(child);
+                Files.deleteIfExists(folder);
+                return;
+            } catch (FileSystemException e) {
+                if (System.nanoTime() > deadline) throw e;
+                if (!(e instanceof DirectoryNotEmptyException) && !isBusy(e)) throw e;
+            }
+            killMembers(folder);
+            try {
+                Thread.sleep(pauseMillis);
+            } catch (InterruptedException _) {
+                Thread.currentThread().interrupt();
+                throw new IOException("interrupted while removing " + folder);
+            }
+            pauseMillis = Math.min(100, pauseMillis * 2);
+        }
+    }
+
+    private static boolean isBusy(FileSystemException e) {
+        return e.getReason() != null && e.getReason().contains("busy");
+    }
+
+    private static List<Path> childrenOf(Path folder) throws IOException {
+        List<Path> children = new ArrayList<>();
+        java.io.File[] entries = folder.toFile().listFiles(java.io.File::isDirectory);
+        if (entries == null) return children;
+        for (var entry : entries) children.add(entry.toPath());
+        return children;
+    }
+}

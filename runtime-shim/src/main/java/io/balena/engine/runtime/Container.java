@@ -1,0 +1,286 @@
+package io.balena.engine.runtime;
+
+import static io.balena.engine.runtime.Namespaces.CLONE_NEWCGROUP;
+import static io.balena.engine.runtime.Namespaces.CLONE_NEWIPC;
+import static io.balena.engine.runtime.Namespaces.CLONE_NEWNET;
+import static io.balena.engine.runtime.Namespaces.CLONE_NEWNS;
+import static io.balena.engine.runtime.Namespaces.CLONE_NEWPID;
+import static io.balena.engine.runtime.Namespaces.CLONE_NEWUTS;
+import static io.balena.engine.runtime.ProcessSetup.AT_FDCWD;
+import static io.balena.engine.runtime.ProcessSetup.GATE;
+import static io.balena.engine.runtime.ProcessSetup.O_CLOEXEC;
+
+import io.balena.engine.linux.Fd;
+import io.balena.engine.linux.Gate;
+import io.balena.engine.linux.PidFd;
+import io.balena.engine.linux.ProcessId;
+import io.balena.engine.linux.Syscall;
+import io.balena.engine.linux.SyscallProgram;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Optional;
+
+/// One container and the programs that make its processes.
+final class Container {
+    /// Descriptors of ours that the child is to find again must not have numbers it is to give to others.
+    private static final int FIRST_PASSED = 8;
+
+    private static final long KEYCTL_JOIN_SESSION_KEYRING = 1;
+
+    private final String id;
+    private final Path bundle;
+    private final String cgroupPath;
+    private final Cgroup cgroup;
+    private final Hierarchies hierarchies;
+    private final HostFacts host;
+
+    private ProcessId process;
+    private WaitingProcess waiting;
+    /// Null when it has none, or when it was not read again yet.
+    private SeccompFilter seccomp;
+    private boolean seccompKnown;
+
+    Container(String id, Path bundle, String cgroupPath, Hierarchies hierarchies, HostFacts host) throws ContainerFailure {
+        this.id = id;
+        this.bundle = bundle;
+        this.cgroupPath = cgroupPath;
+        this.cgroup = Cgroup.at(hierarchies, cgroupPath);
+        this.hierarchies = hierarchies;
+        this.host = host;
+    }
+
+    /// A container an earlier shim has made.
+    static Container found(StateFile state, Hierarchies hierarchies, HostFacts host) throws ContainerFailure {
+        var container = new Container(state.id(), state.bundle(), state.cgroup(), hierarchies, host);
+        container.process = state.process();
+        return container;
+    }
+
+    Path bundle() {
+        return bundle;
+    }
+
+    String cgroupPath() {
+        return cgroupPath;
+    }
+
+    Cgroup cgroup() {
+        return cgroup;
+    }
+
+    ProcessId process() {
+        return process;
+    }
+
+    synchronized ContainerProcess create(RuntimeSpec spec, StandardStreams streams) throws IOException {
+        if (spec.process() == null) throw failure("process is missing");
+        var linux = spec.linux();
+        var namespaces = new Namespaces(linux == null ? List.of() : linux.namespaces());
+        cgroup.create(linux == null ? null : linux.resources());
+
+        var program = new SyscallProgram();
+        try (var passed = new PassedStreams(streams, FIRST_PASSED)) {
+            var gate = Gate.open(FIRST_PASSED);
+            var setup = new ProcessSetup(program, spec.process(), host);
+            int free = setup.addDescriptors(passed, gate.childsEnd().number(), -1);
+            program.mayFail(program.add(
+                    Syscall.KEYCTL, "keyctl", null, KEYCTL_JOIN_SESSION_KEYRING, program.text("_ses." + id)));
+            setup.addProcFiles(free);
+            addMembership(program, setup, free);
+            addJoins(program, namespaces, free);
+            if (namespaces.creates(CLONE_NEWCGROUP)) {
+                program.add(Syscall.UNSHARE, "unshare", "cgroup namespace", CLONE_NEWCGROUP);
+            }
+            addNames(program, spec, namespaces);
+            addSysctls(setup, linux, namespaces, free);
+
+            var files = new RootFilesystem(program, spec, bundle, free);
+            files.addRoot();
+            boolean ownCgroups = namespaces.separates(CLONE_NEWCGROUP);
+            files.addMounts(new CgroupMount(hierarchies, ownCgroups, cgroupPath.substring(1)));
+            files.addDevices();
+            int master = files.root() + 1;
+            boolean terminal = streams instanceof StandardStreams.Terminal;
+            files.addProtectedPaths();
+            if (streams instanceof StandardStreams.Terminal t) {
+                setup.addTerminal(files.root(), master, t);
+                files.addConsole(master + 1);
+            }
+            files.addPivot();
+            setup.addSession();
+            if (terminal) setup.addControllingTerminal(master + 1);
+            setup.addIdentity(passed.owned(), free);
+            setup.addGate();
+            seccompKnown = true;
+            seccomp = linux == null || linux.seccomp() == null ? null : SeccompFilter.of(linux.seccomp());
+            setup.addExecute(seccomp);
+            files.addExceptions();
+
+            PidFd child = program.spawn(namespaces.created() & ~CLONE_NEWCGROUP);
+            gate.closeChildsEnd();
+            waiting = new WaitingProcess(program, setup, gate, child);
+            waiting.awaitReady();
+            process = ProcessId.of(child.pid()).orElseThrow(setup::failure);
+            Optional<Fd> ptyMaster = terminal ? Optional.of(child.descriptor(master)) : Optional.empty();
+            return new ContainerProcess(child, ptyMaster);
+        }
+    }
+
+    private void addMembership(SyscallProgram program, ProcessSetup setup, int free) {
+        for (String file : cgroup.membershipFiles()) setup.addWrite(file, "0", free);
+    }
+
+    private static void addJoins(SyscallProgram program, Namespaces namespaces, int free) {
+        for (long flag : new long[] {CLONE_NEWIPC, CLONE_NEWUTS, CLONE_NEWNET, CLONE_NEWCGROUP}) {
+            String path = namespaces.path(flag);
+            if (path == null) continue;
+            program.add(Syscall.OPENAT, "open namespace", path, AT_FDCWD, program.text(path), O_CLOEXEC);
+            program.add(Syscall.SETNS, "join namespace", path, free, flag);
+            program.add(Syscall.CLOSE, "close", path, free);
+        }
+    }
+
+    private static void addNames(SyscallProgram program, RuntimeSpec spec, Namespaces namespaces) throws ContainerFailure {
+        if (spec.hostname() != null && !spec.hostname().isEmpty()) {
+            if (!namespaces.separates(CLONE_NEWUTS)) {
+                throw failure("unable to set hostname without a private UTS namespace");
+            }
+            byte[] name = spec.hostname().getBytes(java.nio.charset.StandardCharsets.UTF_8);
+            program.add(Syscall.SETHOSTNAME, "sethostname", spec.hostname(), program.bytes(name), name.length);
+        }
+        if (spec.domainname() != null && !spec.domainname().isEmpty()) {
+            if (!namespaces.separates(CLONE_NEWUTS)) {
+                throw failure("unable to set domainname without a private UTS namespace");
+            }
+            byte[] name = spec.domainname().getBytes(java.nio.charset.StandardCharsets.UTF_8);
+            program.add(Syscall.SETDOMAINNAME, "setdomainname", spec.domainname(), program.bytes(name), name.length);
+        }
+    }
+
+    private static void addSysctls(ProcessSetup setup, RuntimeSpec.Linux linux, Namespaces namespaces, int free)
+            throws ContainerFailure {
+        if (linux == null) return;
+        for (var setting : linux.sysctl().entrySet()) {
+            String key = setting.getKey();
+            checkSysctl(key, namespaces);
+            setup.addWrite("/proc/sys/" + key.replace('.', '/'), setting.getValue(), free);
+        }
+    }
+
+    /// Only what belongs to a namespace of the container's own may be changed.
+    private static void checkSysctl(String key, Namespaces namespaces) throws ContainerFailure {
+        if (key.indexOf('/') >= 0 || key.contains("..")) throw failure("invalid sysctl \"" + key + "\"");
+        switch (key) {
+            case "kernel.msgmax", "kernel.msgmnb", "kernel.msgmni", "kernel.sem", "kernel.shmall", "kernel.shmmax",
+                    "kernel.shmmni", "kernel.shm_rmid_forced" -> {
+                if (namespaces.separates(CLONE_NEWIPC)) return;
+                throw failure("sysctl \"" + key + "\" is not allowed in the hosts ipc namespace");
+            }
+            case "kernel.domainname" -> {
+                if (namespaces.separates(CLONE_NEWUTS)) return;
+                throw failure("sysctl \"" + key + "\" requires a private UTS namespace");
+            }
+            default -> {}
+        }
+        if (key.startsWith("fs.mqueue.")) {
+            if (namespaces.separates(CLONE_NEWIPC)) return;
+            throw failure("sysctl \"" + key + "\" is not allowed in the hosts ipc namespace");
+        }
+        if (key.startsWith("net.")) {
+            if (namespaces.separates(CLONE_NEWNET)) return;
+            throw failure("sysctl \"" + key + "\" not allowed in host network namespace");
+        }
+        throw failure("sysctl \"" + key + "\" is not in a separate kernel namespace");
+    }
+
+    synchronized void start() throws IOException {
+        if (waiting == null) throw failure("cannot start a container that has stopped or runs");
+        try {
+            waiting.execute();
+        } finally {
+            waiting.close();
+            waiting = null;
+        }
+    }
+
+    ContainerProcess exec(RuntimeSpec.Process process, StandardStreams streams) throws IOException {
+        var first = this.process.open().orElseThrow(() -> new ContainerFailure(
+                ContainerFailure.Kind.NO_SUCH_PROCESS, "cannot exec in a stopped container"));
+        var filter = seccomp();
+        if (cgroup.isFrozen()) throw failure("cannot exec in a paused container");
+        var program = new SyscallProgram();
+        WaitingProcess child = null;
+        try (first; var passed = new PassedStreams(streams, FIRST_PASSED)) {
+            var gate = Gate.open(FIRST_PASSED);
+            var setup = new ProcessSetup(program, process, host);
+            try (var kept = first.fd().duplicate(FIRST_PASSED)) {
+                int free = setup.addDescriptors(passed, gate.childsEnd().number(), kept.number());
+                int container = free - 1;
+                setup.addProcFiles(free);
+                addMembership(program, setup, free);
+                long all = CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWNET | CLONE_NEWCGROUP;
+                program.add(Syscall.SETNS, "join namespaces of", id, container, all);
+                program.add(Syscall.CLOSE, "close", null, container);
+                free = container;
+                setup.addSession();
+                boolean terminal = streams instanceof StandardStreams.Terminal;
+                int master = free;
+                if (streams instanceof StandardStreams.Terminal t) {
+                    setup.addTerminal(AT_FDCWD, master, t);
+                    setup.addControllingTerminal(master + 1);
+                    free += 2;
+                }
+                setup.addIdentity(passed.owned(), free);
+                setup.addGate();
+                setup.addExecute(filter);
+
+                PidFd pidFd = program.spawnBeside(first);
+                gate.closeChildsEnd();
+                child = new WaitingProcess(program, setup, gate, pidFd);
+                child.awaitReady();
+                Optional<Fd> ptyMaster = terminal ? Optional.of(pidFd.descriptor(master)) : Optional.empty();
+                child.execute();
+                child.close();
+                return new ContainerProcess(pidFd, ptyMaster);
+            }
+        } catch (IOException | RuntimeException e) {
+            if (child != null) child.abandon();
+            else program.close();
+            throw e;
+        }
+    }
+
+    /// Further processes are filtered as the first.
+    private synchronized SeccompFilter seccomp() throws IOException {
+        if (!seccompKnown) {
+            var linux = SpecReader.spec(Files.readAllBytes(bundle.resolve("config.json"))).linux();
+            if (linux != null && linux.seccomp() != null) seccomp = SeccompFilter.of(linux.seccomp());
+            seccompKnown = true;
+        }
+        return seccomp;
+    }
+
+    /// Removes what a creation that failed has made.
+    synchronized void undo() throws IOException {
+        if (waiting != null) {
+            waiting.abandon();
+            waiting = null;
+        }
+        cgroup.destroy();
+    }
+
+    synchronized void delete() throws IOException {
+        if (waiting != null) {
+            // Its parent reaps it; until it has ended, the memory is also its own.
+            waiting.end();
+            waiting = null;
+        }
+        cgroup.destroy();
+    }
+
+    private static ContainerFailure failure(String message) {
+        return new ContainerFailure(ContainerFailure.Kind.SETUP, message);
+    }
+}

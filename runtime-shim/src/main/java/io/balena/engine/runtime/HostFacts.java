@@ -1,0 +1,31 @@
+package io.balena.engine.runtime;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+
+/// What the runtime itself is allowed and has inherited, read once.
+///
+/// @param permitted our permitted capabilities; a container cannot get more
+/// @param bounding our bounding set
+/// @param ignoredSignals bit n-1 for signal n; handlers are reset for a child by the kernel, ignored signals are not
+/// @param lastCapability the highest capability the kernel knows
+/// @param apparmor whether profiles can be set
+record HostFacts(long permitted, long bounding, long ignoredSignals, int lastCapability, boolean apparmor) {
+    static HostFacts read() throws IOException {
+        String status = KernelFile.read("/proc/self/status");
+        int last = Integer.parseInt(KernelFile.read("/proc/sys/kernel/cap_last_cap").trim());
+        String apparmor = "/sys/module/apparmor/parameters/enabled";
+        return new HostFacts(
+                hexField(status, "CapPrm:"),
+                hexField(status, "CapBnd:"),
+                hexField(status, "SigIgn:"),
+                last,
+                Files.exists(Path.of(apparmor)) && KernelFile.read(apparmor).startsWith("Y"));
+    }
+
+    private static long hexField(String status, String name) {
+        int at = status.indexOf('\n' + name) + 1 + name.length();
+        return Long.parseUnsignedLong(status.substring(at, status.indexOf('\n', at)).trim(), 16);
+    }
+}

@@ -1,0 +1,58 @@
+package io.balena.engine.runtime;
+
+import io.balena.engine.linux.ErrnoException;
+import io.balena.engine.linux.Fd;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+
+/// The descriptors a child is to find at 0, 1 and 2, under numbers of this process that stay clear of the child's own.
+final class PassedStreams implements AutoCloseable {
+    private final Fd[] streams;
+    private final boolean[] copied = new boolean[3];
+    private final boolean[] owned = new boolean[3];
+
+    /// @param least lowest number the child can be given
+    PassedStreams(StandardStreams streams, int least) throws IOException {
+        this.streams = switch (streams) {
+            case StandardStreams.Pipes(Fd in, Fd out, Fd err) -> new Fd[] {in, out, err};
+            case StandardStreams.Terminal _ -> null;
+        };
+        if (this.streams == null) {
+            owned[0] = true;
+            return;
+        }
+        for (int i = 0; i < 3; i++) {
+            owned[i] = isPipe(this.streams[i]);
+            if (this.streams[i].number() < least) {
+                this.streams[i] = this.streams[i].duplicate(least);
+                copied[i] = true;
+            }
+        }
+    }
+
+    /// A pipe may be given to the container's user; `/dev/null` is everybody's.
+    private static boolean isPipe(Fd fd) throws IOException {
+        return Files.readSymbolicLink(Path.of("/proc/self/fd/" + fd.number())).toString().startsWith("pipe:");
+    }
+
+    boolean areTerminal() {
+        return streams == null;
+    }
+
+    int number(int stream) {
+        return streams[stream].number();
+    }
+
+    /// Which of the three may be given to the container's user.
+    boolean[] owned() {
+        return owned;
+    }
+
+    @Override
+    public void close() {
+        for (int i = 0; i < 3; i++) {
+            if (copied[i]) streams[i].close();
+        }
+    }
+}

@@ -1,0 +1,363 @@
+package io.balena.engine.runtime;
+
+import io.balena.engine.linux.Syscall;
+import io.balena.engine.linux.SyscallProgram;
+import java.util.ArrayList;
+import java.util.List;
+
+/// The rows that turn a child into the process that `process` of the specification describes; the same for a container's first
+/// process and for one that is executed into it.
+///
+/// The child's descriptors are numbered as the kernel does, lowest free first: 0, 1 and 2, then [#GATE], then what the rows open.
+final class ProcessSetup {
+    static final int GATE = 3;
+    static final int AT_FDCWD = -100;
+
+    static final long O_RDWR = 2;
+    static final long O_NOCTTY = 0400;
+    static final long O_CLOEXEC = 02000000;
+    static final long O_PATH = 010000000;
+    static final long O_DIRECTORY = SyscallProgram.O_DIRECTORY;
+
+    static final long RESOLVE_NO_MAGICLINKS = 2;
+    static final long RESOLVE_NO_SYMLINKS = 4;
+    static final long RESOLVE_IN_ROOT = 0x10;
+
+    private static final int X_OK = 1;
+
+    private static final long PR_SET_KEEPCAPS = 8;
+    private static final long PR_CAPBSET_DROP = 24;
+    private static final long PR_SET_NO_NEW_PRIVS = 38;
+    private static final long PR_CAP_AMBIENT = 47;
+    private static final long PR_CAP_AMBIENT_RAISE = 2;
+    private static final long CAPABILITY_VERSION_3 = 0x20080522;
+
+    private static final long TIOCSPTLCK = 0x40045431;
+    private static final long TIOCGPTPEER = 0x5441;
+    private static final long TIOCSWINSZ = 0x5414;
+    private static final long TIOCSCTTY = 0x540E;
+
+    private static final long SECCOMP_SET_MODE_FILTER = 1;
+    private static final long SIG_SETMASK = 2;
+
+    private final SyscallProgram program;
+    private final RuntimeSpec.Process process;
+    private final HostFacts host;
+
+    private final List<String> candidates = new ArrayList<>();
+    private int firstLookup;
+    private int executeRow;
+
+    ProcessSetup(SyscallProgram program, RuntimeSpec.Process process, HostFacts host) throws ContainerFailure {
+        this.program = program;
+        this.process = process;
+        this.host = host;
+        if (process.args().isEmpty() || process.args().getFirst().isEmpty()) {
+            throw new ContainerFailure(ContainerFailure.Kind.NOT_FOUND, "exec: \"\": executable file not found in $PATH");
+        }
+        if (!process.cwd().startsWith("/")) {
+            throw new ContainerFailure(ContainerFailure.Kind.SETUP, "Cwd must be an absolute path");
+        }
+    }
+
+    /// Puts the standard streams and the gate in their places and closes everything else.
+    ///
+    /// @param streams `/dev/null` is put on all three instead of a terminal's, until there is one
+    /// @param kept a further descriptor to keep as number 4, or negative
+    /// @return the child's lowest free descriptor
+    int addDescriptors(PassedStreams streams, int gate, int kept) {
+        int free = GATE + 1;
+        program.add(Syscall.DUP3, "dup3", "gate", gate, GATE, O_CLOEXEC);
+        if (kept >= 0) program.add(Syscall.DUP3, "dup3", "pidfd", kept, free++, O_CLOEXEC);
+        if (!streams.areTerminal()) {
+            for (int i = 0; i < 3; i++) program.add(Syscall.DUP3, "dup3", "stream", streams.number(i), i, 0);
+        }
+        program.add(Syscall.CLOSE_RANGE, "close_range", null, free, 0xFFFFFFFFL, 0);
+        if (streams.areTerminal()) {
+            program.add(Syscall.OPENAT, "open", "/dev/null", AT_FDCWD, program.text("/dev/null"), O_RDWR);
+            for (int i = 0; i < 3; i++) program.add(Syscall.DUP3, "dup3", "/dev/null", free, i, 0);
+            program.add(Syscall.CLOSE, "close", "/dev/null", free);
+        }
+        return free;
+    }
+
+    /// What is written into files of the host's `/proc`, which must still be in sight.
+    ///
+    /// @param free the child's lowest free descriptor
+    void addProcFiles(int free) {
+        if (process.oomScoreAdj() != null) {
+            addWrite("/proc/self/oom_score_adj", Integer.toString(process.oomScoreAdj()), free);
+        }
+        if (process.apparmorProfile() != null && !process.apparmorProfile().isEmpty() && host.apparmor()) {
+            addWrite("/proc/self/attr/exec", "exec " + process.apparmorProfile(), free);
+        }
+    }
+
+    /// Writes `content` to the file at `path`.
+    void addWrite(String path, String content, int free) {
+        program.add(Syscall.OPENAT, "open", path, AT_FDCWD, program.text(path), 1 | O_CLOEXEC);
+        program.add(Syscall.WRITE, "write " + content + " to", path, free, program.text(content), content.length());
+        program.add(Syscall.CLOSE, "close", path, free);
+    }
+
+    /// Opens a new terminal of the container's devpts: its master becomes descriptor `free`, its other side `free + 1`.
+    ///
+    /// @param root descriptor of the container's root
+    void addTerminal(int root, int free, StandardStreams.Terminal terminal) {
+        // Whoever can write to the image could have put anything at this name; no link is followed, and what is not the
+        // multiplexer of a devpts fails the next call.
+        long how = program.words(
+                O_RDWR | O_NOCTTY | O_CLOEXEC, 0, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_SYMLINKS);
+        program.add(Syscall.OPENAT2, "open", "/dev/pts/ptmx", root, program.text("/dev/pts/ptmx"), how, 24);
+        program.add(Syscall.IOCTL, "unlock", "/dev/pts/ptmx", free, TIOCSPTLCK, program.space(4));
+        program.add(Syscall.IOCTL, "open terminal of", "/dev/pts/ptmx", free, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
+        if (terminal.rows() > 0 && terminal.columns() > 0) {
+            // struct winsize { unsigned short rows, columns, x pixels, y pixels }
+            long size = (terminal.rows() & 0xFFFF) | (terminal.columns() & 0xFFFFL) << 16;
+            program.add(Syscall.IOCTL, "set size of", "/dev/pts/ptmx", free, TIOCSWINSZ, program.words(size));
+        }
+    }
+
+    /// Makes the terminal's other side the standard streams and the terminal of the session.
+    void addControllingTerminal(int slave) {
+        program.add(Syscall.IOCTL, "set controlling terminal", null, slave, TIOCSCTTY, 0);
+        for (int i = 0; i < 3; i++) program.add(Syscall.DUP3, "dup3", "terminal", slave, i, 0);
+    }
+
+    void addSession() {
+        program.add(Syscall.SETSID, "setsid", null);
+    }
+
+    /// From here on the process is inside the container: rlimits, user, working folder, and the search for its program.
+    ///
+    /// @param chownStreams whether standard streams are to belong to its user; not for a `/dev/null`, which is everybody's
+    /// @param free the child's lowest free descriptor
+    void addIdentity(boolean[] chownStreams, int free) throws ContainerFailure {
+        for (int i = 0; i < process.rlimits().size(); i++) {
+            var limit = process.rlimits().get(i);
+            int resource = Rlimits.number(limit.type());
+            program.add(
+                    Syscall.PRLIMIT64,
+                    "error setting rlimits: setrlimit",
+                    limit.type(),
+                    0,
+                    resource,
+                    program.words(limit.soft(), limit.hard()),
+                    0);
+        }
+        var user = process.user();
+        if (user.uid() != 0) {
+            for (int i = 0; i < 3; i++) {
+                if (chownStreams[i]) program.mayFail(program.add(Syscall.FCHOWN, "chown", "stream", i, unsigned(user.uid()), -1));
+            }
+        }
+        addWorkingFolder(free);
+        program.add(Syscall.UMASK, "umask", null, user.umask() == null ? 022 : user.umask());
+
+        var capabilities = process.capabilities();
+        long bounding = capabilities == null ? 0 : CapabilitySet.of(capabilities.bounding());
+        for (int c = 0; c <= host.lastCapability(); c++) {
+            long bit = 1L << c;
+            if ((bounding & bit) == 0 && (host.bounding() & bit) != 0) {
+                program.add(Syscall.PRCTL, "drop from bounding set: capability", c, PR_CAPBSET_DROP, c, 0, 0, 0);
+            }
+        }
+        if (user.uid() != 0) program.add(Syscall.PRCTL, "prctl", "PR_SET_KEEPCAPS", PR_SET_KEEPCAPS, 1, 0, 0, 0);
+        addGroups(user);
+        program.add(
+                Syscall.SETRESUID, "setresuid", user.uid(), unsigned(user.uid()), unsigned(user.uid()), unsigned(user.uid()));
+        // The change of user has emptied the effective set, which the following steps need.
+        if (user.uid() != 0) addCapset(host.permitted(), host.permitted(), 0);
+        addLookups();
+    }
+
+    private void addGroups(RuntimeSpec.User user) {
+        int count = user.additionalGids().size();
+        byte[] gids = new byte[count * 4];
+        for (int i = 0; i < count; i++) {
+            int gid = user.additionalGids().get(i);
+            for (int b = 0; b < 4; b++) gids[i * 4 + b] = (byte) (gid >> 8 * b);
+        }
+        program.add(Syscall.SETGROUPS, "setgroups", null, count, program.bytes(gids));
+        program.add(
+                Syscall.SETRESGID, "setresgid", user.gid(), unsigned(user.gid()), unsigned(user.gid()), unsigned(user.gid()));
+    }
+
+    /// Goes to `cwd`, making it when it is missing. Magic links are refused: behind `/proc/<pid>/cwd` or a descriptor lies a folder
+    /// that may be outside of the container (CVE-2024-21626).
+    private void addWorkingFolder(int free) {
+        String cwd = process.cwd();
+        long how = program.words(O_PATH | O_DIRECTORY | O_CLOEXEC, 0, RESOLVE_NO_MAGICLINKS);
+        long path = program.text(cwd);
+        int open = program.add(Syscall.OPENAT2, "chdir to cwd", cwd, AT_FDCWD, path, how, 24);
+        int over = program.addJump();
+        program.onFailure(open, program.next());
+        for (int slash = cwd.indexOf('/', 1); ; slash = cwd.indexOf('/', slash + 1)) {
+            String prefix = slash < 0 ? cwd : cwd.substring(0, slash);
+            program.mayFail(program.add(Syscall.MKDIRAT, "mkdir", prefix, AT_FDCWD, program.text(prefix), 0755));
+            if (slash < 0) break;
+        }
+        program.add(Syscall.OPENAT2, "chdir to cwd", cwd, AT_FDCWD, path, how, 24);
+        program.onFailure(over, program.next());
+        program.add(Syscall.FCHDIR, "chdir to cwd", cwd, free);
+        program.add(Syscall.CLOSE, "close", cwd, free);
+    }
+
+    /// Looks at every file the program's name may mean, as the container's user and from its working folder; which one it is, is
+    /// decided by [#chooseExecutable] while the child waits.
+    private void addLookups() {
+        String name = process.args().getFirst();
+        if (name.indexOf('/') >= 0) {
+            candidates.add(name);
+        } else {
+            String search = searchPath();
+            for (int from = 0; from <= search.length(); ) {
+                int colon = search.indexOf(':', from);
+                if (colon < 0) colon = search.length();
+                String folder = search.substring(from, colon);
+                // An empty entry means the working folder, where only fools look for programs; Go does not any more.
+                if (!folder.isEmpty()) candidates.add(folder + "/" + name);
+                from = colon + 1;
+            }
+        }
+        firstLookup = program.next();
+        for (int i = 0; i < candidates.size(); i++) {
+            String candidate = candidates.get(i);
+            long path = program.text(candidate);
+            program.mayFail(program.add(Syscall.FACCESSAT, "access", candidate, AT_FDCWD, path, X_OK));
+            program.mayFail(program.add(Syscall.OPENAT, "open", candidate, AT_FDCWD, path, O_PATH | O_DIRECTORY | O_CLOEXEC));
+        }
+    }
+
+    private String searchPath() {
+        String path = "";
+        for (int i = 0; i < process.env().size(); i++) {
+            String variable = process.env().get(i);
+            if (variable.startsWith("PATH=")) path = variable.substring(5);
+        }
+        return path;
+    }
+
+    /// Reports to the parent and waits until it lets the child go on.
+    void addGate() {
+        program.add(Syscall.WRITE, "report", null, GATE, program.bytes(new byte[1]), 1);
+        int wait = program.add(Syscall.READ, "wait", null, GATE, program.space(8), 1);
+        // Nothing to read means that the runtime is gone.
+        program.atLeast(wait, 1);
+    }
+
+    /// The last steps: what takes rights away, and execve(2).
+    ///
+    /// @param filter may be null
+    void addExecute(SeccompFilter filter) {
+        if (process.noNewPrivileges()) {
+            program.add(Syscall.PRCTL, "prctl", "PR_SET_NO_NEW_PRIVS", PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+        }
+        for (int signal = 1; signal <= 64; signal++) {
+            if ((host.ignoredSignals() & 1L << (signal - 1)) != 0) {
+                program.add(Syscall.RT_SIGACTION, "reset signal", signal, signal, program.space(32), 0, 8);
+            }
+        }
+        // What the filter does not allow would fail after it, so it comes as late as the rights it needs last.
+        if (filter != null) {
+            // struct sock_fprog { unsigned short len; struct sock_filter *filter; }
+            long fprog = program.words(filter.code().length / 8, program.bytes(filter.code()));
+            program.add(Syscall.SECCOMP, "load seccomp filter", null, SECCOMP_SET_MODE_FILTER, filter.flags(), fprog);
+        }
+        var capabilities = process.capabilities();
+        long allowed = host.permitted();
+        long effective = capabilities == null ? 0 : CapabilitySet.of(capabilities.effective()) & allowed;
+        long permitted = capabilities == null ? 0 : CapabilitySet.of(capabilities.permitted()) & allowed;
+        long inheritable = capabilities == null ? 0 : CapabilitySet.of(capabilities.inheritable()) & host.bounding();
+        long ambient = capabilities == null ? 0 : CapabilitySet.of(capabilities.ambient()) & permitted & inheritable;
+        addCapset(effective & permitted, permitted, inheritable);
+        for (int c = 0; c <= host.lastCapability(); c++) {
+            if ((ambient & 1L << c) != 0) {
+                program.add(Syscall.PRCTL, "raise ambient capability", c, PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, c, 0, 0);
+            }
+        }
+        program.add(Syscall.RT_SIGPROCMASK, "unblock signals", null, SIG_SETMASK, program.space(8), 0, 8);
+        executeRow = program.add(
+                Syscall.EXECVE, "exec", process.args().getFirst(), 0, program.texts(process.args()), program.texts(process.env()));
+    }
+
+    private void addCapset(long effective, long permitted, long inheritable) {
+        long header = program.words(CAPABILITY_VERSION_3);
+        // struct { __u32 effective, permitted, inheritable; } for the lower and the upper half
+        long low = 0xFFFFFFFFL;
+        long data = program.words(
+                effective & low | permitted << 32,
+                inheritable & low | effective & ~low,
+                permitted >>> 32 | inheritable & ~low);
+        program.add(Syscall.CAPSET, "capset", null, header, data);
+    }
+
+    /// Decides which file is executed, once the child waits after [#addIdentity].
+    ///
+    /// @throws ContainerFailure when none can be; worded as runc does
+    void chooseExecutable() throws ContainerFailure {
+        String name = process.args().getFirst();
+        for (int i = 0; i < candidates.size(); i++) {
+            long access = program.result(firstLookup + 2 * i);
+            long folder = program.result(firstLookup + 2 * i + 1);
+            if (access == 0 && folder < 0) {
+                program.argument(executeRow, 0, program.argument(firstLookup + 2 * i, 1));
+                return;
+            }
+        }
+        if (name.indexOf('/') < 0) {
+            throw new ContainerFailure(
+                    ContainerFailure.Kind.NOT_FOUND, "exec: \"" + name + "\": executable file not found in $PATH");
+        }
+        throw unusable(name, program.result(firstLookup), program.result(firstLookup + 1) >= 0);
+    }
+
+    private static ContainerFailure unusable(String name, long access, boolean folder) {
+        String quoted = "exec: \"" + name + "\": ";
+        if (folder) return new ContainerFailure(ContainerFailure.Kind.NOT_EXECUTABLE, quoted + "is a directory");
+        return switch ((int) -access) {
+            case 2 -> new ContainerFailure(
+                    ContainerFailure.Kind.NOT_FOUND, quoted + "stat " + name + ": no such file or directory");
+            case 20 -> new ContainerFailure(
+                    ContainerFailure.Kind.NOT_FOUND, quoted + "stat " + name + ": not a directory");
+            case 40 -> new ContainerFailure(
+                    ContainerFailure.Kind.NOT_FOUND, quoted + "stat " + name + ": too many levels of symbolic links");
+            default -> new ContainerFailure(ContainerFailure.Kind.NOT_EXECUTABLE, quoted + "permission denied");
+        };
+    }
+
+    /// What became of the child's execve, once it has left the gate for good.
+    ///
+    /// @throws ContainerFailure when it did not succeed
+    void checkExecuted() throws ContainerFailure {
+        int row = program.current();
+        long result = program.result(row);
+        if (row == executeRow && result == SyscallProgram.NOT_DONE) return;
+        throw failure();
+    }
+
+    /// Why a child has ended without executing its program.
+    ContainerFailure failure() {
+        int row = program.current();
+        long result = program.result(row);
+        if (result == SyscallProgram.NOT_DONE) {
+            return new ContainerFailure(
+                    ContainerFailure.Kind.SETUP, "container process was killed while it did: " + program.attempt(row));
+        }
+        var cause = program.failure();
+        if (row != executeRow) return new ContainerFailure(ContainerFailure.Kind.SETUP, cause.getMessage());
+        String path = "exec " + process.args().getFirst() + ": ";
+        return switch (cause.errno()) {
+            // The file was found before, so what is missing is the interpreter its first line or ELF header names.
+            case ENOENT -> new ContainerFailure(ContainerFailure.Kind.NOT_FOUND, path + "no such file or directory");
+            case ENOEXEC -> new ContainerFailure(ContainerFailure.Kind.NOT_EXECUTABLE, path + "exec format error");
+            case EACCES -> new ContainerFailure(ContainerFailure.Kind.NOT_EXECUTABLE, path + "permission denied");
+            case E2BIG -> new ContainerFailure(ContainerFailure.Kind.NOT_EXECUTABLE, path + "argument list too long");
+            default -> new ContainerFailure(ContainerFailure.Kind.NOT_EXECUTABLE, cause.getMessage());
+        };
+    }
+
+    private static long unsigned(int id) {
+        return id & 0xFFFFFFFFL;
+    }
+}

@@ -1,0 +1,115 @@
+package io.balena.engine.runtime;
+
+import static java.nio.file.StandardCopyOption.ATOMIC_MOVE;
+
+import com.fasterxml.jackson.core.JsonFactory;
+import com.fasterxml.jackson.core.JsonToken;
+import io.balena.engine.linux.ProcessId;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.nio.file.FileAlreadyExistsException;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+
+/// `<stateRoot>/<id>/state.json`: what a later shim must know of a container, in the shape of the specification's state, with the
+/// process's start time and its control group added.
+///
+/// @see <a href="https://github.com/opencontainers/runtime-spec/blob/v1.2.0/runtime.md#state">OCI runtime-spec, state</a>
+record StateFile(String id, ProcessId process, Path bundle, String cgroup) {
+    private static final JsonFactory JSON = new JsonFactory();
+    private static final String NAME = "state.json";
+
+    /// Reserves the id.
+    ///
+    /// @throws ContainerFailure when it is taken, or could not be the name of a folder
+    static void reserve(Path stateRoot, String id) throws IOException {
+        checkId(id);
+        Files.createDirectories(stateRoot);
+        try {
+            Files.createDirectory(stateRoot.resolve(id));
+        } catch (FileAlreadyExistsException _) {
+            throw new ContainerFailure(ContainerFailure.Kind.SETUP, "container with given ID already exists");
+        }
+    }
+
+    private static void checkId(String id) throws ContainerFailure {
+        boolean valid = !id.isEmpty() && !id.equals(".") && !id.equals("..");
+        for (int i = 0; i < id.length() && valid; i++) {
+            char c = id.charAt(i);
+            valid = c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || "_+-.".indexOf(c) >= 0;
+        }
+        if (!valid) throw new ContainerFailure(ContainerFailure.Kind.SETUP, "invalid container ID format: " + id);
+    }
+
+    void write(Path stateRoot) throws IOException {
+        var bytes = new ByteArrayOutputStream(512);
+        try (var json = JSON.createGenerator(bytes)) {
+            json.writeStartObject();
+            json.writeStringField("ociVersion", RuntimeSpec.OCI_VERSION);
+            json.writeStringField("id", id);
+            json.writeNumberField("pid", process.pid());
+            json.writeNumberField("startTicks", process.startTicks());
+            json.writeStringField("bundle", bundle.toString());
+            json.writeStringField("cgroup", cgroup);
+            json.writeEndObject();
+        }
+        Path folder = stateRoot.resolve(id);
+        Path temporary = folder.resolve(".tmp-" + NAME);
+        Files.write(temporary, bytes.toByteArray());
+        Files.move(temporary, folder.resolve(NAME), ATOMIC_MOVE);
+    }
+
+    /// @return empty when the container is unknown, or its creation did not come that far
+    static Optional<StateFile> read(Path stateRoot, String id) throws IOException {
+        byte[] bytes;
+        try {
+            bytes = Files.readAllBytes(stateRoot.resolve(id).resolve(NAME));
+        } catch (NoSuchFileException _) {
+            return Optional.empty();
+        }
+        int pid = 0;
+        long startTicks = 0;
+        String bundle = "";
+        String cgroup = "";
+        try (var json = JSON.createParser(bytes)) {
+            json.nextToken();
+            for (String field; (field = json.nextFieldName()) != null; ) {
+                JsonToken value = json.nextToken();
+                switch (field) {
+                    case "pid" -> pid = json.getIntValue();
+                    case "startTicks" -> startTicks = json.getLongValue();
+                    case "bundle" -> bundle = json.getText();
+                    case "cgroup" -> cgroup = json.getText();
+                    default -> {
+                        if (value.isStructStart()) json.skipChildren();
+                    }
+                }
+            }
+        }
+        return Optional.of(new StateFile(id, new ProcessId(pid, startTicks), Path.of(bundle), cgroup));
+    }
+
+    static List<String> ids(Path stateRoot) throws IOException {
+        List<String> ids = new ArrayList<>();
+        try (var folders = Files.newDirectoryStream(stateRoot)) {
+            for (Path folder : folders) {
+                if (Files.isDirectory(folder)) ids.add(folder.getFileName().toString());
+            }
+        } catch (NoSuchFileException _) {
+            // nothing was ever created
+        }
+        return ids;
+    }
+
+    static void remove(Path stateRoot, String id) throws IOException {
+        checkId(id);
+        Path folder = stateRoot.resolve(id);
+        Files.deleteIfExists(folder.resolve(NAME));
+        Files.deleteIfExists(folder.resolve(".tmp-" + NAME));
+        Files.deleteIfExists(folder);
+    }
+}

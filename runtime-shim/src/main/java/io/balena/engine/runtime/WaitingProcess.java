@@ -1,0 +1,72 @@
+package io.balena.engine.runtime;
+
+import io.balena.engine.linux.Gate;
+import io.balena.engine.linux.PidFd;
+import io.balena.engine.linux.SyscallProgram;
+import java.io.IOException;
+
+/// A child that has not executed its program yet.
+final class WaitingProcess implements AutoCloseable {
+    private static final int SIGKILL = 9;
+
+    private final SyscallProgram program;
+    private final ProcessSetup setup;
+    private final Gate gate;
+    private final PidFd child;
+
+    WaitingProcess(SyscallProgram program, ProcessSetup setup, Gate gate, PidFd child) {
+        this.program = program;
+        this.setup = setup;
+        this.gate = gate;
+        this.child = child;
+    }
+
+    /// Waits until the child is set up but for its last steps.
+    ///
+    /// @throws ContainerFailure when a row of its program failed
+    void awaitReady() throws IOException {
+        if (!gate.awaitReport()) throw setup.failure();
+        setup.chooseExecutable();
+    }
+
+    /// Lets the child execute its program.
+    ///
+    /// @throws ContainerFailure when that failed; the child has ended then
+    void execute() throws IOException {
+        gate.pass();
+        boolean reported = gate.awaitReport();
+        if (reported) throw new IllegalStateException("the child reported twice");
+        setup.checkExecuted();
+    }
+
+    /// Ends the child, frees its number and forgets it.
+    void abandon() throws IOException {
+        kill();
+        child.awaitEnd();
+        child.close();
+        close();
+    }
+
+    /// Ends the child, which others know and will reap.
+    void end() throws IOException {
+        kill();
+        child.awaitEnded();
+        close();
+    }
+
+    private void kill() {
+        try {
+            child.signal(SIGKILL);
+        } catch (IOException _) {
+            // it has ended
+        }
+    }
+
+    /// Gives back what only a waiting child needs, once it waits no more.
+    @Override
+    public void close() {
+        gate.close();
+        // Its memory is the child's, too, until it has executed its program or ended.
+        program.close();
+    }
+}

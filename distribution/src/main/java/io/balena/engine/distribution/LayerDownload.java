@@ -161,11 +161,12 @@ final class LayerDownload {
     }
 
     private void afterParent(CompletableFuture<Layer> below) {
-        if (!below.isCompletedExceptionally()) {
+        Throwable failure = below.handle((_, cause) -> cause).join();
+        if (failure == null) {
             commit();
             return;
         }
-        fail(below.exceptionNow());
+        fail(failure);
         discardStaged();
     }
 
@@ -203,10 +204,11 @@ final class LayerDownload {
         }
     }
 
+    /// We have not ended before what we alone kept going has.
     private void end() {
-        parent.ifPresent(LayerDownloads.Seat::leave);
         if (parentRetained) releaseQuietly(order.parentChain().orElseThrow());
-        ended.complete(null);
+        if (parent.isEmpty()) ended.complete(null);
+        else parent.get().leave().thenRun(() -> ended.complete(null));
     }
 
     private void releaseQuietly(ChainId chain) {

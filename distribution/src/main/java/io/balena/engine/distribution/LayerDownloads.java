@@ -42,7 +42,8 @@ final class LayerDownloads {
         synchronized (this) {
             Key key = new Key(order.repository().host(), order.blob().digest(), order.chain());
             Shared shared = wanted.get(key);
-            if (shared == null) {
+            // Whoever comes after a failure tries again, even while others are still leaving.
+            if (shared == null || shared.download.committed().isCompletedExceptionally()) {
                 // It needs the layer below for itself: the pull that brought it may leave before others do.
                 Optional<Seat> ownParent = parent.map(below -> new Seat(below.shared, Optional.empty()));
                 shared = new Shared(key, new LayerDownload(order, layers, records, retries, ownParent));

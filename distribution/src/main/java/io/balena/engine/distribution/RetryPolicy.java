@@ -61,7 +61,7 @@ record RetryPolicy(int attempts, Duration first, Duration longest) {
     /// @param countdown told the seconds left, once a second
     void pause(int failures, Cancellation cancellation, IntConsumer countdown) throws InterruptedIOException {
         long bound = Math.min(longest.toMillis(), first.toMillis() << Math.min(failures - 1, 20));
-        long left = ThreadLocalRandom.current().nextLong(bound + 1);
+        long left = ThreadLocalRandom.current().nextLong(1, bound + 1);
         while (left > 0) {
             countdown.accept((int) ((left + 999) / 1000));
             long step = Math.min(left, 1000);

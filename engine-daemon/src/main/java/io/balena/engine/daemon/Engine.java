@@ -1,5 +1,6 @@
 package io.balena.engine.daemon;
 
+import io.balena.engine.daemon.container.ContainerEngine;
 import io.balena.engine.daemon.event.Events;
 import io.balena.engine.daemon.http.ApiIdentity;
 import io.balena.engine.daemon.http.ApiServer;
@@ -39,13 +40,15 @@ final class Engine implements AutoCloseable {
     private static final Logger LOG = System.getLogger(Engine.class.getName());
 
     private final EngineConfig config;
+    private final ContainerEngine containers;
     private final List<AutoCloseable> parts;
     private final List<Route> routes;
     private ApiServer server;
 
     /// @param parts in the order in which they were opened
-    private Engine(EngineConfig config, List<AutoCloseable> parts, List<Route> routes) {
+    private Engine(EngineConfig config, ContainerEngine containers, List<AutoCloseable> parts, List<Route> routes) {
         this.config = config;
+        this.containers = containers;
         this.parts = parts;
         this.routes = routes;
     }
@@ -62,25 +65,23 @@ final class Engine implements AutoCloseable {
         var puller = new ImagePuller(config.dataRoot(), layers, images, registries(config.registries()));
         Optional<BridgeNetwork> bridge = bridge(config);
 
-        // Containers belong here: they bring their own routes, say who uses an image, and are counted.
-        Images.ImageUsers users = _ -> List.of();
-        List<Route> containerRoutes = List.of();
+        ContainerEngine containers = ContainerEngine.open(containerSettings(config), images, layers, bridge, events);
 
         var list = new ImageList(images, layers);
         List<Route> routes = Stream.of(
-                        containerRoutes,
+                        containers.routes(),
                         new SystemRoutes(config.experimental()).table(),
-                        new InfoRoutes(config, inventory(images, layers), events).table(),
+                        new InfoRoutes(config, inventory(containers, images, layers), events).table(),
                         new EventRoutes(events).table(),
-                        new DiskUsageRoutes(usage(list)).table(),
-                        new ImageRoutes(images, layers, puller, users, events).table(),
+                        new DiskUsageRoutes(usage(containers, list)).table(),
+                        new ImageRoutes(images, layers, puller, containers.imageUsers(), events).table(),
                         new NetworkRoutes(config.network().bridge(), bridge).table(),
                         new VolumeRoutes().table(),
                         new SwarmRoutes().table())
                 .flatMap(List::stream)
                 .toList();
-        List<AutoCloseable> parts = Stream.concat(Stream.of(lock, layers), bridge.stream()).toList();
-        return new Engine(config, parts, routes);
+        List<AutoCloseable> parts = Stream.concat(Stream.concat(Stream.of(lock, layers), bridge.stream()), Stream.of(containers)).toList();
+        return new Engine(config, containers, parts, routes);
     }
 
     private static Optional<BridgeNetwork> bridge(EngineConfig config) throws IOException {
@@ -93,11 +94,18 @@ final class Engine implements AutoCloseable {
         return new RegistryConfig(agent, Set.copyOf(config.insecure()), Math.max(1, config.downloads()), config.attempts(), Duration.ofSeconds(60));
     }
 
-    private static Inventory inventory(Images images, LayerStore layers) {
+    private static ContainerEngine.Settings containerSettings(EngineConfig config) {
+        var defaults = config.containers();
+        return new ContainerEngine.Settings(config.dataRoot(), config.execRoot(), ShimProgram.command(), defaults.dns(), defaults.dnsOptions(),
+                defaults.dnsSearch());
+    }
+
+    private static Inventory inventory(ContainerEngine containers, Images images, LayerStore layers) {
         return new Inventory() {
             @Override
             public ContainerCounts containers() {
-                return new ContainerCounts(0, 0, 0);
+                ContainerEngine.Counts counts = containers.counts();
+                return new ContainerCounts(counts.running(), counts.paused(), counts.stopped());
             }
 
             @Override
@@ -112,7 +120,7 @@ final class Engine implements AutoCloseable {
         };
     }
 
-    private static DiskUsageRoutes.DiskUsage usage(ImageList list) {
+    private static DiskUsageRoutes.DiskUsage usage(ContainerEngine containers, ImageList list) {
         return new DiskUsageRoutes.DiskUsage() {
             @Override
             public long layersSize() {
@@ -125,8 +133,8 @@ final class Engine implements AutoCloseable {
             }
 
             @Override
-            public List<?> containers(ApiVersion version) {
-                return List.of();
+            public List<?> containers(ApiVersion version) throws IOException {
+                return containers.list(version);
             }
         };
     }
@@ -137,6 +145,8 @@ final class Engine implements AutoCloseable {
         server = ApiServer.bind(listeners, routes, new ApiIdentity(EngineVersion.current().version(), config.experimental()));
         LOG.log(Level.INFO, "Daemon has completed initialization");
         for (String address : server.addresses()) LOG.log(Level.INFO, "API listen on " + address);
+        // After the API is there: a container's start may take long, and some want to reach the engine.
+        Thread.ofVirtual().name("restarts").start(containers::startRestarting);
     }
 
     /// Stops in the order in which nothing is lost: no new requests, then what was opened last first. One part that cannot be closed
@@ -144,7 +154,7 @@ final class Engine implements AutoCloseable {
     @Override
     public void close() throws IOException {
         if (server != null) server.stopAccepting();
-        // Here containers are stopped, unless they are to live on.
+        if (!config.containers().liveRestore()) containers.stopAll(Duration.ofSeconds(config.containers().shutdownSeconds()));
         if (server != null) server.close();
         for (AutoCloseable part : parts.reversed()) {
             try {

@@ -117,8 +117,8 @@ final class LayerWriter implements AutoCloseable {
     }
 
     private void root(TarEntry entry) throws IOException {
-        if (entry.isDot) return;
         if (!entry.isDirectory()) throw new InvalidLayerException("the root of a layer has to be a directory: " + entry);
+        if (entry.isDot) return;
         calls.chown(FileCalls.WORKING_DIRECTORY, ROOT, 0, 1, entry.uid, entry.gid);
         directories.add(entry);
         rootSet = true;
@@ -246,6 +246,7 @@ final class LayerWriter implements AutoCloseable {
         try {
             calls.link(FileCalls.WORKING_DIRECTORY, target, parent, path, base, path.length);
         } catch (ErrnoException e) {
+            if (e.errno() == Errno.EPERM) throw new InvalidLayerException("cannot extract " + entry + ": " + e.getMessage()); // a folder
             if (e.errno() != Errno.EEXIST) throw e;
             if (Arrays.equals(target, path)) throw new InvalidLayerException("hard link to itself: " + entry);
             makeRoom(parent, path, base);

@@ -54,6 +54,12 @@ final class NetlinkMessage {
         return this;
     }
 
+    /// `struct nfgenmsg`.
+    NetlinkMessage netfilterHeader(int family) {
+        bytes.put((byte) family).put((byte) 0).putShort((short) 0);
+        return this;
+    }
+
     NetlinkMessage attribute(int type, byte[] payload) {
         bytes.putShort((short) (4 + payload.length)).putShort((short) type).put(payload);
         while (bytes.position() % 4 != 0) bytes.put((byte) 0);
@@ -82,6 +88,11 @@ final class NetlinkMessage {
         content.run();
         bytes.putShort(start, (short) (bytes.position() - start));
         return this;
+    }
+
+    /// An attribute that holds others, written as they were received.
+    NetlinkMessage nested(int type, byte[] content) {
+        return attribute(type | NLA_F_NESTED, content);
     }
 
     /// The finished message, carrying `sequence` so that its answer can be told from others.

@@ -19,6 +19,7 @@ import java.util.function.Function;
 /// @see <a href="https://man7.org/linux/man-pages/man7/netlink.7.html">netlink(7)</a>
 final class NetlinkSocket implements AutoCloseable {
     static final int NETLINK_ROUTE = 0;
+    static final int NETLINK_NETFILTER = 12;
 
     private static final int SOL_NETLINK = 270;
     private static final int NETLINK_CAP_ACK = 10;

@@ -12,8 +12,10 @@ import java.net.Inet4Address;
 import java.net.InetAddress;
 import java.net.UnknownHostException;
 import java.nio.ByteBuffer;
+import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
+import java.util.concurrent.locks.LockSupport;
 
 /// Links, addresses and routes of the network namespace in which this was opened, whichever thread asks later.
 ///
@@ -36,6 +38,8 @@ public final class Rtnetlink implements AutoCloseable {
     private static final int IFLA_IFNAME = 3;
     private static final int IFLA_MTU = 4;
     private static final int IFLA_MASTER = 10;
+    private static final int IFLA_OPERSTATE = 16;
+    private static final int IF_OPER_UP = 6;
     private static final int IFLA_LINKINFO = 18;
     private static final int IFLA_IFALIAS = 20;
     private static final int IFLA_AF_SPEC = 26;
@@ -65,6 +69,8 @@ public final class Rtnetlink implements AutoCloseable {
     private static final int RT_SCOPE_LINK = 253;
     private static final int RTN_UNICAST = 1;
 
+    private static final Duration POLL = Duration.ofMillis(1);
+
     private final NetlinkSocket socket;
 
     private Rtnetlink(NetlinkSocket socket) {
@@ -83,6 +89,19 @@ public final class Rtnetlink implements AutoCloseable {
         } catch (ErrnoException e) {
             if (e.errno() == Errno.ENODEV) return Optional.empty();
             throw e;
+        }
+    }
+
+    /// Waits until a link carries traffic. After both ends of a cable were switched on, the kernel takes note of it in the
+    /// background, and drops what is sent until then. Since Linux 6.9 the question alone makes it do so at once.
+    ///
+    /// @return whether it does; false after `limit`
+    public boolean awaitRunning(String name, Duration limit) throws IOException {
+        long deadline = System.nanoTime() + limit.toNanos();
+        for (;;) {
+            if (link(name).filter(Link::running).isPresent()) return true;
+            if (System.nanoTime() - deadline > 0) return false;
+            LockSupport.parkNanos(POLL.toNanos());
         }
     }
 
@@ -229,8 +248,10 @@ public final class Rtnetlink implements AutoCloseable {
         payload.position(payload.position() + 16);
         var attributes = NetlinkAttributes.parse(payload);
         byte[] mac = attributes.bytes(IFLA_ADDRESS);
+        byte[] operstate = attributes.bytes(IFLA_OPERSTATE);
         return new Link(index, attributes.string(IFLA_IFNAME), attributes.nested(IFLA_LINKINFO).string(IFLA_INFO_KIND),
                 attributes.integer(IFLA_MASTER, 0), (flags & IFF_UP) != 0,
+                operstate != null && operstate.length == 1 && operstate[0] == IF_OPER_UP,
                 mac != null && mac.length == 6 ? MacAddress.of(mac) : new MacAddress(0),
                 attributes.integer(IFLA_MTU, 0), attributes.string(IFLA_IFALIAS));
     }

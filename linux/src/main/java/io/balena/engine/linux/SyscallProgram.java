@@ -286,6 +286,22 @@ public final class SyscallProgram implements AutoCloseable {
         return subjects[row];
     }
 
+    /// One line for each row, with its result.
+    @Override
+    public String toString() {
+        var text = new StringBuilder();
+        for (int row = 0; row < rows; row++) {
+            text.append(row).append(' ').append(attempts[row]);
+            if (subjects[row] != null) text.append(' ').append(subjects[row]);
+            if (sealed && !closed) {
+                long result = result(row);
+                text.append(" = ").append(result == NOT_DONE ? "?" : Long.toString(result));
+            }
+            text.append('\n');
+        }
+        return text.toString();
+    }
+
     private ErrnoException exception(int row) {
         long result = result(row);
         return new ErrnoException(result < 0 && result > -4096 ? (int) -result : 0, attempts[row], subjects[row]);

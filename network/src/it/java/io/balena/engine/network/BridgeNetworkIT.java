@@ -105,6 +105,26 @@ class BridgeNetworkIT {
     }
 
     @Test
+    void aUdpSenderThatNeverPausesFollowsThePortToItsNextContainer() throws IOException {
+        var port = new PortBinding("udp", 53, "", 5353);
+        try (var network = BridgeNetwork.open(DEFAULT, state);
+                var outside = Host.outside(); var one = Host.start(); var two = Host.start(); var three = Host.start();
+                var sender = outside.udpSender("198.51.100.1", 5353)) {
+            assertThrows(IOException.class, () -> Host.exchange(sender), "nobody there yet");
+            attach(network, "c1", one, port);
+            one.serveUdp(53);
+            assertEquals("198.51.100.2", Host.exchange(sender));
+            attach(network, "c2", two);
+            network.release("c1");
+            attach(network, "c3", three);
+            network.release("c2");
+            attach(network, "c4", two, port);
+            two.serveUdp(53);
+            assertEquals("198.51.100.2", Host.exchange(sender));
+        }
+    }
+
+    @Test
     void releaseLeavesNothingBehind() throws IOException {
         try (var network = BridgeNetwork.open(DEFAULT, state); var container = Host.start()) {
             String links = Shell.run("ip", "-o", "link").replaceAll("state.*|<.*?>", "");

@@ -201,6 +201,40 @@ class FirewallIT {
     }
 
     @Test
+    void rulesThatCouldNotBeRemovedAreRemovedByTheNextAttempt(@TempDir Path programs) throws IOException {
+        var subnet = Subnet.parse("172.17.0.0/16");
+        Path restore = programs.resolve("iptables-restore");
+        Files.createSymbolicLink(restore, Path.of("/usr/sbin/iptables-restore"));
+        var firewall = new Firewall(new Iptables(restore, Path.of("/usr/sbin/iptables-save")), new BridgeRules("balena0", subnet, subnet, true, true));
+        firewall.open(List.of(), false);
+        String before = rules();
+        var endpoint = new Endpoint("e", "c1", "172.17.0.2", 16, "172.17.0.1", "02:42:ac:11:00:02", ports());
+        firewall.publish(endpoint);
+
+        Files.delete(restore);
+        assertThrows(IOException.class, () -> firewall.withdraw(endpoint));
+        assertThrows(IOException.class, () -> firewall.publish(new Endpoint("f", "c2", "172.17.0.3", 16, "172.17.0.1", "02:42:ac:11:00:03", ports())));
+        Files.createSymbolicLink(restore, Path.of("/usr/sbin/iptables-restore"));
+        firewall.withdraw(endpoint);
+        assertEquals(before, rules());
+    }
+
+    @Test
+    void aRuleThatTheKernelRefusesFailsOneContainerAlone() throws IOException {
+        try (var network = BridgeNetwork.open(DEFAULT, state)) {
+            String before = rules();
+            var subnet = Subnet.parse("172.17.0.0/16");
+            var firewall = new Firewall(Iptables.find().orElseThrow(), new BridgeRules("balena0", subnet, subnet, true, true));
+            firewall.open(List.of(), false);
+            var wrong = new Endpoint("e", "c1", "172.17.0.999", 16, "172.17.0.1", "02:42:ac:11:00:02", ports());
+            var refused = assertThrows(IOException.class, () -> firewall.publish(wrong));
+            assertTrue(refused.getMessage().contains("iptables-restore"), refused.getMessage());
+            assertEquals(before, rules());
+            assertEquals("172.17.0.0/16", network.subnet());
+        }
+    }
+
+    @Test
     void twoBridgesAreKeptApartAndEachRemovesItsOwnRulesOnly(@TempDir Path secondState) throws IOException {
         var second = new BridgeConfig("other0", Optional.of("10.5.0.1/24"), 0, true, true, true, true);
         try (var one = BridgeNetwork.open(DEFAULT, state); var two = BridgeNetwork.open(second, secondState);

@@ -3,6 +3,7 @@ package io.balena.engine.network;
 import io.balena.engine.linux.NetworkNamespace;
 import java.io.BufferedReader;
 import java.io.IOException;
+import java.net.DatagramPacket;
 import java.net.InetSocketAddress;
 import java.net.StandardProtocolFamily;
 import java.nio.ByteBuffer;
@@ -104,12 +105,21 @@ final class Host implements AutoCloseable {
     static String udp(String address, int port) throws IOException {
         try (var channel = DatagramChannel.open(StandardProtocolFamily.INET)) {
             channel.connect(new InetSocketAddress(address, port));
-            channel.socket().setSoTimeout(800);
-            channel.write(ByteBuffer.wrap(new byte[] {1}));
-            var answer = new java.net.DatagramPacket(new byte[100], 100);
-            channel.socket().receive(answer);
-            return new String(answer.getData(), 0, answer.getLength(), StandardCharsets.UTF_8);
+            return exchange(channel);
         }
+    }
+
+    /// One that keeps its own port, so that all it sends is one flow to the kernel.
+    DatagramChannel udpSender(String address, int port) throws IOException {
+        return inside(() -> DatagramChannel.open(StandardProtocolFamily.INET).connect(new InetSocketAddress(address, port)));
+    }
+
+    static String exchange(DatagramChannel channel) throws IOException {
+        channel.socket().setSoTimeout(800);
+        channel.write(ByteBuffer.wrap(new byte[] {1}));
+        var answer = new DatagramPacket(new byte[100], 100);
+        channel.socket().receive(answer);
+        return new String(answer.getData(), 0, answer.getLength(), StandardCharsets.UTF_8);
     }
 
     private <T> T inside(java.util.concurrent.Callable<T> work) throws IOException {

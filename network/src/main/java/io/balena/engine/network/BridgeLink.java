@@ -23,6 +23,7 @@ import java.util.List;
 record BridgeLink(int index, String name, Ipv4Interface address, int mtu) {
     private static final Logger LOG = System.getLogger(BridgeLink.class.getName());
     private static final int DEFAULT_MTU = 1500;
+    private static final String BRIDGED_FRAMES_PASS_FIREWALL = "net.bridge.bridge-nf-call-iptables";
 
     /// Makes the bridge, or takes over the one of that name and adds what it lacks.
     ///
@@ -118,24 +119,22 @@ record BridgeLink(int index, String name, Ipv4Interface address, int mtu) {
         return resolvers;
     }
 
-    /// Sets the kernel parameters a routed bridge needs.
-    ///
-    /// @return whether this has made a router of the machine
-    boolean prepareForwarding(BridgeConfig config) throws IOException {
-        boolean forwardingIsNew = config.ipForward() && Sysctl.ensure("net.ipv4.ip_forward", "1");
+    /// Sets the kernel parameters of this bridge, all but forwarding.
+    void prepare(BridgeConfig config) {
         // Routers' advertisements from a container must not change the machine's own routes.
         ensureOrWarn("ipv6", "accept_ra", "0");
-        if (config.iptables()) {
-            // Lets 127.0.0.1:<published port> be redirected to the bridge.
-            ensureOrWarn("ipv4", "route_localnet", "1");
-            // Frames between two containers pass the firewall only with this: icc=false, and a container's own published port.
-            try {
-                Sysctl.ensure("net.bridge.bridge-nf-call-iptables", "1");
-            } catch (IOException e) {
-                LOG.log(Level.WARNING, "cannot have bridged frames pass the firewall: " + e.getMessage());
-            }
+        if (!config.iptables()) return;
+        // Lets 127.0.0.1:<published port> be redirected to the bridge.
+        ensureOrWarn("ipv4", "route_localnet", "1");
+        // Frames between two containers pass the firewall only with this.
+        try {
+            Sysctl.ensure(BRIDGED_FRAMES_PASS_FIREWALL, "1");
+        } catch (IOException e) {
+            LOG.log(Level.WARNING, "cannot have bridged frames pass the firewall: " + e.getMessage());
         }
-        return forwardingIsNew;
+        if (!config.icc() && !Sysctl.exists(BRIDGED_FRAMES_PASS_FIREWALL)) {
+            LOG.log(Level.WARNING, "containers on " + name + " reach each other in spite of icc=false: the kernel module br_netfilter is not loaded");
+        }
     }
 
     private void ensureOrWarn(String family, String parameter, String value) {

@@ -2,6 +2,8 @@ package io.balena.engine.network;
 
 import io.balena.engine.linux.MacAddress;
 import io.balena.engine.linux.NetworkNamespace;
+import io.balena.engine.linux.Sysctl;
+import io.balena.engine.linux.TrackedFlows;
 import java.io.IOException;
 import java.lang.System.Logger;
 import java.lang.System.Logger.Level;
@@ -19,11 +21,14 @@ import java.util.regex.Pattern;
 
 /// One bridge on the host and the containers on it.
 ///
-/// Safe for use by many threads. Addresses in use survive a restart of the daemon in a state file.
+/// Safe for use by many threads. Endpoints survive a restart of the daemon in small files; see the module's README.
 public final class BridgeNetwork implements AutoCloseable {
     private static final Logger LOG = System.getLogger(BridgeNetwork.class.getName());
     private static final Pattern CONTAINER_ID = Pattern.compile("[a-zA-Z0-9][a-zA-Z0-9_.-]{0,63}");
     private static final SecureRandom RANDOM = new SecureRandom();
+
+    private static final String FORWARDING = "net.ipv4.ip_forward";
+    private static final int UDP = 17;
 
     private final Machine machine;
     private final BridgeLink bridge;
@@ -76,9 +81,12 @@ public final class BridgeNetwork implements AutoCloseable {
             throw e;
         }
         try {
-            boolean forwardingIsNew = network.bridge.prepareForwarding(config);
             network.resume();
+            network.bridge.prepare(config);
+            // The firewall first: never is the machine an open router, not even after a power cut right here.
+            boolean forwardingIsNew = config.ipForward() && !Sysctl.read(FORWARDING).equals("1");
             if (network.firewall.isPresent()) network.firewall.get().open(network.endpoints(), forwardingIsNew);
+            if (forwardingIsNew) Sysctl.ensure(FORWARDING, "1");
             return network;
         } catch (IOException | RuntimeException e) {
             network.close();
@@ -193,6 +201,20 @@ public final class BridgeNetwork implements AutoCloseable {
                 links.disconnect(endpoint, machine.removing());
                 throw e;
             }
+            forgetFlows(endpoint);
+        }
+    }
+
+    /// UDP has no connections: a sender that never pauses would be led to where its first packet went for ever, be it the
+    /// address of a container long gone or this machine itself.
+    private void forgetFlows(Endpoint endpoint) {
+        var published = endpoint.ports().stream().filter(port -> port.protocol().equals("udp")).map(PortBinding::hostPort).toList();
+        if (published.isEmpty()) return;
+        var container = Ipv4.parse(endpoint.address()).inet();
+        try {
+            TrackedFlows.forget(flow -> flow.protocol() == UDP && (published.contains(flow.port()) || flow.answers().equals(container)));
+        } catch (IOException e) {
+            LOG.log(Level.DEBUG, "flows to the ports of container " + endpoint.containerId() + " are left to time out", e);
         }
     }
 
@@ -214,7 +236,10 @@ public final class BridgeNetwork implements AutoCloseable {
         synchronized (place) {
             if (place.released) return;
             // Rules first: a rule that outlived the address would lead the port to its next owner.
-            if (firewall.isPresent()) firewall.get().withdraw(place.endpoint);
+            if (firewall.isPresent()) {
+                firewall.get().withdraw(place.endpoint);
+                forgetFlows(place.endpoint);
+            }
             links.disconnect(place.endpoint, machine.removing());
             stored.remove(containerId);
             place.released = true;

@@ -10,6 +10,9 @@ import io.balena.engine.linux.Rtnetlink;
 import io.balena.engine.linux.Sysctl;
 import io.balena.engine.linux.VethPair;
 import java.io.IOException;
+import java.lang.System.Logger;
+import java.lang.System.Logger.Level;
+import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
 
@@ -18,6 +21,8 @@ import java.util.Optional;
 /// The link's alias says whose it is, in words that `ip link` shows. It lasts exactly as long as the link.
 final class ContainerLink {
     private static final String INSIDE = "eth0";
+    private static final Logger LOG = System.getLogger(ContainerLink.class.getName());
+    private static final Duration CARRIER_LIMIT = Duration.ofMillis(50);
     private static final String ALIAS_PREFIX = "balena-engine";
 
     private final BridgeLink bridge;
@@ -39,6 +44,8 @@ final class ContainerLink {
                 configureInside(endpoint);
                 return null;
             });
+            awaitRunning(netlink, nameOf(endpoint));
+            awaitRunning(netlink, bridge.name());
         } catch (IOException | RuntimeException e) {
             try {
                 disconnect(endpoint, netlink);
@@ -62,7 +69,13 @@ final class ContainerLink {
             netlink.setUp(eth0.index());
             var gateway = Ipv4.parse(endpoint.gateway()).inet();
             netlink.addRoute(new Route(Ipv4.ANY.inet(), 0, Optional.of(gateway), eth0.index()));
+            awaitRunning(netlink, INSIDE);
         }
+    }
+
+    /// So that the program's first packet, often the question for a name, is not lost: its sender would wait for seconds.
+    private static void awaitRunning(Rtnetlink netlink, String link) throws IOException {
+        if (!netlink.awaitRunning(link, CARRIER_LIMIT)) LOG.log(Level.DEBUG, link + " does not carry traffic yet");
     }
 
     /// Removes both ends. They are gone already when the container's namespace is.

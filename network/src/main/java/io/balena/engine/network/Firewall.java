@@ -1,20 +1,37 @@
 package io.balena.engine.network;
 
 import java.io.IOException;
+import java.util.ArrayList;
 import java.util.Collection;
 import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Queue;
 import java.util.Set;
-import java.util.function.Consumer;
+import java.util.concurrent.ConcurrentLinkedQueue;
 
 /// Keeps the machine's firewall in step with one bridge. Safe for use by many threads.
 ///
 /// Changes are made blindly, in one run of `iptables-restore`, because that is quick; only when one does not apply, because
-/// somebody has emptied or changed the tables, the tables are read and put right.
+/// somebody has emptied or changed the tables, the tables are read and put right. What is asked for during a run is done
+/// together in the next: twenty containers that start at once need two or three runs.
 final class Firewall {
     private final Iptables iptables;
     private final BridgeRules rules;
     private final Set<Endpoint> published = new LinkedHashSet<>();
+    private final Queue<Change> waiting = new ConcurrentLinkedQueue<>();
+
+    /// What one thread wants, and what became of it. All but the first two are used under the firewall's lock.
+    private static final class Change {
+        final Endpoint endpoint;
+        final boolean publish;
+        boolean done;
+        IOException failure;
+
+        Change(Endpoint endpoint, boolean publish) {
+            this.endpoint = endpoint;
+            this.publish = publish;
+        }
+    }
 
     Firewall(Iptables iptables, BridgeRules rules) {
         this.iptables = iptables;
@@ -32,50 +49,71 @@ final class Firewall {
         if (!batch.isEmpty()) iptables.apply(batch);
     }
 
-    synchronized void publish(Endpoint endpoint) throws IOException {
-        if (endpoint.ports().isEmpty()) return;
-        published.add(endpoint);
-        try {
-            change(batch -> rules.ports(endpoint).forEach(batch::append));
-        } catch (IOException e) {
-            published.remove(endpoint);
-            removeTraces(e);
-            throw e;
-        }
+    void publish(Endpoint endpoint) throws IOException {
+        if (!endpoint.ports().isEmpty()) carryOut(new Change(endpoint, true));
     }
 
     /// @throws IOException when the rules may still be there; the next attempt will try again
-    synchronized void withdraw(Endpoint endpoint) throws IOException {
-        if (!published.remove(endpoint)) return;
-        try {
-            change(batch -> rules.ports(endpoint).forEach(batch::delete));
-        } catch (IOException e) {
-            published.add(endpoint);
-            throw e;
+    void withdraw(Endpoint endpoint) throws IOException {
+        if (!endpoint.ports().isEmpty()) carryOut(new Change(endpoint, false));
+    }
+
+    private void carryOut(Change change) throws IOException {
+        waiting.add(change);
+        synchronized (this) {
+            // Whoever had the lock before may have done ours as well.
+            if (!change.done) carryOutWaiting();
+            if (change.failure != null) throw change.failure;
         }
     }
 
-    private void change(Consumer<FirewallBatch> lines) throws IOException {
+    private void carryOutWaiting() {
+        var changes = new ArrayList<Change>();
+        for (var change = waiting.poll(); change != null; change = waiting.poll()) changes.add(change);
+        changes.removeIf(change -> {
+            change.done = !change.publish && !published.contains(change.endpoint);
+            return change.done;
+        });
+        var batch = new FirewallBatch();
+        changes.forEach(change -> add(change, batch));
         try {
-            var batch = new FirewallBatch();
-            lines.accept(batch);
-            iptables.apply(batch);
+            if (!batch.isEmpty()) iptables.apply(batch);
+            changes.forEach(this::note);
         } catch (IOException e) {
-            try {
-                correct();
-            } catch (IOException again) {
-                again.addSuppressed(e);
-                throw again;
-            }
+            changes.forEach(change -> carryOutThoroughly(change, e));
+        }
+    }
+
+    private void add(Change change, FirewallBatch batch) {
+        rules.ports(change.endpoint).forEach(change.publish ? batch::append : batch::delete);
+    }
+
+    private void note(Change change) {
+        if (change.publish) published.add(change.endpoint);
+        else published.remove(change.endpoint);
+        change.done = true;
+    }
+
+    /// Makes the firewall what it should be after `change`. If that fails too, it should be what it was.
+    private void carryOutThoroughly(Change change, IOException first) {
+        note(change);
+        try {
+            correct();
+        } catch (IOException e) {
+            e.addSuppressed(first);
+            change.failure = e;
+            if (change.publish) published.remove(change.endpoint);
+            else published.add(change.endpoint);
+            removeTraces(change);
         }
     }
 
     // Each table is changed on its own: the first may have taken what the second refused.
-    private void removeTraces(IOException failure) {
+    private void removeTraces(Change change) {
         try {
             correct();
         } catch (IOException e) {
-            failure.addSuppressed(e);
+            change.failure.addSuppressed(e);
         }
     }
 

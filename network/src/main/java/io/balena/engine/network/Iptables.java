@@ -52,12 +52,10 @@ final class Iptables {
                 // It ended before it had read everything; its own words below say why.
             }
             String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
-            int status = process.waitFor();
+            // Not to be interrupted: half a change helps nobody, and its end is near.
+            int status = process.onExit().join().exitValue();
             if (status != 0) throw new IOException(command.getFirst() + ": " + output.strip() + " (exit status " + status + ")");
             return output;
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
-            throw new IOException(command.getFirst() + ": interrupted", e);
         } finally {
             process.destroyForcibly();
         }

@@ -112,7 +112,7 @@ class RegistryFaultsIT {
 
     @Test void anUnknownTagIsToldAsSuch() {
         var message = pullFails("it:unknown");
-        assertTrue(message.contains("manifest for " + HOST + "/it:unknown not found: manifest unknown"), message);
+        assertTrue(message.contains("manifest unknown"), message);
     }
 
     @Test void aRegistryThatWantsCredentialsIsToldAsSuch() {

@@ -43,6 +43,14 @@ class TerminalIT {
             tmux("send-keys", "-l", keys).succeeded();
         }
 
+        /// For what takes effect a moment later, such as the size of a terminal: again until it is so.
+        void typeUntil(String keys, String shown) {
+            assertTrue(Engine.become(Duration.ofSeconds(20), () -> {
+                type(keys);
+                return Engine.become(Duration.ofMillis(700), () -> screen().contains(shown));
+            }), () -> "not on the screen: " + shown + "\n" + screen());
+        }
+
         void key(String name) {
             tmux("send-keys", name).succeeded();
         }
@@ -76,18 +84,16 @@ class TerminalIT {
 
     @Test void theTerminalsSizeIsOursAndFollowsIt() {
         startShell(engine.docker());
-        tmux.type("stty size\n");
-        tmux.shows("30 100");
+        tmux.typeUntil("stty size\n", "30 100");
         tmux.tmux("resize-window", "-x", "77", "-y", "22").succeeded();
-        assertTrue(Engine.become(Duration.ofSeconds(20), () -> {
-            tmux.type("stty size\n");
-            return Engine.become(Duration.ofMillis(300), () -> tmux.screen().contains("22 77"));
-        }), tmux::screen);
+        tmux.typeUntil("stty size\n", "22 77");
     }
 
     @Test void controlCInterruptsTheCommandAndNotTheContainer() {
-        startShell(engine.docker());
+        var docker = engine.docker();
+        startShell(docker, "--name", "interrupted");
         tmux.type("sleep 1000\n");
+        assertTrue(Engine.become(Duration.ofSeconds(10), () -> docker.run("top", "interrupted").out().contains("sleep 1000")));
         tmux.key("C-c");
         tmux.type("echo still $((40 + 2))\n");
         tmux.shows("still 42");
@@ -104,11 +110,9 @@ class TerminalIT {
             tmux.shows("status 0");
             assertEquals("true", docker.run("inspect", "-f", "{{.State.Running}}", "detachable").succeeded());
             tmux.close();
+            tmux = new Tmux(engine.scratch().resolve("tmux"));
             tmux.run(docker.command("attach", "detachable"));
-            assertTrue(Engine.become(Duration.ofSeconds(20), () -> {
-                tmux.type("echo again $((2 + 2))\n");
-                return Engine.become(Duration.ofMillis(500), () -> tmux.screen().contains("again 4"));
-            }), tmux::screen);
+            tmux.typeUntil("echo again $((2 + 2))\n", "again 4");
         } finally {
             docker.run("rm", "-f", "detachable");
         }
@@ -119,8 +123,7 @@ class TerminalIT {
         try (var container = docker.background("--network", "none", BusyboxImage.NAME, "sleep", "1000")) {
             tmux.run(docker.command("exec", "-it", "-e", "PS1=inside:", container.id(), "sh"));
             tmux.shows("inside:");
-            tmux.type("stty size; ps | grep -c sleep\n");
-            tmux.shows("30 100");
+            tmux.typeUntil("stty size\n", "30 100");
             tmux.type("exit 7\n");
             tmux.shows("status 7");
         }
@@ -129,15 +132,9 @@ class TerminalIT {
     @Test void ourOwnCommandLineDoesAllThatToo() {
         assumeTrue(Files.isExecutable(engine.balena().program()), "needs ./build");
         startShell(engine.balena());
-        tmux.type("stty size\n");
-        tmux.shows("30 100");
+        tmux.typeUntil("stty size\n", "30 100");
         tmux.tmux("resize-window", "-x", "66", "-y", "20").succeeded();
-        assertTrue(Engine.become(Duration.ofSeconds(20), () -> {
-            tmux.type("stty size\n");
-            return Engine.become(Duration.ofMillis(500), () -> tmux.screen().contains("20 66"));
-        }), tmux::screen);
-        tmux.type("sleep 1000\n");
-        tmux.key("C-c");
+        tmux.typeUntil("stty size\n", "20 66");
         tmux.type("exit 9\n");
         tmux.shows("status 9");
     }

@@ -31,6 +31,8 @@ sealed interface Cgroup permits CgroupV1, CgroupV2 {
     /// @param frozen whether its processes are to stand still
     void freeze(boolean frozen) throws IOException;
 
+    boolean isFrozen() throws IOException;
+
     /// Ends all its processes by SIGKILL, also frozen ones, and removes the folders. Does nothing where they are gone.
     void destroy() throws IOException;
 

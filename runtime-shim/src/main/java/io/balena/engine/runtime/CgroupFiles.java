@@ -63,7 +63,11 @@ final class CgroupFiles {
     }
 
     static String read(Path file) throws IOException {
-        return new String(Files.readAllBytes(file), StandardCharsets.US_ASCII).trim();
+        try {
+            return KernelFile.read(file.toString()).trim();
+        } catch (java.io.FileNotFoundException e) {
+            throw new NoSuchFileException(file.toString());
+        }
     }
 
     /// The number after `key` in a file of lines `key number`, 0 when it has none.

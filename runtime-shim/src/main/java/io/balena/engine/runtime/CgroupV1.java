@@ -182,6 +182,12 @@ final class CgroupV1 implements Cgroup {
     }
 
     @Override
+    public boolean isFrozen() throws IOException {
+        Path folder = folder("freezer");
+        return folder != null && !CgroupFiles.read(folder.resolve("freezer.state")).equals("THAWED");
+    }
+
+    @Override
     public void destroy() throws IOException {
         Path frozen = folder("freezer");
         Path members = frozen != null ? frozen : hierarchies.v1().getFirst().mount().resolve(relative);

@@ -145,6 +145,11 @@ final class CgroupV2 implements Cgroup {
     }
 
     @Override
+    public boolean isFrozen() throws IOException {
+        return CgroupFiles.field(folder.resolve("cgroup.events"), "frozen") == 1;
+    }
+
+    @Override
     public void destroy() throws IOException {
         if (!Files.exists(folder)) return;
         // Since Linux 5.14; it also reaches frozen processes and those that are being forked.

@@ -38,6 +38,9 @@ final class Container {
 
     private ProcessId process;
     private WaitingProcess waiting;
+    /// Null when it has none, or when it was not read again yet.
+    private SeccompFilter seccomp;
+    private boolean seccompKnown;
 
     Container(String id, Path bundle, String cgroupPath, Hierarchies hierarchies, HostFacts host) throws ContainerFailure {
         this.id = id;
@@ -100,19 +103,19 @@ final class Container {
             files.addDevices();
             int master = files.root() + 1;
             boolean terminal = streams instanceof StandardStreams.Terminal;
+            files.addProtectedPaths();
             if (streams instanceof StandardStreams.Terminal t) {
-                files.addProtectedPaths();
                 setup.addTerminal(files.root(), master, t);
                 files.addConsole(master + 1);
-            } else {
-                files.addProtectedPaths();
             }
             files.addPivot();
             setup.addSession();
             if (terminal) setup.addControllingTerminal(master + 1);
             setup.addIdentity(passed.owned(), free);
             setup.addGate();
-            setup.addExecute(null, 0);
+            seccompKnown = true;
+            seccomp = linux == null || linux.seccomp() == null ? null : SeccompFilter.of(linux.seccomp());
+            setup.addExecute(seccomp);
             files.addExceptions();
 
             PidFd child = program.spawn(namespaces.created() & ~CLONE_NEWCGROUP);
@@ -205,6 +208,8 @@ final class Container {
     ContainerProcess exec(RuntimeSpec.Process process, StandardStreams streams) throws IOException {
         var first = this.process.open().orElseThrow(() -> new ContainerFailure(
                 ContainerFailure.Kind.NO_SUCH_PROCESS, "cannot exec in a stopped container"));
+        var filter = seccomp();
+        if (cgroup.isFrozen()) throw failure("cannot exec in a paused container");
         var program = new SyscallProgram();
         WaitingProcess child = null;
         try (first; var passed = new PassedStreams(streams, FIRST_PASSED)) {
@@ -229,7 +234,7 @@ final class Container {
                 }
                 setup.addIdentity(passed.owned(), free);
                 setup.addGate();
-                setup.addExecute(null, 0);
+                setup.addExecute(filter);
 
                 PidFd pidFd = program.spawnBeside(first);
                 gate.closeChildsEnd();
@@ -245,6 +250,16 @@ final class Container {
             else program.close();
             throw e;
         }
+    }
+
+    /// Further processes are filtered as the first.
+    private synchronized SeccompFilter seccomp() throws IOException {
+        if (!seccompKnown) {
+            var linux = SpecReader.spec(Files.readAllBytes(bundle.resolve("config.json"))).linux();
+            if (linux != null && linux.seccomp() != null) seccomp = SeccompFilter.of(linux.seccomp());
+            seccompKnown = true;
+        }
+        return seccomp;
     }
 
     /// Removes what a creation that failed has made.

@@ -55,6 +55,7 @@ final class ExitRecord {
 
     void delete(String containerId) {
         file(containerId).delete();
+        new File(new File(stateRoot, containerId), "exit.new").delete();
     }
 
     private File file(String containerId) {

@@ -258,9 +258,9 @@ final class JsonFileLog {
             }
             return;
         }
-        for (int i = settings.maxFiles() - 1; i > 1; i--) {
-            new File(current + "." + (i - 1)).renameTo(new File(current + "." + i));
-        }
+        int oldest = 1;
+        while (oldest < settings.maxFiles() - 1 && new File(current + "." + oldest).exists()) oldest++;
+        for (int i = oldest; i > 1; i--) new File(current + "." + (i - 1)).renameTo(new File(current + "." + i));
         if (!current.renameTo(new File(current + ".1"))) {
             diagnostics.warning("cannot rotate " + current);
             return;

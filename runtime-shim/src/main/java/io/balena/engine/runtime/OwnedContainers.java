@@ -275,6 +275,7 @@ final class OwnedContainers {
                     container.next();
                     return;
                 }
+                container.stopWatchingMemory(); // the removal of a cgroup looks like an event
                 runInTurn(container, () -> remove(container.id()), reply, () -> discard(container));
             });
         }

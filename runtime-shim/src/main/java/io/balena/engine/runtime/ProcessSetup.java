@@ -248,22 +248,21 @@ final class ProcessSetup {
 
     /// The last steps: what takes rights away, and execve(2).
     ///
-    /// @param filter seccomp filter, 8 bytes each instruction; or null
-    void addExecute(byte[] filter, long filterFlags) {
+    /// @param filter may be null
+    void addExecute(SeccompFilter filter) {
         if (process.noNewPrivileges()) {
             program.add(Syscall.PRCTL, "prctl", "PR_SET_NO_NEW_PRIVS", PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
         }
-        for (int signal = 1; signal < 32; signal++) {
+        for (int signal = 1; signal <= 64; signal++) {
             if ((host.ignoredSignals() & 1L << (signal - 1)) != 0) {
                 program.add(Syscall.RT_SIGACTION, "reset signal", signal, signal, program.space(32), 0, 8);
             }
         }
         // What the filter does not allow would fail after it, so it comes as late as the rights it needs last.
         if (filter != null) {
-            long instructions = program.bytes(filter);
             // struct sock_fprog { unsigned short len; struct sock_filter *filter; }
-            long fprog = program.words(filter.length / 8, instructions);
-            program.add(Syscall.SECCOMP, "load seccomp filter", null, SECCOMP_SET_MODE_FILTER, filterFlags, fprog);
+            long fprog = program.words(filter.code().length / 8, program.bytes(filter.code()));
+            program.add(Syscall.SECCOMP, "load seccomp filter", null, SECCOMP_SET_MODE_FILTER, filter.flags(), fprog);
         }
         var capabilities = process.capabilities();
         long allowed = host.permitted();

@@ -7,6 +7,7 @@ import java.time.Instant;
 import java.util.ArrayDeque;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.function.Consumer;
@@ -14,8 +15,8 @@ import java.util.function.Consumer;
 /// The daemon's side of the shim: one process that owns all containers and outlives the daemon.
 ///
 /// Methods block and may be called by many (virtual) threads at once. When the shim has died, they fail, the containers go on, and
-/// a new shim that adopts them is started at once; containers that ended in between are reported by [ShimEvent.Exited] with an
-/// exit code that is not known.
+/// a new shim that adopts them is started at once. Containers that ended in between, and all execs, are reported by
+/// [ShimEvent.Exited] with an exit code that is not known.
 public final class Shim implements AutoCloseable {
     private static final System.Logger LOG = System.getLogger(Shim.class.getName());
     private static final int MOST_IDLE_LINES = 4;
@@ -26,6 +27,8 @@ public final class Shim implements AutoCloseable {
     private final ArrayDeque<ShimLine> idle = new ArrayDeque<>();
     // Exits this daemon has heard of: a new shim repeats what is not deleted.
     private final Set<ProcessKey> heard = new HashSet<>();
+    // Execs that run: a shim that dies takes the knowledge of them with it.
+    private final Set<ProcessKey> execs = new HashSet<>();
     private ShimLine subscription;
     private volatile boolean closed;
 
@@ -86,9 +89,17 @@ public final class Shim implements AutoCloseable {
         if (process.execId().isEmpty()) throw new IllegalArgumentException("not an exec: " + process);
         synchronized (heard) {
             heard.remove(process);
+            execs.add(process);
         }
         Message.Builder request = Protocol.withKey(Message.of(Protocol.EXEC), process).bytes(Tag.PROCESS_JSON, processJson);
-        return (int) ask(with(request, stdio)).number(Tag.PID);
+        try {
+            return (int) ask(with(request, stdio)).number(Tag.PID);
+        } catch (IOException e) {
+            synchronized (heard) {
+                execs.remove(process);
+            }
+            throw e;
+        }
     }
 
     /// Attaches to the streams of a process; before its start nothing is missed. To an exec one attaches before [#exec], to a
@@ -171,9 +182,9 @@ public final class Shim implements AutoCloseable {
 
     private Message ask(Message.Builder request) throws IOException {
         if (closed) throw new IOException("the connection to the shim was closed");
-        ShimLine line = takeLine();
+        ShimLine line = send(request);
         try {
-            Message answer = line.ask(request);
+            Message answer = line.answer();
             putBack(line);
             return answer;
         } catch (ContainerFailure e) {
@@ -185,12 +196,26 @@ public final class Shim implements AutoCloseable {
         }
     }
 
-    private ShimLine takeLine() throws IOException {
-        synchronized (idle) {
-            ShimLine line = idle.pollLast();
-            if (line != null) return line;
+    /// An idle line may lead to a shim that is no more; a fresh one does not.
+    private ShimLine send(Message.Builder request) throws IOException {
+        while (true) {
+            ShimLine line = idleLine();
+            boolean fresh = line == null;
+            if (fresh) line = launcher.connect();
+            try {
+                line.send(request);
+                return line;
+            } catch (IOException e) {
+                line.close();
+                if (fresh) throw e;
+            }
         }
-        return launcher.connect();
+    }
+
+    private ShimLine idleLine() {
+        synchronized (idle) {
+            return idle.pollLast();
+        }
     }
 
     private void putBack(ShimLine line) {
@@ -240,6 +265,7 @@ public final class Shim implements AutoCloseable {
             try {
                 ShimLine line = subscribe();
                 LOG.log(System.Logger.Level.INFO, "containers were adopted by shim with pid {0}", line.shimPid());
+                if (line.shimPid() != lost.shimPid()) reportLostExecs();
                 return line;
             } catch (IOException e) {
                 LOG.log(System.Logger.Level.ERROR, "no shim can be started", e);
@@ -259,6 +285,7 @@ public final class Shim implements AutoCloseable {
             case Protocol.EXITED -> {
                 ProcessKey process = Protocol.key(message);
                 synchronized (heard) {
+                    execs.remove(process);
                     if (!heard.add(process)) return;
                 }
                 event = new ShimEvent.Exited(process, Protocol.status(message));
@@ -268,6 +295,21 @@ public final class Shim implements AutoCloseable {
                 return; // of a newer shim
             }
         }
+        tell(event);
+    }
+
+    /// Containers are adopted by the next shim; execs are not, and nobody will ever know how they end.
+    private void reportLostExecs() {
+        List<ProcessKey> lost;
+        synchronized (heard) {
+            lost = List.copyOf(execs);
+            execs.clear();
+            heard.addAll(lost);
+        }
+        for (ProcessKey process : lost) tell(new ShimEvent.Exited(process, new ExitStatus(255, false, false, Instant.now())));
+    }
+
+    private void tell(ShimEvent event) {
         try {
             events.accept(event);
         } catch (RuntimeException e) {

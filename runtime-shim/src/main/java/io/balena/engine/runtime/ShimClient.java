@@ -53,7 +53,7 @@ final class ShimClient implements Connection.Receiver {
                 if (greeted) handle(message);
                 else greet(message);
             }
-        } catch (IOException e) {
+        } catch (IOException | RuntimeException e) { // a path with a NUL in it, say
             server.protocolError(e);
             connection.close();
         }
@@ -101,13 +101,14 @@ final class ShimClient implements Connection.Receiver {
         }
     }
 
-    private void attach(Message request, Reply reply) {
+    private void attach(Message request, Reply reply) throws IOException {
+        if (received.length > 0) throw new IOException("more requests after attach");
         Optional<ProcessStreams> streams = containers.streams(Protocol.key(request));
         if (streams.isEmpty()) {
             reply.failed(ContainerFailure.Kind.NO_SUCH_PROCESS, "no such process: " + Protocol.key(request));
             return;
         }
-        reply.done();
+        connection.send(Message.of(Protocol.DONE).encode());
         Attachment attachment = new Attachment(
                 connection,
                 streams.get(),

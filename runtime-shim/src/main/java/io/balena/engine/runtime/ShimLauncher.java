@@ -20,6 +20,9 @@ final class ShimLauncher {
     private static final int ATTEMPTS = 200;
     private static final int PAUSE_MILLIS = 25;
     private static final int MOST_LOG_BYTES = 256 << 10;
+    /// What systemd says to the daemon's process.
+    private static final List<String> OF_THE_DAEMON_ALONE =
+            List.of("NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES");
     // File locks are held by the JVM as a whole: this is for its threads.
     private static final Object STARTING = new Object();
 
@@ -77,11 +80,12 @@ final class ShimLauncher {
                 "--socket", socket().toString(),
                 "--lock", execRoot.resolve("shim.lock").toString(),
                 "--state", stateRoot().toString()));
-        Process process = new ProcessBuilder(argv)
+        ProcessBuilder builder = new ProcessBuilder(argv)
                 .directory(new File("/")) // keeps no file system busy
                 .redirectInput(new File("/dev/null"))
-                .redirectError(ProcessBuilder.Redirect.appendTo(log))
-                .start();
+                .redirectError(ProcessBuilder.Redirect.appendTo(log));
+        builder.environment().keySet().removeAll(OF_THE_DAEMON_ALONE);
+        Process process = builder.start();
         try (InputStream out = process.getInputStream()) {
             if (out.read() >= 0) return true;
             int code = process.waitFor();

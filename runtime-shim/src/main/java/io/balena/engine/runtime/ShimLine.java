@@ -41,7 +41,17 @@ final class ShimLine implements AutoCloseable {
     ///
     /// @throws ContainerFailure if the shim says so
     Message ask(Message.Builder request) throws IOException {
+        send(request);
+        return answer();
+    }
+
+    /// @throws IOException when the shim is gone; it has not had the whole request then
+    void send(Message.Builder request) throws IOException {
         write(channel, request.encode());
+    }
+
+    /// @throws ContainerFailure if the shim says so
+    Message answer() throws IOException {
         Message answer = read(channel);
         if (answer.kind() == Protocol.FAILED) {
             throw new ContainerFailure(kind(answer.text(Protocol.Tag.FAILURE_KIND)), answer.text(Protocol.Tag.TEXT));

@@ -68,8 +68,8 @@ final class ShimServer {
         });
     }
 
-    void protocolError(IOException e) {
-        diagnostics.warning("a client was dropped: " + e.getMessage());
+    void protocolError(Exception e) {
+        diagnostics.warning("a client was dropped: " + e);
     }
 
     private void accept() {

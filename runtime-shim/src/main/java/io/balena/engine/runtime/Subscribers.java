@@ -8,7 +8,7 @@ final class Subscribers {
     private final List<Connection> connections = new ArrayList<>();
 
     void add(Connection connection) {
-        connections.add(connection);
+        if (!connections.contains(connection)) connections.add(connection);
     }
 
     /// @return false when it was none

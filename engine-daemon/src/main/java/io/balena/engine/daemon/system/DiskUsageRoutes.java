@@ -7,6 +7,7 @@ import io.balena.engine.daemon.http.ApiVersion;
 import io.balena.engine.daemon.http.Request;
 import io.balena.engine.daemon.http.Response;
 import io.balena.engine.daemon.http.Route;
+import java.io.IOException;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -25,7 +26,7 @@ public final class DiskUsageRoutes {
 
         List<?> images(ApiVersion version);
 
-        List<?> containers(ApiVersion version);
+        List<?> containers(ApiVersion version) throws IOException;
     }
 
     public DiskUsageRoutes(DiskUsage usage) {
@@ -36,7 +37,7 @@ public final class DiskUsageRoutes {
         return List.of(get("/system/df", this::usage));
     }
 
-    private Response usage(Request request) {
+    private Response usage(Request request) throws IOException {
         List<String> asked = request.version().atLeast(1, 42) ? request.queries("type") : List.of();
         for (String type : asked) if (!TYPES.contains(type)) throw new InvalidRequest("unknown object type: " + type);
         Map<String, Object> report = new LinkedHashMap<>();

@@ -34,8 +34,8 @@ class AttachTimeIT {
             var published = medianOfAttaching(network, List.of(new PortBinding("tcp", 80, "", 8080)));
             System.out.println("allocate and attach, median of " + ROUNDS + ": " + plain.toNanos() / 1000 + " µs; with a published port "
                     + published.toNanos() / 1000 + " µs");
-            assertTrue(plain.toMillis() < 25, "plain: " + plain);
-            assertTrue(published.toMillis() < 100, "published: " + published);
+            assertTrue(plain.toMillis() < 100, "plain: " + plain);
+            assertTrue(published.toMillis() < 200, "published: " + published);
         }
     }
 

@@ -86,12 +86,13 @@ class RestartIT {
         Files.writeString(record("wrong"), "{\"bootId\":\"" + Files.readString(Path.of("/proc/sys/kernel/random/boot_id")).strip()
                 + "\",\"endpoint\":{\"id\":\"aa\",\"containerId\":\"../../x\",\"address\":\"172.17.0.2\"}}");
         Files.writeString(state.resolve("balena0/.tmp-c9.json"), "{");
+        Files.createDirectories(state.resolve("balena0/folder.json/inside"));
         try (var network = BridgeNetwork.open(DEFAULT, state)) {
             assertEquals(List.of(), network.endpoints());
             assertEquals("172.17.0.2", network.allocate("c1", Optional.empty(), List.of()).address());
         }
         try (var files = Files.list(state.resolve("balena0"))) {
-            assertEquals(List.of(record("c1")), files.toList());
+            assertEquals(List.of(record("c1"), record("folder")), files.sorted().toList());
         }
     }
 

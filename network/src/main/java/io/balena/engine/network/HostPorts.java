@@ -56,7 +56,9 @@ final class HostPorts {
     synchronized List<PortBinding> bind(String endpointId, List<PortBinding> wanted) throws IOException {
         var chosen = new ArrayList<PortBinding>();
         try {
-            for (PortBinding binding : wanted) chosen.add(binding.hostPort() == 0 ? bindRandom(endpointId, binding) : bind(endpointId, binding));
+            for (PortBinding binding : wanted) {
+                chosen.add(binding.hostPort() == 0 ? bindRandom(endpointId, binding) : bind(endpointId, binding));
+            }
             return List.copyOf(chosen);
         } catch (IOException | RuntimeException e) {
             release(chosen);

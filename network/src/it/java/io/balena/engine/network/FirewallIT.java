@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.io.IOException;
+import java.net.ConnectException;
 import java.net.SocketTimeoutException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -260,6 +261,8 @@ class FirewallIT {
         try (var network = BridgeNetwork.open(config, state); var container = Host.start()) {
             network.attach(network.allocate("c1", Optional.empty(), ports()), container.pid());
             container.run("busybox", "ping", "-c1", "-W1", "172.17.0.1");
+            assertThrows(ConnectException.class, () -> Host.tcp("127.0.0.1", 8080), "refused, and not left waiting");
+            assertThrows(PortUnavailable.class, () -> network.allocate("c2", Optional.empty(), ports()));
             network.release("c1");
             assertEquals("", rules());
         }

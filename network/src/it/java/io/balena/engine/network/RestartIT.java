@@ -110,6 +110,31 @@ class RestartIT {
     }
 
     @Test
+    void aDaemonKilledWhileItMadeTheLinkLeavesNothingThatCannotBeReleased() throws IOException {
+        Endpoint endpoint;
+        try (var network = BridgeNetwork.open(DEFAULT, state)) {
+            endpoint = network.allocate("c1", Optional.empty(), port(8080));
+        }
+        // Made, but not yet switched on and marked.
+        Shell.run("ip", "link", "add", "veth" + endpoint.id().substring(0, 7), "master", "balena0", "type", "veth", "peer", "name", "eth0");
+        try (var network = BridgeNetwork.open(DEFAULT, state)) {
+            network.release("c1");
+            assertEquals("", Shell.run("ip", "link", "show", "type", "veth"));
+        }
+    }
+
+    @Test
+    void aLinkOfSomebodyElseThatHappensToHaveTheNameIsLeftAlone() throws IOException {
+        try (var network = BridgeNetwork.open(DEFAULT, state)) {
+            String name = "veth" + network.allocate("c1", Optional.empty(), List.of()).id().substring(0, 7);
+            Shell.run("ip", "link", "add", name, "type", "veth", "peer", "name", "other");
+            Shell.run("ip", "link", "set", name, "alias", "of somebody else");
+            network.release("c1");
+            assertTrue(Shell.run("ip", "link").contains(name));
+        }
+    }
+
+    @Test
     void rulesOfContainersThatNobodyKnowsAreRemoved() throws IOException {
         BridgeNetwork.open(DEFAULT, state).close();
         String before = BridgeNetworkIT.rules();

@@ -12,12 +12,13 @@ final class PublishedPorts implements AutoCloseable {
     private static final Logger LOG = System.getLogger(PublishedPorts.class.getName());
     private static final int UDP = 17;
 
-    private final HostPorts host = new HostPorts();
+    private final HostPorts host;
     private final Optional<Firewall> firewall;
 
     /// @param firewall empty when the engine is to leave it alone: then ports are kept, but lead nowhere
     PublishedPorts(Optional<Firewall> firewall) {
         this.firewall = firewall;
+        this.host = new HostPorts(firewall.isPresent());
     }
 
     /// Keeps all of `wanted` from others, or none.
@@ -44,7 +45,13 @@ final class PublishedPorts implements AutoCloseable {
     }
 
     void publish(Endpoint endpoint) throws IOException {
-        if (firewall.isEmpty()) return;
+        if (firewall.isEmpty()) {
+            if (!endpoint.ports().isEmpty()) {
+                LOG.log(Level.WARNING, "the published ports of container " + endpoint.containerId()
+                        + " lead nowhere: the engine makes no firewall rules on this machine");
+            }
+            return;
+        }
         firewall.get().publish(endpoint);
         forgetFlows(endpoint);
     }

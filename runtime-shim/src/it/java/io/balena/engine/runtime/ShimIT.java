@@ -404,6 +404,26 @@ class ShimIT {
     }
 
     @Test
+    void thousandsOfRequestsAtOnceAreAnsweredOneByOne() throws Exception {
+        var requests = new java.io.ByteArrayOutputStream();
+        requests.writeBytes(Protocol.hello().encode());
+        for (int i = 0; i < 10_000; i++) requests.writeBytes(Message.of(Protocol.LIST).encode());
+        int answerBytes = Message.of(Protocol.DONE).encode().length;
+        try (SocketChannel channel = SocketChannel.open(UnixDomainSocketAddress.of(fixture.execRoot.resolve("shim.sock")))) {
+            Thread.ofVirtual().start(() -> {
+                try {
+                    channel.write(ByteBuffer.wrap(requests.toByteArray()));
+                } catch (IOException e) {
+                    throw new RuntimeException(e);
+                }
+            });
+            ByteBuffer answers = ByteBuffer.allocate(10_000 * answerBytes);
+            while (answers.hasRemaining()) assertTrue(channel.read(answers) > 0);
+        }
+        assertEquals(Map.of(), shim.list());
+    }
+
+    @Test
     void aFullDiskStopsTheLogAndNothingElse() throws Exception {
         Path disk = Files.createDirectory(folder.resolve("disk"));
         Bundle bundle = fixture.bundle().script(

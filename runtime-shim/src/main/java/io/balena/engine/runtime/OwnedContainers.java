@@ -32,6 +32,7 @@ final class OwnedContainers {
     private final Diagnostics diagnostics;
     private final Map<String, OwnedContainer> containers = new LinkedHashMap<>();
     private boolean lookingForOrphans;
+    private boolean orphansExpected;
 
     OwnedContainers(
             Path stateRoot,
@@ -343,7 +344,9 @@ final class OwnedContainers {
             record(container, process, code, at);
             container.next();
         });
-        lookForOrphans();
+        // Not at once: it may find another end, and that one the next, each deeper in the stack.
+        if (!orphansExpected) loop.after(0, this::lookForOrphans);
+        orphansExpected = true;
     }
 
     private void record(OwnedContainer container, OwnedProcess process, OptionalInt code, Instant at) {
@@ -485,6 +488,7 @@ final class OwnedContainers {
     /// Reaps what ended and is nobody's: processes of containers whose parents are gone. Not while the runtime is at work, which
     /// has children of its own to wait for.
     private void lookForOrphans() {
+        orphansExpected = false;
         try {
             while (workers.areIdle()) {
                 OptionalInt pid = Children.anyEnded();

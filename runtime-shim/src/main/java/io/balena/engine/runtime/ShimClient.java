@@ -19,6 +19,7 @@ final class ShimClient implements Connection.Receiver {
     private byte[] received = new byte[0];
     private boolean greeted;
     private boolean answering;
+    private boolean handling;
 
     ShimClient(Connection connection, OwnedContainers containers, Subscribers subscribers, ShimServer server) {
         this.connection = connection;
@@ -42,6 +43,8 @@ final class ShimClient implements Connection.Receiver {
     }
 
     private void handleNext() {
+        if (handling) return; // a request that was answered at once: the loop below goes on
+        handling = true;
         try {
             while (!answering && !connection.isClosed() && received.length >= Message.HEADER_BYTES) {
                 int length = Message.readInt(received, 0);
@@ -56,6 +59,8 @@ final class ShimClient implements Connection.Receiver {
         } catch (IOException | RuntimeException e) { // a path with a NUL in it, say
             server.protocolError(e);
             connection.close();
+        } finally {
+            handling = false;
         }
     }
 

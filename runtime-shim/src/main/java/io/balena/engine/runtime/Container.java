@@ -108,7 +108,7 @@ final class Container {
                 setup.addTerminal(files.root(), master, t);
                 files.addConsole(master + 1);
             }
-            files.addPivot();
+            files.addPivot(terminal ? master + 2 : master);
             setup.addSession();
             if (terminal) setup.addControllingTerminal(master + 1);
             setup.addIdentity(passed.owned(), free);

@@ -421,18 +421,20 @@ final class RootFilesystem {
     }
 
     /// Leaves the host's files for good; afterwards the child's lowest free descriptor is what [#root] was.
-    void addPivot() {
+    ///
+    /// @param oldRoot the child's lowest free descriptor by now: a terminal has taken some
+    void addPivot(int oldRoot) {
         long here = program.text(".");
         long slash = program.text("/");
         program.add(Syscall.OPENAT, "open", "/", AT_FDCWD, slash, O_PATH | O_DIRECTORY | O_CLOEXEC);
         program.add(Syscall.FCHDIR, "chdir to rootfs", rootPath, root);
         program.add(Syscall.PIVOT_ROOT, "pivot_root to", rootPath, here, here);
-        program.add(Syscall.FCHDIR, "chdir to old root", null, target);
+        program.add(Syscall.FCHDIR, "chdir to old root", null, oldRoot);
         // Else the unmounting would reach the host where its mounts are shared.
         program.add(Syscall.MOUNT, "make slave", "old root", 0, here, 0, MS_SLAVE | MS_REC, 0);
         program.add(Syscall.UMOUNT2, "unmount", "old root", here, MNT_DETACH);
         program.add(Syscall.CHDIR, "chdir", "/", slash);
-        close(target);
+        close(oldRoot);
         if (spec.root().readonly()) {
             program.add(Syscall.MOUNT, "remount read-only", "/", 0, slash, 0, MS_REMOUNT | MS_BIND | MS_RDONLY, 0);
         }

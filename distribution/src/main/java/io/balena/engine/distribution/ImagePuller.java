@@ -77,11 +77,12 @@ public final class ImagePuller {
             Manifest.OfImage image = imageFor(manifest);
             List<ImageReference> names = names(fetched.digest());
             ImageId id = new ImageId(image.config().digest());
-            boolean upToDate = images.named(reference).equals(Optional.of(id));
-            if (!images.nameIfPresent(id, names)) install(image, names);
+            boolean named = images.named(reference).equals(Optional.of(id));
+            boolean present = images.nameIfPresent(id, names);
+            if (!present) install(image, names);
 
             progress.status("", "Digest: " + fetched.digest());
-            progress.status("", "Status: " + (upToDate ? "Image is up to date for " : "Downloaded newer image for ") + reference.familiar());
+            progress.status("", "Status: " + (named && present ? "Image is up to date for " : "Downloaded newer image for ") + reference.familiar());
             if (platformWasAskedFor) warnOfOtherPlatform(id);
             return id;
         }

@@ -139,7 +139,12 @@ final class Repository implements AutoCloseable {
             response = fromOrigin("/v2/" + path + "/" + what, headers, shown, cancellation);
             if (response.statusCode() != 401) break;
             List<Challenge> challenges = Challenge.parse(response.headers().allValues("WWW-Authenticate"));
-            if (round > 0 || !authorization.answer(challenges, shown, tokens)) break;
+            if (round > 0 || !authorization.answer(challenges, shown, tokens)) {
+                boolean nothingToShow = shown.isEmpty() && challenges.stream().anyMatch(challenge -> challenge.scheme().equals("basic"));
+                if (!nothingToShow) break;
+                response.body().close();
+                throw RegistryFailure.unauthorized("Get \"" + response.uri() + "\": no basic auth credentials");
+            }
             response.body().close();
         }
         if (response.statusCode() / 100 == 2) return response;

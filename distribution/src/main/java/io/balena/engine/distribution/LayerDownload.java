@@ -25,6 +25,7 @@ import java.util.function.Consumer;
 /// ```
 final class LayerDownload {
     private static final Logger LOG = System.getLogger(LayerDownload.class.getName());
+    private static final String REFUSED = "failed to register layer: ";
 
     /// What to fetch, and what must come out.
     record Order(Repository repository, String sourceName, Descriptor blob, DiffId diffId, Optional<ChainId> parentChain) {
@@ -165,9 +166,9 @@ final class LayerDownload {
         switch (below == null ? e : below) {
             case DistributionException known -> throw known;
             case IOException transfer when below != null -> throw transfer;
-            case InvalidLayerException invalid -> throw new DistributionException.InvalidContent("failed to register layer: " + e.getMessage(), invalid);
-            case CorruptStreamException corrupt -> throw new DistributionException.InvalidContent("failed to register layer: " + e.getMessage(), corrupt);
-            case IOException disk -> throw new IOException("failed to register layer: " + disk.getMessage(), disk);
+            case InvalidLayerException invalid -> throw new DistributionException.InvalidContent(REFUSED + e.getMessage(), invalid);
+            case CorruptStreamException corrupt -> throw new DistributionException.InvalidContent(REFUSED + e.getMessage(), corrupt);
+            case IOException disk -> throw new IOException(REFUSED + disk.getMessage(), disk);
             case RuntimeException bug -> throw bug;
             default -> throw new IOException(e);
         }
@@ -191,7 +192,7 @@ final class LayerDownload {
             tell(LayerListener::complete);
             if (!committed.complete(done)) layers.release(done.chainId());
         } catch (Throwable e) {
-            fail(e instanceof IOException disk ? new IOException("failed to register layer: " + disk.getMessage(), disk) : e);
+            fail(e instanceof IOException disk ? new IOException(REFUSED + disk.getMessage(), disk) : e);
         } finally {
             end();
         }

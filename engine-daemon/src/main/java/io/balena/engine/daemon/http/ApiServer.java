@@ -20,7 +20,9 @@ import java.nio.file.Path;
 import java.nio.file.attribute.PosixFileAttributeView;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 
@@ -28,7 +30,7 @@ import java.util.concurrent.TimeUnit;
 public final class ApiServer implements AutoCloseable {
     private final HangUpAwareEpoll.Factory epoll = HangUpAwareEpoll.factory(64);
     private final EventLoopGroup loop = new MultiThreadIoEventLoopGroup(1, Thread.ofPlatform().name("api").factory(), epoll);
-    private final List<Channel> listening = new ArrayList<>();
+    private final Map<Channel, String> listening = new LinkedHashMap<>();
     private final List<Path> socketFiles = new ArrayList<>();
 
     private ApiServer() {}
@@ -83,10 +85,10 @@ public final class ApiServer implements AutoCloseable {
                             .childOption(ChannelOption.TCP_NODELAY, true)
                             .bind(new InetSocketAddress(host, port)),
                     host + ":" + port);
-            case Listener.Inherited(int fd, boolean unix) -> await(
-                    bootstrap.channelFactory(() -> unix ? new EpollServerDomainSocketChannel(fd) : (ServerChannel) new EpollServerSocketChannel(fd))
+            case Listener.Inherited(int fd, Optional<Path> path) -> await(
+                    bootstrap.channelFactory(() -> path.isPresent() ? new EpollServerDomainSocketChannel(fd) : (ServerChannel) new EpollServerSocketChannel(fd))
                             .register(),
-                    "file descriptor " + fd);
+                    path.map(Path::toString).orElse("file descriptor " + fd));
         }
     }
 
@@ -102,21 +104,21 @@ public final class ApiServer implements AutoCloseable {
     private void await(io.netty.channel.ChannelFuture bound, String where) throws IOException {
         bound.awaitUninterruptibly();
         if (!bound.isSuccess()) throw new IOException("listen " + where + ": " + bound.cause().getMessage(), bound.cause());
-        listening.add(bound.channel());
+        listening.put(bound.channel(), where);
     }
 
     /// Where it can be reached: paths of sockets, and addresses with their ports.
     public List<String> addresses() {
-        return listening.stream().map(Channel::localAddress).map(address -> switch (address) {
-            case DomainSocketAddress unix -> unix.path();
-            case InetSocketAddress tcp -> tcp.getAddress().getHostAddress() + ":" + tcp.getPort();
-            default -> address.toString();
-        }).toList();
+        return listening.entrySet().stream()
+                .map(each -> each.getKey().localAddress() instanceof InetSocketAddress tcp
+                        ? tcp.getAddress().getHostAddress() + ":" + tcp.getPort()
+                        : each.getValue())
+                .toList();
     }
 
     /// Accepts no more connections; those there are go on.
     public void stopAccepting() {
-        listening.forEach(channel -> channel.close().awaitUninterruptibly());
+        listening.keySet().forEach(channel -> channel.close().awaitUninterruptibly());
         listening.clear();
     }
 

@@ -6,6 +6,8 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
+import java.net.ServerSocket;
+import java.net.Socket;
 import java.net.StandardProtocolFamily;
 import java.net.UnixDomainSocketAddress;
 import java.nio.ByteBuffer;
@@ -115,7 +117,7 @@ class DaemonIT {
         Path socket = folder.resolve("notify.sock");
         Process receiver = new ProcessBuilder(Tools.need("socat"), "-u", "UNIX-RECV:" + socket, "-").redirectOutput(notices.toFile()).start();
         try {
-            while (!Files.exists(socket)) Thread.onSpinWait();
+            while (!Files.exists(socket)) Thread.yield();
             var daemon = DaemonProcess.start(folder, List.of("/usr/bin/env", "NOTIFY_SOCKET=" + socket), host());
             daemon.ready();
             daemon.stop();
@@ -130,14 +132,22 @@ class DaemonIT {
     @Test
     void socketsOfSystemdAreServedAndTheirFilesLeftAlone() throws Exception {
         Path socket = folder.resolve("activated.sock");
-        var activate = List.of(Tools.need("systemd-socket-activate"), "--listen=" + socket);
+        int port;
+        try (var free = new ServerSocket(0)) {
+            port = free.getLocalPort();
+        }
+        var activate = List.of(Tools.need("systemd-socket-activate"), "--listen=" + socket, "--listen=127.0.0.1:" + port);
         // The same path by both ways, as the unit files of devices have it.
         var daemon = DaemonProcess.start(folder, activate, "--host=fd://", "--host=unix://" + socket, host());
-        while (!Files.exists(socket)) Thread.onSpinWait();
+        while (!Files.exists(socket)) Thread.yield();
         Object inode = Files.getAttribute(socket, "unix:ino");
         assertTrue(ping(socket).endsWith("OK"));
         assertEquals(inode, Files.getAttribute(socket, "unix:ino"));
         assertTrue(ping(daemon.ready().socket).endsWith("OK"));
+        try (var client = new Socket("127.0.0.1", port)) {
+            client.getOutputStream().write("GET /_ping HTTP/1.0\r\n\r\n".getBytes(UTF_8));
+            assertTrue(new String(client.getInputStream().readAllBytes(), UTF_8).endsWith("OK"));
+        }
         assertEquals(0, daemon.stop());
         assertTrue(Files.exists(socket));
     }

@@ -86,7 +86,7 @@ public final class ApiServer implements AutoCloseable {
                             .bind(new InetSocketAddress(host, port)),
                     host + ":" + port);
             case Listener.Inherited(int fd, Optional<Path> path) -> await(
-                    bootstrap.channelFactory(() -> path.isPresent() ? new EpollServerDomainSocketChannel(fd) : (ServerChannel) new EpollServerSocketChannel(fd))
+                    bootstrap.channelFactory(() -> path.isPresent() ? new EpollServerDomainSocketChannel(fd, true) : (ServerChannel) new EpollServerSocketChannel(fd))
                             .register(),
                     path.map(Path::toString).orElse("file descriptor " + fd));
         }

@@ -28,6 +28,13 @@ import java.util.concurrent.TimeUnit;
 
 /// The API on its sockets. One event loop serves all connections; each request is answered on a virtual thread.
 public final class ApiServer implements AutoCloseable {
+    static {
+        NettySettings.apply();
+    }
+
+    // One arena without caches: all buffers are made on one thread. Chunks of 128 KiB, where the default would take 4 MiB.
+    private static final ByteBufAllocator ALLOCATOR = new PooledByteBufAllocator(true, 0, 1, 8192, 4, 0, 0, false);
+
     private final HangUpAwareEpoll.Factory epoll = HangUpAwareEpoll.factory(64);
     private final EventLoopGroup loop = new MultiThreadIoEventLoopGroup(1, Thread.ofPlatform().name("api").factory(), epoll);
     private final Map<Channel, String> listening = new LinkedHashMap<>();
@@ -39,7 +46,6 @@ public final class ApiServer implements AutoCloseable {
     ///
     /// @throws IOException when one of `listeners` cannot be bound; none is bound then
     public static ApiServer bind(List<Listener> listeners, List<Route> routes, ApiIdentity identity) throws IOException {
-        NettyLog.use();
         var router = new Router(routes);
         var server = new ApiServer();
         try {
@@ -129,7 +135,4 @@ public final class ApiServer implements AutoCloseable {
         loop.shutdownGracefully(0, 1, TimeUnit.SECONDS).awaitUninterruptibly(2, TimeUnit.SECONDS);
         for (Path file : socketFiles) Files.deleteIfExists(file);
     }
-
-    // One arena without caches: all buffers are made on one thread. Chunks of 128 KiB, where the default would take 4 MiB.
-    private static final ByteBufAllocator ALLOCATOR = new PooledByteBufAllocator(true, 0, 1, 8192, 4, 0, 0, false);
 }

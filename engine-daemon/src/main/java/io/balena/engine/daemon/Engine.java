@@ -86,7 +86,7 @@ final class Engine implements AutoCloseable {
 
     private static Optional<BridgeNetwork> bridge(EngineConfig config) throws IOException {
         if (config.network().bridge().isEmpty()) return Optional.empty();
-        return Optional.of(BridgeNetwork.open(config.network().bridge().get(), config.dataRoot().resolve("network/files")));
+        return Optional.of(BridgeNetwork.open(config.network().bridge().get(), config.execRoot().resolve("network")));
     }
 
     private static RegistryConfig registries(EngineConfig.Registries config) {

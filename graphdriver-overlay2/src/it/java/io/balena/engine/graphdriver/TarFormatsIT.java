@@ -85,7 +85,7 @@ class TarFormatsIT {
         Path tar = scratch.path().resolve("layer.tar");
         Path reference = scratch.path().resolve("reference");
         Machine.sh("rm -rf " + reference + "; mkdir " + reference + "; cd " + tree() + "; tar -c --numeric-owner " + create + " -f " + tar
-                + " $(LC_ALL=C ls -A -b | sed 's/ /?/g; s/\\\\[^?]*/*/g'); tar -x --numeric-owner -p " + extract + " -f " + tar + " -C " + reference);
+                + " --no-unquote -- *; tar -x --numeric-owner -p " + extract + " -f " + tar + " -C " + reference);
         try (var store = LayerStore.open(scratch.path().resolve("root")); var staged = store.stage()) {
             DiffId diffId;
             try (InputStream in = Files.newInputStream(tar)) {

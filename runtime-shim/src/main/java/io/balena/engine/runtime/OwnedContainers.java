@@ -24,6 +24,7 @@ final class OwnedContainers {
     private final OciRuntime runtime;
     private final ProcessMaker maker;
     private final ExitRecord exits;
+    private final StreamsRecord pipes;
     private final EventLoop loop;
     private final Workers workers;
     private final ShimBuffers buffers;
@@ -44,6 +45,7 @@ final class OwnedContainers {
         this.runtime = new OciRuntime(stateRoot);
         this.maker = new ProcessMaker(runtime);
         this.exits = new ExitRecord(stateRoot.toFile());
+        this.pipes = new StreamsRecord(stateRoot.toFile());
         this.loop = loop;
         this.workers = workers;
         this.buffers = buffers;
@@ -57,7 +59,7 @@ final class OwnedContainers {
         for (Map.Entry<String, ContainerProcess> found : living.entrySet()) {
             OwnedContainer container = add(found.getKey());
             container.phase = OwnedContainer.Phase.RUNNING;
-            container.first().streams().openNothing();
+            reopen(container.first(), found.getValue().pidFd().pid());
             container.first().made(found.getValue().pidFd(), StartTime.of(found.getValue().pidFd().pid()), this::ended);
             try {
                 watchMemory(container, runtime.watchOutOfMemory(found.getKey()));
@@ -73,6 +75,22 @@ final class OwnedContainers {
         }
         if (!containers.isEmpty()) diagnostics.info("adopted " + living.size() + " running of " + containers.size() + " containers");
         lookForOrphansLater();
+    }
+
+    private void reopen(OwnedProcess process, int pid) {
+        String id = process.key().containerId();
+        try {
+            Optional<StreamsRecord.Reopened> found = pipes.reopen(id, pid);
+            if (found.isPresent()) {
+                StreamsRecord.Reopened ends = found.get();
+                process.streams().openPipes(
+                        ends.stdin(), ends.stdout(), ends.stderr(), open(ends.stdio().log()), ends.stdio().stdinOnce());
+                return;
+            }
+        } catch (IOException e) {
+            diagnostics.error("cannot go on logging " + id, e);
+        }
+        process.streams().openNothing();
     }
 
     boolean isEmpty() {
@@ -130,6 +148,7 @@ final class OwnedContainers {
             @Override
             public void succeeded(ProcessMaker.Made made) {
                 open(container.first(), made, stdio, log);
+                remember(id, made.streams(), stdio);
                 container.phase = OwnedContainer.Phase.CREATED;
                 watchMemory(container, made.outOfMemory());
                 reply.done(Message.of(Protocol.DONE).number(Protocol.Tag.PID, container.first().pid()));
@@ -336,6 +355,15 @@ final class OwnedContainers {
         process.made(made.process().pidFd(), Instant.now(), this::ended);
     }
 
+    private void remember(String id, ProcessMaker.Streams streams, Stdio stdio) {
+        if (!(streams instanceof ProcessMaker.Streams.Pipes(Optional<Fd> stdin, Fd stdout, Fd stderr))) return;
+        try {
+            pipes.save(id, stdio, stdin, stdout, stderr);
+        } catch (IOException e) {
+            diagnostics.error("another shim could not go on logging " + id, e);
+        }
+    }
+
     private void ended(OwnedProcess process, OptionalInt code, Instant at) {
         OwnedContainer container = containers.get(process.key().containerId());
         if (container == null) return;
@@ -439,6 +467,7 @@ final class OwnedContainers {
 
     private Object remove(String id) throws IOException {
         exits.delete(id);
+        pipes.delete(id);
         runtime.delete(id);
         return null;
     }

@@ -59,7 +59,8 @@ public final class Main {
         console.out().flush();
         console.err().flush();
         // Threads that read the terminal or a slow stream must not keep us.
-        Runtime.getRuntime().exit(status);
+        // And exit() would first set up logging, only to find that nobody wants to know.
+        Runtime.getRuntime().halt(status);
     }
 
     static int run(Console console, String... arguments) {

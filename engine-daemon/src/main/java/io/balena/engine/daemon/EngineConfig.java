@@ -92,7 +92,7 @@ public record EngineConfig(
                     + "Please set --icc or --iptables to true");
         }
         if (name.equals(Optional.of("none"))) return Optional.empty();
-        return Optional.of(new BridgeConfig(name.orElse("balena0"), address, settings.number("mtu"), settings.flag("ip-forward"),
+        return Optional.of(new BridgeConfig(name.orElse("balena0"), address, settings.optional("fixed-cidr"), settings.number("mtu"), settings.flag("ip-forward"),
                 settings.flag("iptables"), settings.flag("iptables") && settings.flag("ip-masq"), settings.flag("icc")));
     }
 

@@ -97,7 +97,7 @@ final class Options {
             option(HONOURED, LIST, "dns", '\0', "dns", "", Checks::address, "DNS server to use"),
             option(HONOURED, LIST, "dns-opt", '\0', "dns-opts", "", "DNS options to use"),
             option(HONOURED, LIST, "dns-search", '\0', "dns-search", "", "DNS search domains to use"),
-            option(NOT_YET, TEXT, "fixed-cidr", '\0', "fixed-cidr", "", "IPv4 subnet for fixed IPs"),
+            option(HONOURED, TEXT, "fixed-cidr", '\0', "fixed-cidr", "", "IPv4 subnet for fixed IPs"),
             option(NOT_YET, TEXT, "fixed-cidr-v6", '\0', "fixed-cidr-v6", "", "IPv6 subnet for fixed IPs"),
             option(NOT_YET, TEXT, "default-gateway", '\0', "default-gateway", "", Checks::address, "Container default gateway IPv4 address"),
             option(NOT_YET, TEXT, "default-gateway-v6", '\0', "default-gateway-v6", "", Checks::address, "Container default gateway IPv6 address"),

@@ -33,12 +33,13 @@ public final class BoundPort implements AutoCloseable {
         this.socket = socket;
     }
 
-    /// Binds, and listens where the protocol has connections: only a listening socket shows up in `ss -l` and excludes others
-    /// that also set `SO_REUSEADDR`. That option is set so that old connections in `TIME_WAIT` do not block the port.
+    /// Binds. `SO_REUSEADDR` is set so that old connections in `TIME_WAIT` do not block the port.
     ///
+    /// @param listen whether to listen too, where the protocol has connections: only a listening socket shows up in `ss -l` and
+    ///     excludes others that set `SO_REUSEADDR`. But who connects to it waits in vain, instead of being refused
     /// @throws ErrnoException `EADDRINUSE` when another has it, `EADDRNOTAVAIL` when the address is not this machine's,
     ///     `EPROTONOSUPPORT` when the kernel lacks the protocol
-    public static BoundPort open(Protocol protocol, Inet4Address address, int port) throws IOException {
+    public static BoundPort open(Protocol protocol, Inet4Address address, int port, boolean listen) throws IOException {
         String on = protocol.name().toLowerCase(java.util.Locale.ROOT) + " " + address.getHostAddress() + ":" + port;
         var socket = new Fd(check(NetworkLibc.socket(AF_INET, protocol.socketType | SOCK_CLOEXEC, protocol.number), "socket", on));
         try (var memory = new Memory(16)) {
@@ -53,7 +54,7 @@ public final class BoundPort implements AutoCloseable {
             memory.setByte(3, (byte) port);
             memory.write(4, address.getAddress(), 0, 4);
             check(NetworkLibc.bind(socket.number(), memory, 16), "bind", on);
-            if (protocol.socketType == SOCK_STREAM) check(NetworkLibc.listen(socket.number(), 1), "listen", on);
+            if (listen && protocol.socketType == SOCK_STREAM) check(NetworkLibc.listen(socket.number(), 1), "listen", on);
             return new BoundPort(socket);
         } catch (Throwable e) {
             socket.close();

@@ -56,6 +56,12 @@ public final class Descriptors {
         return new Fd(Libc.check(LoopCalls.open("/dev/null", O_RDWR | O_CLOEXEC, 0), "open", "/dev/null"));
     }
 
+    /// A file, often a pipe, whose reads and writes return at once.
+    public static Fd openNonBlocking(Path file, boolean forWriting) throws ErrnoException {
+        int flags = (forWriting ? O_WRONLY : 0) | O_NONBLOCK | O_CLOEXEC;
+        return new Fd(Libc.check(LoopCalls.open(file.toString(), flags, 0), "open", file));
+    }
+
     /// A file every write goes to the end of, created when missing.
     ///
     /// @param mode permissions of a new file, reduced by the umask

@@ -21,6 +21,14 @@ public final class Fd implements AutoCloseable {
         return number;
     }
 
+    /// Reads what is there, waiting for the first byte.
+    ///
+    /// @return bytes read, 0 at the end
+    /// @throws ErrnoException `EIO` from a terminal nobody has open any more
+    public int read(byte[] buffer) throws ErrnoException {
+        return (int) Libc.check(ProcessCalls.read(number(), buffer, buffer.length), "read", this);
+    }
+
     /// Hands ownership to the caller; this object no longer closes it.
     public int release() {
         int released = number();

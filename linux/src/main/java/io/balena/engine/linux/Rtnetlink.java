@@ -196,7 +196,8 @@ public final class Rtnetlink implements AutoCloseable {
     ///
     /// @throws ErrnoException `EEXIST` when the link has it already
     public void addAddress(Link link, InetAddress address, int prefixLength) throws IOException {
-        var message = addressMessage(RTM_NEWADDR, NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL, new LinkAddress(link.index(), address, prefixLength));
+        var added = new LinkAddress(link.index(), address, prefixLength);
+        var message = addressMessage(RTM_NEWADDR, NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL, added);
         if (address instanceof Inet4Address && prefixLength < 31) {
             message.attribute(IFA_BROADCAST, broadcast(address, prefixLength)).attribute(IFA_LABEL, link.name());
         }

@@ -22,6 +22,9 @@ public final class SyscallProgram implements AutoCloseable {
     /// `O_DIRECTORY` of open(2), which has another number on ARM than on x86.
     public static final long O_DIRECTORY = Platform.isARM() ? 040000 : 0200000;
 
+    /// `O_NOFOLLOW` of open(2), likewise.
+    public static final long O_NOFOLLOW = Platform.isARM() ? 0100000 : 0400000;
+
     // Only pages that are touched cost memory. 2 MiB is what the kernel accepts as arguments and environment by default.
     private static final long ROWS_BYTES = 1 << 20;
     private static final long DATA_BYTES = 4 << 20;
@@ -186,10 +189,11 @@ public final class SyscallProgram implements AutoCloseable {
         return new PidFd((int) pid, new Fd(memory.getInt(pidFd - base)));
     }
 
-    /// As [#spawn], in the pid namespace of `member`, the other namespaces being ours.
+    /// As [#spawn], in an existing pid namespace.
     ///
-    /// @throws ErrnoException `ESRCH` when `member` has ended
-    public PidFd spawnBeside(PidFd member) throws ErrnoException {
+    /// @param pidNamespace a `/proc/<pid>/ns/pid` that is open, or a process that is in it
+    /// @throws ErrnoException `ESRCH` when that process has ended
+    public PidFd spawnIn(Fd pidNamespace, long namespaces) throws ErrnoException {
         var outcome = new Object() {
             PidFd child;
             ErrnoException failure;
@@ -197,9 +201,8 @@ public final class SyscallProgram implements AutoCloseable {
         // Joining changes the namespace of the thread's children for good, so this thread has no other use.
         Thread joined = Thread.ofPlatform().name("pid namespace").start(() -> {
             try {
-                int result = ProcessCalls.setns(member.fd().number(), CLONE_NEWPID);
-                Libc.check(result, "join pid namespace of", member.pid());
-                outcome.child = spawn(0);
+                Libc.check(ProcessCalls.setns(pidNamespace.number(), CLONE_NEWPID), "join pid namespace", pidNamespace);
+                outcome.child = spawn(namespaces);
             } catch (ErrnoException e) {
                 outcome.failure = e;
             }

@@ -47,7 +47,7 @@ class AllocationIT {
     @Test
     void aPortOfAnotherContainerOrProcessIsRefusedInDockersWords() throws IOException {
         var loopback = Ipv4.parse("127.0.0.1").inet();
-        try (var network = BridgeNetwork.open(DEFAULT, state); var _ = BoundPort.open(BoundPort.Protocol.TCP, loopback, 99)) {
+        try (var network = BridgeNetwork.open(DEFAULT, state); var _ = BoundPort.open(BoundPort.Protocol.TCP, loopback, 99, true)) {
             allocate(network, "c1", tcp(80, 80));
             var taken = assertThrows(PortUnavailable.class, () -> allocate(network, "c2", tcp(81, 81), tcp(80, 80)));
             assertTrue(taken.messageFor("web").matches("driver failed programming external connectivity on endpoint web \\([0-9a-f]{64}\\): "
@@ -66,7 +66,7 @@ class AllocationIT {
     @Test
     void randomPortsPassOverThoseInUse() throws IOException {
         Files.writeString(Path.of("/proc/sys/net/ipv4/ip_local_port_range"), "40000 40003");
-        try (var network = BridgeNetwork.open(DEFAULT, state); var _ = BoundPort.open(BoundPort.Protocol.TCP, Ipv4.ANY.inet(), 40001)) {
+        try (var network = BridgeNetwork.open(DEFAULT, state); var _ = BoundPort.open(BoundPort.Protocol.TCP, Ipv4.ANY.inet(), 40001, true)) {
             assertEquals(List.of(tcp(80, 40000), tcp(81, 40002)), allocate(network, "c1", tcp(80, 0), tcp(81, 0)).ports());
             assertEquals(List.of(tcp(80, 40003)), allocate(network, "c2", tcp(80, 0)).ports());
             assertThrows(PortUnavailable.class, () -> allocate(network, "c3", tcp(80, 0)));

@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.io.IOException;
+import java.net.ConnectException;
 import java.net.SocketTimeoutException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -23,7 +24,7 @@ class FirewallIT {
     private static final BridgeConfig DEFAULT = new BridgeConfig("balena0", Optional.empty(), 0, true, true, true, true);
 
     /// Printed by `iptables-save` after `dockerd --userland-proxy=false` 20.10.24 had started a container with
-    /// `-p 8080:80 -p 127.0.0.1:81:80 -p 5353:53/udp`; its name for the bridge replaced by ours.
+    /// `-p 8080:80 -p 127.0.0.1:81:80 -p 5353:53/udp` on a machine that did not forward before; `docker0` replaced by `balena0`.
     private static final String DOCKERS_RULES_WITH_PORTS = """
             *filter
             :INPUT ACCEPT
@@ -59,8 +60,8 @@ class FirewallIT {
             -A POSTROUTING -s 172.17.0.0/16 ! -o balena0 -j MASQUERADE
             -A POSTROUTING -s 172.17.0.2/32 -d 172.17.0.2/32 -p tcp -m tcp --dport 80 -j MASQUERADE
             -A POSTROUTING -s 172.17.0.2/32 -d 172.17.0.2/32 -p udp -m udp --dport 53 -j MASQUERADE
-            -A DOCKER -p tcp -m tcp --dport 8080 -j DNAT --to-destination 172.17.0.2:80
             -A DOCKER -d 127.0.0.1/32 -p tcp -m tcp --dport 81 -j DNAT --to-destination 172.17.0.2:80
+            -A DOCKER -p tcp -m tcp --dport 8080 -j DNAT --to-destination 172.17.0.2:80
             -A DOCKER -p udp -m udp --dport 5353 -j DNAT --to-destination 172.17.0.2:53
             COMMIT
             """;
@@ -100,7 +101,7 @@ class FirewallIT {
             """;
 
     private static List<PortBinding> ports() {
-        return List.of(new PortBinding("tcp", 80, "", 8080), new PortBinding("tcp", 80, "127.0.0.1", 81), new PortBinding("udp", 53, "", 5353));
+        return List.of(new PortBinding("tcp", 80, "127.0.0.1", 81), new PortBinding("tcp", 80, "", 8080), new PortBinding("udp", 53, "", 5353));
     }
 
     @Test
@@ -260,6 +261,8 @@ class FirewallIT {
         try (var network = BridgeNetwork.open(config, state); var container = Host.start()) {
             network.attach(network.allocate("c1", Optional.empty(), ports()), container.pid());
             container.run("busybox", "ping", "-c1", "-W1", "172.17.0.1");
+            assertThrows(ConnectException.class, () -> Host.tcp("127.0.0.1", 8080), "refused, and not left waiting");
+            assertThrows(PortUnavailable.class, () -> network.allocate("c2", Optional.empty(), ports()));
             network.release("c1");
             assertEquals("", rules());
         }

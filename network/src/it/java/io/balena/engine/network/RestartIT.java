@@ -86,12 +86,13 @@ class RestartIT {
         Files.writeString(record("wrong"), "{\"bootId\":\"" + Files.readString(Path.of("/proc/sys/kernel/random/boot_id")).strip()
                 + "\",\"endpoint\":{\"id\":\"aa\",\"containerId\":\"../../x\",\"address\":\"172.17.0.2\"}}");
         Files.writeString(state.resolve("balena0/.tmp-c9.json"), "{");
+        Files.createDirectories(state.resolve("balena0/folder.json/inside"));
         try (var network = BridgeNetwork.open(DEFAULT, state)) {
             assertEquals(List.of(), network.endpoints());
             assertEquals("172.17.0.2", network.allocate("c1", Optional.empty(), List.of()).address());
         }
         try (var files = Files.list(state.resolve("balena0"))) {
-            assertEquals(List.of(record("c1")), files.toList());
+            assertEquals(List.of(record("c1"), record("folder")), files.sorted().toList());
         }
     }
 
@@ -105,6 +106,31 @@ class RestartIT {
             network.release("c1");
             assertFalse(BridgeNetworkIT.rules().contains("172.17.0.2"));
             assertEquals("172.17.0.2", network.allocate("c1", Optional.empty(), port(8080)).address());
+        }
+    }
+
+    @Test
+    void aDaemonKilledWhileItMadeTheLinkLeavesNothingThatCannotBeReleased() throws IOException {
+        Endpoint endpoint;
+        try (var network = BridgeNetwork.open(DEFAULT, state)) {
+            endpoint = network.allocate("c1", Optional.empty(), port(8080));
+        }
+        // Made, but not yet switched on and marked.
+        Shell.run("ip", "link", "add", "veth" + endpoint.id().substring(0, 7), "master", "balena0", "type", "veth", "peer", "name", "eth0");
+        try (var network = BridgeNetwork.open(DEFAULT, state)) {
+            network.release("c1");
+            assertEquals("", Shell.run("ip", "link", "show", "type", "veth"));
+        }
+    }
+
+    @Test
+    void aLinkOfSomebodyElseThatHappensToHaveTheNameIsLeftAlone() throws IOException {
+        try (var network = BridgeNetwork.open(DEFAULT, state)) {
+            String name = "veth" + network.allocate("c1", Optional.empty(), List.of()).id().substring(0, 7);
+            Shell.run("ip", "link", "add", name, "type", "veth", "peer", "name", "other");
+            Shell.run("ip", "link", "set", name, "alias", "of somebody else");
+            network.release("c1");
+            assertTrue(Shell.run("ip", "link").contains(name));
         }
     }
 

@@ -133,7 +133,8 @@ record BridgeLink(int index, String name, Ipv4Interface address, int mtu) {
             LOG.log(Level.WARNING, "cannot have bridged frames pass the firewall: " + e.getMessage());
         }
         if (!config.icc() && !Sysctl.exists(BRIDGED_FRAMES_PASS_FIREWALL)) {
-            LOG.log(Level.WARNING, "containers on " + name + " reach each other in spite of icc=false: the kernel module br_netfilter is not loaded");
+            LOG.log(Level.WARNING, "containers on " + name + " reach each other in spite of icc=false: the kernel module"
+                    + " br_netfilter is not loaded");
         }
     }
 

@@ -1,9 +1,7 @@
 package io.balena.engine.network;
 
 import io.balena.engine.linux.MacAddress;
-import io.balena.engine.linux.NetworkNamespace;
 import io.balena.engine.linux.Sysctl;
-import io.balena.engine.linux.TrackedFlows;
 import java.io.IOException;
 import java.lang.System.Logger;
 import java.lang.System.Logger.Level;
@@ -26,18 +24,14 @@ public final class BridgeNetwork implements AutoCloseable {
     private static final Logger LOG = System.getLogger(BridgeNetwork.class.getName());
     private static final Pattern CONTAINER_ID = Pattern.compile("[a-zA-Z0-9][a-zA-Z0-9_.-]{0,63}");
     private static final SecureRandom RANDOM = new SecureRandom();
-
     private static final String FORWARDING = "net.ipv4.ip_forward";
-    private static final int UDP = 17;
 
-    private final Machine machine;
     private final BridgeLink bridge;
     private final BridgeClaim claim;
     private final AddressPool addresses;
-    private final HostPorts ports = new HostPorts();
-    private final Optional<Firewall> firewall;
+    private final ContainerLinks links;
+    private final PublishedPorts published;
     private final StoredEndpoints stored;
-    private final ContainerLink links;
     /// By container.
     private final Map<String, Place> places = new ConcurrentHashMap<>();
 
@@ -52,7 +46,6 @@ public final class BridgeNetwork implements AutoCloseable {
     }
 
     private BridgeNetwork(BridgeConfig config, Path stateDirectory, Machine machine) throws IOException {
-        this.machine = machine;
         this.bridge = BridgeLink.ensure(config, machine.adding());
         var subnet = bridge.address().subnet();
         var range = config.range().orElse(subnet);
@@ -60,9 +53,10 @@ public final class BridgeNetwork implements AutoCloseable {
             throw new IllegalArgumentException("fixed range " + range + " is not within the bridge's network " + subnet);
         }
         this.addresses = new AddressPool(subnet, range);
+        this.links = new ContainerLinks(machine, bridge, engineId(stateDirectory));
+        var rules = new BridgeRules(bridge.name(), subnet, range, config.ipMasquerade(), config.icc());
+        this.published = new PublishedPorts(firewall(config, rules));
         this.stored = StoredEndpoints.open(stateDirectory.resolve(bridge.name()));
-        this.links = new ContainerLink(bridge, engineId(stateDirectory));
-        this.firewall = firewall(config, new BridgeRules(bridge.name(), subnet, range, config.ipMasquerade(), config.icc()));
         this.claim = BridgeClaim.take(bridge.name(), range);
     }
 
@@ -85,7 +79,7 @@ public final class BridgeNetwork implements AutoCloseable {
             network.bridge.prepare(config);
             // The firewall first: never is the machine an open router, not even after a power cut right here.
             boolean forwardingIsNew = config.ipForward() && !Sysctl.read(FORWARDING).equals("1");
-            if (network.firewall.isPresent()) network.firewall.get().open(network.endpoints(), forwardingIsNew);
+            network.published.open(network.endpoints(), forwardingIsNew);
             if (forwardingIsNew) Sysctl.ensure(FORWARDING, "1");
             return network;
         } catch (IOException | RuntimeException e) {
@@ -117,24 +111,18 @@ public final class BridgeNetwork implements AutoCloseable {
     /// Takes up the endpoints that an earlier daemon left in use.
     private void resume() throws IOException {
         addresses.reserve(bridge.address().address());
-        for (Endpoint endpoint : stored.load()) resume(endpoint);
-        for (Endpoint endpoint : links.connected(machine.adding())) {
+        stored.load().forEach(this::resume);
+        for (Endpoint endpoint : links.connected()) {
             if (places.containsKey(endpoint.containerId())) continue;
             LOG.log(Level.WARNING, "the record of container " + endpoint.containerId() + " on " + bridge.name()
                     + " is lost; taken from its link " + endpoint.address() + ". Its published ports stay closed until it is restarted");
-            stored.write(endpoint);
             resume(endpoint);
         }
     }
 
     private void resume(Endpoint endpoint) {
         addresses.reserve(Ipv4.parse(endpoint.address()));
-        try {
-            ports.bind(endpoint.id(), endpoint.ports());
-        } catch (IOException e) {
-            // The firewall still sends the port's traffic to the container.
-            LOG.log(Level.WARNING, "published ports of running container " + endpoint.containerId() + ": " + e.getMessage());
-        }
+        published.resume(endpoint);
         places.put(endpoint.containerId(), new Place(endpoint));
     }
 
@@ -149,30 +137,34 @@ public final class BridgeNetwork implements AutoCloseable {
         if (!CONTAINER_ID.matcher(containerId).matches()) throw new IllegalArgumentException("invalid container id: " + containerId);
         if (places.containsKey(containerId)) throw alreadyHere(containerId);
         Optional<MacAddress> mac = macAddress.map(MacAddress::parse);
-        var published = ports.stream().filter(port -> !port.isIpv6()).toList();
+        var wanted = ports.stream().filter(port -> !port.isIpv6()).toList();
         String id = randomId();
         Ipv4 address = addresses.allocate().orElseThrow(() -> new AddressesExhausted(bridge.name()));
         List<PortBinding> chosen = List.of();
         try {
-            chosen = this.ports.bind(id, published);
+            chosen = published.reserve(id, wanted);
             var endpoint = new Endpoint(id, containerId, address.toString(), bridge.address().prefixLength(), gateway(),
                     mac.orElse(address.mac()).toString(), chosen);
-            if (places.putIfAbsent(containerId, new Place(endpoint)) != null) throw alreadyHere(containerId);
-            try {
-                stored.write(endpoint);
-            } catch (IOException | RuntimeException e) {
-                places.remove(containerId);
-                throw e;
-            }
+            enter(endpoint);
             return endpoint;
         } catch (IOException | RuntimeException e) {
-            this.ports.release(chosen);
+            published.release(chosen);
             addresses.release(address);
             throw e;
         }
     }
 
-    private IOException alreadyHere(String containerId) {
+    private void enter(Endpoint endpoint) throws IOException {
+        if (places.putIfAbsent(endpoint.containerId(), new Place(endpoint)) != null) throw alreadyHere(endpoint.containerId());
+        try {
+            stored.write(endpoint);
+        } catch (IOException | RuntimeException e) {
+            places.remove(endpoint.containerId());
+            throw e;
+        }
+    }
+
+    private static IOException alreadyHere(String containerId) {
         return new IOException("endpoint with name " + containerId + " already exists in network bridge");
     }
 
@@ -193,36 +185,13 @@ public final class BridgeNetwork implements AutoCloseable {
             if (place.released || !endpoint.equals(place.endpoint)) {
                 throw new IOException("container " + endpoint.containerId() + " is no longer on " + bridge.name());
             }
-            connect(endpoint, pid);
-            if (firewall.isEmpty()) return;
+            links.connect(endpoint, pid);
             try {
-                firewall.get().publish(endpoint);
+                published.publish(endpoint);
             } catch (IOException e) {
-                links.disconnect(endpoint, machine.removing());
+                links.disconnect(endpoint);
                 throw e;
             }
-            forgetFlows(endpoint);
-        }
-    }
-
-    /// UDP has no connections: a sender that never pauses would be led to where its first packet went for ever, be it the
-    /// address of a container long gone or this machine itself.
-    private void forgetFlows(Endpoint endpoint) {
-        var published = endpoint.ports().stream().filter(port -> port.protocol().equals("udp")).map(PortBinding::hostPort).toList();
-        if (published.isEmpty()) return;
-        var container = Ipv4.parse(endpoint.address()).inet();
-        try {
-            TrackedFlows.forget(flow -> flow.protocol() == UDP && (published.contains(flow.port()) || flow.answers().equals(container)));
-        } catch (IOException e) {
-            LOG.log(Level.DEBUG, "flows to the ports of container " + endpoint.containerId() + " are left to time out", e);
-        }
-    }
-
-    private void connect(Endpoint endpoint, int pid) throws IOException {
-        try (var container = NetworkNamespace.ofProcess(pid)) {
-            // Its default route would become the machine's.
-            if (container.isSameAs(machine.namespace())) throw new IOException("process " + pid + " is in the machine's own network namespace");
-            links.connect(endpoint, container, machine.adding());
         }
     }
 
@@ -236,15 +205,12 @@ public final class BridgeNetwork implements AutoCloseable {
         synchronized (place) {
             if (place.released) return;
             // Rules first: a rule that outlived the address would lead the port to its next owner.
-            if (firewall.isPresent()) {
-                firewall.get().withdraw(place.endpoint);
-                forgetFlows(place.endpoint);
-            }
-            links.disconnect(place.endpoint, machine.removing());
+            published.withdraw(place.endpoint);
+            links.disconnect(place.endpoint);
             stored.remove(containerId);
             place.released = true;
             places.remove(containerId);
-            ports.release(place.endpoint.ports());
+            published.release(place.endpoint.ports());
             addresses.release(Ipv4.parse(place.endpoint.address()));
         }
     }
@@ -266,8 +232,8 @@ public final class BridgeNetwork implements AutoCloseable {
     /// Leaves bridge, rules and containers as they are.
     @Override
     public void close() {
-        ports.closeAll();
+        published.close();
         claim.close();
-        machine.close();
+        links.close();
     }
 }

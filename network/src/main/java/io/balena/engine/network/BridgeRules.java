@@ -25,6 +25,11 @@ final class BridgeRules {
             new FirewallChain(FILTER, "DOCKER-ISOLATION-STAGE-2"), new FirewallChain(FILTER, "DOCKER-USER"),
             new FirewallChain(NAT, "DOCKER"));
 
+    private static final String PORT = "-p \\S+ -m \\S+ --dport \\d+ -j ";
+    private static final Pattern PORT_PASSES = Pattern.compile("-d (\\S+)/32 ! -i (\\S+) -o (\\S+) " + PORT + "ACCEPT");
+    private static final Pattern PORT_LEADS = Pattern.compile("(?:-d \\S+/32 )?" + PORT + "DNAT --to-destination ([0-9.]+):\\d+");
+    private static final Pattern HAIRPIN = Pattern.compile("-s (\\S+)/32 -d (\\S+)/32 " + PORT + "MASQUERADE");
+
     private final String bridge;
     private final Subnet subnet;
     private final Subnet range;
@@ -96,15 +101,11 @@ final class BridgeRules {
     boolean isStale(FirewallRule rule, Set<FirewallRule> wanted) {
         if (wanted.contains(rule)) return false;
         if (rule.equals(withinBridge(icc ? "DROP" : "ACCEPT"))) return true;
-        if (rule.table().equals(NAT) && rule.chain().equals("POSTROUTING") && masqueradeOfAnySubnet.matcher(rule.specification()).matches()) {
-            return !masquerade || !rule.specification().startsWith("-s " + subnet + " ");
-        }
+        boolean masquerades = rule.table().equals(NAT) && rule.chain().equals("POSTROUTING")
+                && masqueradeOfAnySubnet.matcher(rule.specification()).matches();
+        if (masquerades) return !masquerade || !rule.specification().startsWith("-s " + subnet + " ");
         return portOf(rule) != null && range.contains(portOf(rule));
     }
-
-    private static final Pattern PORT_PASSES = Pattern.compile("-d (\\S+)/32 ! -i (\\S+) -o (\\S+) -p \\S+ -m \\S+ --dport \\d+ -j ACCEPT");
-    private static final Pattern PORT_LEADS = Pattern.compile("(?:-d \\S+/32 )?-p \\S+ -m \\S+ --dport \\d+ -j DNAT --to-destination ([0-9.]+):\\d+");
-    private static final Pattern HAIRPIN = Pattern.compile("-s (\\S+)/32 -d (\\S+)/32 -p \\S+ -m \\S+ --dport \\d+ -j MASQUERADE");
 
     /// The container address that a rule publishes a port of; null for other rules.
     private Ipv4 portOf(FirewallRule rule) {

@@ -31,11 +31,14 @@ final class HostPorts {
     }
 
     private final Map<Key, BoundPort> bound = new HashMap<>();
+    private final boolean redirected;
     private final int lowestRandom;
     private final int highestRandom;
     private int nextRandom;
 
-    HostPorts() {
+    /// @param redirected whether the firewall leads their traffic away before it reaches our sockets
+    HostPorts(boolean redirected) {
+        this.redirected = redirected;
         int lowest = 49153;
         int highest = 65535;
         try {
@@ -56,7 +59,9 @@ final class HostPorts {
     synchronized List<PortBinding> bind(String endpointId, List<PortBinding> wanted) throws IOException {
         var chosen = new ArrayList<PortBinding>();
         try {
-            for (PortBinding binding : wanted) chosen.add(binding.hostPort() == 0 ? bindRandom(endpointId, binding) : bind(endpointId, binding));
+            for (PortBinding binding : wanted) {
+                chosen.add(binding.hostPort() == 0 ? bindRandom(endpointId, binding) : bind(endpointId, binding));
+            }
             return List.copyOf(chosen);
         } catch (IOException | RuntimeException e) {
             release(chosen);
@@ -86,7 +91,7 @@ final class HostPorts {
         if (isOurs(binding)) throw new PortUnavailable(endpointId, "Bind for " + socket + " failed: port is already allocated", null);
         try {
             var protocol = Protocol.valueOf(binding.protocol().toUpperCase(Locale.ROOT));
-            bound.put(Key.of(binding), BoundPort.open(protocol, binding.host().inet(), binding.hostPort()));
+            bound.put(Key.of(binding), BoundPort.open(protocol, binding.host().inet(), binding.hostPort(), redirected));
             return binding;
         } catch (IOException e) {
             throw new PortUnavailable(endpointId, words(binding.protocol(), socket, e), e);

@@ -26,8 +26,8 @@ final class Iptables {
         return Stream.concat(Arrays.stream(path.split(":")), Stream.of("/usr/sbin", "/sbin"))
                 .filter(directory -> !directory.isEmpty())
                 .map(Path::of)
-                .filter(directory -> Files.isExecutable(directory.resolve("iptables-restore")) && Files.isExecutable(directory.resolve("iptables-save")))
                 .map(directory -> new Iptables(directory.resolve("iptables-restore"), directory.resolve("iptables-save")))
+                .filter(found -> Files.isExecutable(found.restore) && Files.isExecutable(found.save))
                 .findFirst();
     }
 

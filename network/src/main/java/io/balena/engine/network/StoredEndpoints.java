@@ -8,6 +8,7 @@ import static java.nio.file.StandardOpenOption.WRITE;
 import com.fasterxml.jackson.core.JacksonException;
 import com.fasterxml.jackson.databind.DeserializationFeature;
 import com.fasterxml.jackson.databind.json.JsonMapper;
+import io.balena.engine.linux.MacAddress;
 import io.balena.engine.linux.Sysctl;
 import java.io.IOException;
 import java.lang.System.Logger;
@@ -56,11 +57,19 @@ final class StoredEndpoints {
                 else endpoints.add(endpoint);
             }
         }
-        for (Path file : useless) Files.deleteIfExists(file);
+        useless.forEach(StoredEndpoints::delete);
         return endpoints;
     }
 
-    private Endpoint read(Path file) throws IOException {
+    private static void delete(Path file) {
+        try {
+            Files.deleteIfExists(file);
+        } catch (IOException e) {
+            LOG.log(Level.WARNING, "cannot remove " + file + ": " + e.getMessage());
+        }
+    }
+
+    private Endpoint read(Path file) {
         String name = file.getFileName().toString();
         if (name.startsWith(TEMPORARY) || !name.endsWith(SUFFIX)) return null;
         try {
@@ -70,7 +79,7 @@ final class StoredEndpoints {
             return stored.endpoint;
         } catch (JacksonException e) {
             return damaged(file, e.getOriginalMessage());
-        } catch (IllegalArgumentException e) {
+        } catch (IOException | IllegalArgumentException e) {
             return damaged(file, e.getMessage());
         }
     }
@@ -81,11 +90,12 @@ final class StoredEndpoints {
     }
 
     private void check(Endpoint endpoint, Path file) {
-        if (endpoint == null || endpoint.id() == null || endpoint.ports() == null || endpoint.macAddress() == null
-                || !file(endpoint.containerId()).equals(file)) {
+        if (endpoint == null || endpoint.ports() == null || !file(endpoint.containerId()).equals(file)
+                || !String.valueOf(endpoint.id()).matches("[0-9a-f]{64}")) {
             throw new IllegalArgumentException("not the endpoint of this container");
         }
         Ipv4.parse(String.valueOf(endpoint.address()));
+        MacAddress.parse(String.valueOf(endpoint.macAddress()));
     }
 
     void write(Endpoint endpoint) throws IOException {

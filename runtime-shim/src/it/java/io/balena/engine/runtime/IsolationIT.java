@@ -12,9 +12,11 @@ import java.util.List;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /// What a process in a container is, may, and sees.
+@Timeout(60)
 class IsolationIT {
     @TempDir
     Path folder;
@@ -280,6 +282,9 @@ class IsolationIT {
             bundle.namespaces.removeIf(n -> n.type().equals("pid"));
             bundle.namespaces.add(new RuntimeSpec.Namespace("pid", "/proc/" + first.pidFd().pid() + "/ns/pid"));
             assertTrue(out("ps").contains("sleep 100"));
+            assertEquals(
+                    Files.readSymbolicLink(Path.of("/proc/" + first.pidFd().pid() + "/ns/pid")) + "\n",
+                    out("readlink /proc/self/ns/pid"));
             first.pidFd().signal(9);
             first.pidFd().awaitEnd();
         }

@@ -8,7 +8,6 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Map;
 import java.util.Set;
-import java.util.TreeSet;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.Assumptions;
 
@@ -19,7 +18,7 @@ final class RuntimeFixture implements AutoCloseable {
     final Path stateRoot;
     final OciRuntime runtime;
     private final Path folder;
-    private final Set<String> ids = new TreeSet<>();
+    private final Set<String> ids = java.util.concurrent.ConcurrentHashMap.newKeySet();
 
     /// How a process ended.
     record Ended(int code, String out, String err) {

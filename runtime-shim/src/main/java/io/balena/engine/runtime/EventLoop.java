@@ -134,7 +134,7 @@ final class EventLoop implements AutoCloseable {
         if (watch == null || watch.token != token) return;
         try {
             watch.ready.ready(events);
-        } catch (RuntimeException | OutOfMemoryError e) {
+        } catch (RuntimeException | Error e) {
             // Whatever one descriptor brings, the others go on. It is no longer waited for, or it would bring it again at once.
             diagnostics.error("cannot handle " + watch.fd, e);
             watch.pause();
@@ -173,7 +173,7 @@ final class EventLoop implements AutoCloseable {
     private void run(Runnable task) {
         try {
             task.run();
-        } catch (RuntimeException | OutOfMemoryError e) {
+        } catch (RuntimeException | Error e) {
             diagnostics.error("cannot do a task", e);
         }
     }

@@ -24,6 +24,7 @@ final class OwnedContainers {
     private final OciRuntime runtime;
     private final ProcessMaker maker;
     private final ExitRecord exits;
+    private final StreamsRecord pipes;
     private final EventLoop loop;
     private final Workers workers;
     private final ShimBuffers buffers;
@@ -32,6 +33,7 @@ final class OwnedContainers {
     private final Diagnostics diagnostics;
     private final Map<String, OwnedContainer> containers = new LinkedHashMap<>();
     private boolean lookingForOrphans;
+    private boolean orphansExpected;
 
     OwnedContainers(
             Path stateRoot,
@@ -43,6 +45,7 @@ final class OwnedContainers {
         this.runtime = new OciRuntime(stateRoot);
         this.maker = new ProcessMaker(runtime);
         this.exits = new ExitRecord(stateRoot.toFile());
+        this.pipes = new StreamsRecord(stateRoot.toFile());
         this.loop = loop;
         this.workers = workers;
         this.buffers = buffers;
@@ -56,7 +59,7 @@ final class OwnedContainers {
         for (Map.Entry<String, ContainerProcess> found : living.entrySet()) {
             OwnedContainer container = add(found.getKey());
             container.phase = OwnedContainer.Phase.RUNNING;
-            container.first().streams().openNothing();
+            reopen(container.first(), found.getValue().pidFd().pid());
             container.first().made(found.getValue().pidFd(), StartTime.of(found.getValue().pidFd().pid()), this::ended);
             try {
                 watchMemory(container, runtime.watchOutOfMemory(found.getKey()));
@@ -72,6 +75,22 @@ final class OwnedContainers {
         }
         if (!containers.isEmpty()) diagnostics.info("adopted " + living.size() + " running of " + containers.size() + " containers");
         lookForOrphansLater();
+    }
+
+    private void reopen(OwnedProcess process, int pid) {
+        String id = process.key().containerId();
+        try {
+            Optional<StreamsRecord.Reopened> found = pipes.reopen(id, pid);
+            if (found.isPresent()) {
+                StreamsRecord.Reopened ends = found.get();
+                process.streams().openPipes(
+                        ends.stdin(), ends.stdout(), ends.stderr(), open(ends.stdio().log()), ends.stdio().stdinOnce());
+                return;
+            }
+        } catch (IOException e) {
+            diagnostics.error("cannot go on logging " + id, e);
+        }
+        process.streams().openNothing();
     }
 
     boolean isEmpty() {
@@ -129,6 +148,7 @@ final class OwnedContainers {
             @Override
             public void succeeded(ProcessMaker.Made made) {
                 open(container.first(), made, stdio, log);
+                remember(id, made.streams(), stdio);
                 container.phase = OwnedContainer.Phase.CREATED;
                 watchMemory(container, made.outOfMemory());
                 reply.done(Message.of(Protocol.DONE).number(Protocol.Tag.PID, container.first().pid()));
@@ -335,6 +355,15 @@ final class OwnedContainers {
         process.made(made.process().pidFd(), Instant.now(), this::ended);
     }
 
+    private void remember(String id, ProcessMaker.Streams streams, Stdio stdio) {
+        if (!(streams instanceof ProcessMaker.Streams.Pipes(Optional<Fd> stdin, Fd stdout, Fd stderr))) return;
+        try {
+            pipes.save(id, stdio, stdin, stdout, stderr);
+        } catch (IOException e) {
+            diagnostics.error("another shim could not go on logging " + id, e);
+        }
+    }
+
     private void ended(OwnedProcess process, OptionalInt code, Instant at) {
         OwnedContainer container = containers.get(process.key().containerId());
         if (container == null) return;
@@ -343,7 +372,9 @@ final class OwnedContainers {
             record(container, process, code, at);
             container.next();
         });
-        lookForOrphans();
+        // Not at once: it may find another end, and that one the next, each deeper in the stack.
+        if (!orphansExpected) loop.after(0, this::lookForOrphans);
+        orphansExpected = true;
     }
 
     private void record(OwnedContainer container, OwnedProcess process, OptionalInt code, Instant at) {
@@ -436,6 +467,7 @@ final class OwnedContainers {
 
     private Object remove(String id) throws IOException {
         exits.delete(id);
+        pipes.delete(id);
         runtime.delete(id);
         return null;
     }
@@ -485,6 +517,7 @@ final class OwnedContainers {
     /// Reaps what ended and is nobody's: processes of containers whose parents are gone. Not while the runtime is at work, which
     /// has children of its own to wait for.
     private void lookForOrphans() {
+        orphansExpected = false;
         try {
             while (workers.areIdle()) {
                 OptionalInt pid = Children.anyEnded();

@@ -1,6 +1,12 @@
 package io.balena.engine.runtime;
 
+import java.io.IOException;
+import java.nio.file.Path;
 import java.time.Instant;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
 
 /// The words of the conversation between daemon and shim. Numbers are for ever; new ones are added at the end.
 ///
@@ -78,6 +84,10 @@ final class Protocol {
         static final int CODE = 27;
         static final int KNOWN = 28;
         static final int OOM_KILLED = 29;
+        /// Names of pipes, as in `/proc/<pid>/fd`.
+        static final int STDIN_PIPE = 30;
+        static final int STDOUT_PIPE = 31;
+        static final int STDERR_PIPE = 32;
 
         private Tag() {}
     }
@@ -116,5 +126,36 @@ final class Protocol {
     static ExitStatus status(Message message) {
         return new ExitStatus(
                 (int) message.number(Tag.CODE), message.flag(Tag.KNOWN), message.flag(Tag.OOM_KILLED), time(message));
+    }
+
+    static Message.Builder withStdio(Message.Builder request, Stdio stdio) {
+        request.flag(Tag.STDIN, stdio.stdin()).flag(Tag.STDIN_ONCE, stdio.stdinOnce());
+        if (stdio.log().isPresent()) {
+            Stdio.Log log = stdio.log().get();
+            Message.Builder field = Message.of(Protocol.LOG)
+                    .text(Tag.FILE, log.file().toAbsolutePath().toString())
+                    .number(Tag.MAX_BYTES, log.maxBytes())
+                    .number(Tag.MAX_FILES, log.maxFiles());
+            log.attributes().forEach((name, value) -> field.text(Tag.ATTRIBUTE_NAME, name).text(Tag.ATTRIBUTE_VALUE, value));
+            request.message(Tag.LOG, field);
+        }
+        return request;
+    }
+
+    static Stdio stdio(Message request) throws IOException {
+        Optional<Stdio.Log> log = Optional.empty();
+        for (Message field : request.messages(Tag.LOG)) {
+            List<String> names = field.texts(Tag.ATTRIBUTE_NAME);
+            List<String> values = field.texts(Tag.ATTRIBUTE_VALUE);
+            if (names.size() != values.size()) throw new IOException("attributes without values");
+            Map<String, String> attributes = new LinkedHashMap<>();
+            for (int i = 0; i < names.size(); i++) attributes.put(names.get(i), values.get(i));
+            log = Optional.of(new Stdio.Log(
+                    Path.of(field.text(Tag.FILE)),
+                    field.number(Tag.MAX_BYTES),
+                    (int) field.number(Tag.MAX_FILES),
+                    attributes));
+        }
+        return new Stdio(request.flag(Tag.STDIN), request.flag(Tag.STDIN_ONCE), log);
     }
 }

@@ -29,6 +29,7 @@ public final class Shim implements AutoCloseable {
     private final Set<ProcessKey> heard = new HashSet<>();
     // Execs that run: a shim that dies takes the knowledge of them with it.
     private final Set<ProcessKey> execs = new HashSet<>();
+    private final SpareEnds spares = new SpareEnds();
     private ShimLine subscription;
     private volatile boolean closed;
 
@@ -45,6 +46,14 @@ public final class Shim implements AutoCloseable {
     public static Shim connect(Path execRoot, ShimCommand command, Consumer<ShimEvent> events) throws IOException {
         Shim shim = new Shim(new ShimLauncher(execRoot, command), events);
         ShimLine line = shim.subscribe();
+        for (Map.Entry<String, ContainerState> container : shim.list().entrySet()) {
+            switch (container.getValue()) {
+                case ContainerState.Created(int pid) -> shim.spares.hold(container.getKey(), pid);
+                case ContainerState.Running(int pid, _) -> shim.spares.hold(container.getKey(), pid);
+                case ContainerState.Paused(int pid, _) -> shim.spares.hold(container.getKey(), pid);
+                case ContainerState.Stopped _ -> {}
+            }
+        }
         // Not a virtual thread: it lives as long as the daemon, and its handlers may do anything.
         Thread.ofPlatform().name("shim events").daemon().start(() -> shim.listen(line));
         return shim;
@@ -69,7 +78,9 @@ public final class Shim implements AutoCloseable {
         Message.Builder request = Message.of(Protocol.CREATE)
                 .text(Tag.CONTAINER_ID, containerId)
                 .text(Tag.BUNDLE, bundle.toAbsolutePath().toString());
-        return (int) ask(with(request, stdio)).number(Tag.PID);
+        int pid = (int) ask(Protocol.withStdio(request, stdio)).number(Tag.PID);
+        spares.hold(containerId, pid);
+        return pid;
     }
 
     /// Lets the program of a created container run. Returns when execve(2) has succeeded.
@@ -93,7 +104,7 @@ public final class Shim implements AutoCloseable {
         }
         Message.Builder request = Protocol.withKey(Message.of(Protocol.EXEC), process).bytes(Tag.PROCESS_JSON, processJson);
         try {
-            return (int) ask(with(request, stdio)).number(Tag.PID);
+            return (int) ask(Protocol.withStdio(request, stdio)).number(Tag.PID);
         } catch (IOException e) {
             synchronized (heard) {
                 execs.remove(process);
@@ -147,6 +158,7 @@ public final class Shim implements AutoCloseable {
     public void delete(ProcessKey process) throws IOException {
         ask(Protocol.withKey(Message.of(Protocol.DELETE), process));
         if (process.execId().isEmpty()) {
+            spares.release(process.containerId());
             forgetHeard(process.containerId());
         } else {
             synchronized (heard) {
@@ -159,6 +171,7 @@ public final class Shim implements AutoCloseable {
     @Override
     public void close() {
         closed = true;
+        spares.close();
         synchronized (idle) {
             subscription.close();
             for (ShimLine line : idle) line.close();
@@ -284,6 +297,7 @@ public final class Shim implements AutoCloseable {
         switch (message.kind()) {
             case Protocol.EXITED -> {
                 ProcessKey process = Protocol.key(message);
+                if (process.execId().isEmpty()) spares.release(process.containerId());
                 synchronized (heard) {
                     execs.remove(process);
                     if (!heard.add(process)) return;
@@ -332,19 +346,5 @@ public final class Shim implements AutoCloseable {
             case Protocol.STOPPED -> new ContainerState.Stopped(Protocol.status(entry));
             default -> new ContainerState.Running(pid, time);
         };
-    }
-
-    private static Message.Builder with(Message.Builder request, Stdio stdio) {
-        request.flag(Tag.STDIN, stdio.stdin()).flag(Tag.STDIN_ONCE, stdio.stdinOnce());
-        if (stdio.log().isPresent()) {
-            Stdio.Log log = stdio.log().get();
-            Message.Builder field = Message.of(Protocol.LOG)
-                    .text(Tag.FILE, log.file().toAbsolutePath().toString())
-                    .number(Tag.MAX_BYTES, log.maxBytes())
-                    .number(Tag.MAX_FILES, log.maxFiles());
-            log.attributes().forEach((name, value) -> field.text(Tag.ATTRIBUTE_NAME, name).text(Tag.ATTRIBUTE_VALUE, value));
-            request.message(Tag.LOG, field);
-        }
-        return request;
     }
 }

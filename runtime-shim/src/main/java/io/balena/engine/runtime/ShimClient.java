@@ -5,9 +5,6 @@ import io.balena.engine.linux.NativeBuffer;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Arrays;
-import java.util.LinkedHashMap;
-import java.util.List;
-import java.util.Map;
 import java.util.Optional;
 
 /// One connected client: puts its bytes together to requests, and has them answered one after the other.
@@ -19,6 +16,7 @@ final class ShimClient implements Connection.Receiver {
     private byte[] received = new byte[0];
     private boolean greeted;
     private boolean answering;
+    private boolean handling;
 
     ShimClient(Connection connection, OwnedContainers containers, Subscribers subscribers, ShimServer server) {
         this.connection = connection;
@@ -42,6 +40,8 @@ final class ShimClient implements Connection.Receiver {
     }
 
     private void handleNext() {
+        if (handling) return; // a request that was answered at once: the loop below goes on
+        handling = true;
         try {
             while (!answering && !connection.isClosed() && received.length >= Message.HEADER_BYTES) {
                 int length = Message.readInt(received, 0);
@@ -56,6 +56,8 @@ final class ShimClient implements Connection.Receiver {
         } catch (IOException | RuntimeException e) { // a path with a NUL in it, say
             server.protocolError(e);
             connection.close();
+        } finally {
+            handling = false;
         }
     }
 
@@ -74,13 +76,13 @@ final class ShimClient implements Connection.Receiver {
         String id = request.text(Protocol.Tag.CONTAINER_ID);
         switch (request.kind()) {
             case Protocol.LIST -> containers.list(reply);
-            case Protocol.CREATE -> containers.create(id, Path.of(request.text(Protocol.Tag.BUNDLE)), stdio(request), reply);
+            case Protocol.CREATE -> containers.create(id, Path.of(request.text(Protocol.Tag.BUNDLE)), Protocol.stdio(request), reply);
             case Protocol.START -> containers.start(id, reply);
             case Protocol.PAUSE -> containers.pause(id, reply);
             case Protocol.RESUME -> containers.resume(id, reply);
             case Protocol.DELETE -> containers.delete(Protocol.key(request), reply);
             case Protocol.EXEC ->
-                    containers.exec(execKey(request), request.bytes(Protocol.Tag.PROCESS_JSON), stdio(request), reply);
+                    containers.exec(execKey(request), request.bytes(Protocol.Tag.PROCESS_JSON), Protocol.stdio(request), reply);
             case Protocol.KILL -> containers.kill(Protocol.key(request), (int) request.number(Protocol.Tag.SIGNAL), reply);
             case Protocol.RESIZE -> {
                 int rows = (int) request.number(Protocol.Tag.ROWS);
@@ -123,23 +125,6 @@ final class ShimClient implements Connection.Receiver {
         ProcessKey key = Protocol.key(request);
         if (key.execId().isEmpty()) throw new IOException("an exec without a name");
         return key;
-    }
-
-    private static Stdio stdio(Message request) throws IOException {
-        Optional<Stdio.Log> log = Optional.empty();
-        for (Message field : request.messages(Protocol.Tag.LOG)) {
-            List<String> names = field.texts(Protocol.Tag.ATTRIBUTE_NAME);
-            List<String> values = field.texts(Protocol.Tag.ATTRIBUTE_VALUE);
-            if (names.size() != values.size()) throw new IOException("attributes without values");
-            Map<String, String> attributes = new LinkedHashMap<>();
-            for (int i = 0; i < names.size(); i++) attributes.put(names.get(i), values.get(i));
-            log = Optional.of(new Stdio.Log(
-                    Path.of(field.text(Protocol.Tag.FILE)),
-                    field.number(Protocol.Tag.MAX_BYTES),
-                    (int) field.number(Protocol.Tag.MAX_FILES),
-                    attributes));
-        }
-        return new Stdio(request.flag(Protocol.Tag.STDIN), request.flag(Protocol.Tag.STDIN_ONCE), log);
     }
 
     private final class Answer implements Reply {

@@ -1,6 +1,7 @@
 package io.balena.engine.daemon.container;
 
 import io.balena.engine.daemon.event.Events;
+import io.balena.engine.daemon.system.NetworkRoutes;
 import java.util.Map;
 import java.util.TreeMap;
 
@@ -25,7 +26,7 @@ final class ContainerEvents {
     }
 
     void network(ContainerRecord container, String action, String network) {
-        events.publish("network", action, NetworkSettings.networkId(network),
+        events.publish("network", action, NetworkRoutes.id(network),
                 Map.of("container", container.id().hex(), "name", network, "type", network.equals("bridge") ? "bridge" : network));
     }
 }

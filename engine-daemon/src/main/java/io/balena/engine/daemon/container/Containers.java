@@ -100,12 +100,17 @@ final class Containers {
             // Stored with the exit that follows; nobody is told that it has stopped before that.
             if (byUser) container.publish(container.record().stoppedByUser(true));
             ended = container.waiters.nextExit();
-            send(container, signal.orElseGet(() -> Signal.parse(container.record().config().stopSignal())));
+            Signal first = signal.orElseGet(() -> Signal.parse(container.record().config().stopSignal()));
+            send(container, first);
+            killed(container, first);
         }
         Duration patience = timeout.orElse(Duration.ofSeconds(container.record().config().stopTimeoutSeconds()));
         if (!hasEnded(ended, patience)) {
             try (var _ = container.lock()) {
-                if (container.state().isAlive()) send(container, Signal.KILL);
+                if (container.state().isAlive()) {
+                    send(container, Signal.KILL);
+                    killed(container, Signal.KILL);
+                }
             }
             if (!hasEnded(ended, KILL_PATIENCE)) {
                 throw new SystemFailure("Container " + container.id() + " does not go away although it was killed", null);
@@ -131,7 +136,7 @@ final class Containers {
             if (ends) container.publish(container.record().stoppedByUser(true));
             ended = container.waiters.nextExit();
             send(container, signal);
-            events.publish(container.record(), "kill", Map.of("signal", Integer.toString(signal.number())));
+            killed(container, signal);
         }
         if (signal.equals(Signal.KILL)) hasEnded(ended, KILL_PATIENCE);
     }
@@ -164,6 +169,10 @@ final class Containers {
             shim.resume(container.id().hex());
             container.publish(container.record().with(paused.frozen()));
         }
+    }
+
+    private void killed(Container container, Signal signal) {
+        events.publish(container.record(), "kill", Map.of("signal", Integer.toString(signal.number())));
     }
 
     /// @param patience negative for ever
@@ -262,7 +271,7 @@ final class Containers {
                         container.publish(container.record().stoppedByUser(true));
                         ended = container.waiters.nextExit();
                         send(container, Signal.KILL);
-                        events.publish(container.record(), "kill", Map.of("signal", "9"));
+                        killed(container, Signal.KILL);
                     }
                 }
             }

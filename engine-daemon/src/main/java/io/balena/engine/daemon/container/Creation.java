@@ -143,11 +143,14 @@ final class Creation {
         }
     }
 
-    private static ContainerConfig withDefaults(ContainerConfig config, HostConfig host, ContainerId id) {
+    private ContainerConfig withDefaults(ContainerConfig config, HostConfig host, ContainerId id) {
         ContainerConfig result = config;
         if (config.hostname().isEmpty()) {
             boolean hosts = host.networkMode() instanceof NetworkMode.Host || host.text("UTSMode").equals("host");
-            result = result.with("Hostname", hosts ? hostName().orElse(id.shortHex()) : id.shortHex());
+            String name = host.networkMode() instanceof NetworkMode.OfContainer other
+                    ? store.find(other.idOrName()).record().config().hostname()
+                    : hosts ? hostName().orElse(id.shortHex()) : id.shortHex();
+            result = result.with("Hostname", name);
         }
         if (host.containerIdVariable().isPresent()) {
             String variable = host.containerIdVariable().get() + "=";

@@ -1,11 +1,9 @@
 package io.balena.engine.daemon.container;
 
-import static java.nio.charset.StandardCharsets.US_ASCII;
-
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import io.balena.engine.graphdriver.Digest;
+import io.balena.engine.daemon.system.NetworkRoutes;
 import io.balena.engine.network.Endpoint;
 import io.balena.engine.network.PortBinding;
 import java.util.List;
@@ -26,18 +24,13 @@ record NetworkSettings(ObjectNode networks, ObjectNode ports) {
     /// @param asked the request's endpoint settings; may be missing
     static NetworkSettings of(String network, JsonNode asked) {
         ObjectNode networks = JSON.objectNode();
-        networks.set(network, endpoint(asked, networkId(network), null));
+        networks.set(network, endpoint(asked, NetworkRoutes.id(network), null));
         return new NetworkSettings(networks, JSON.objectNode());
-    }
-
-    /// The engine's own networks exist as long as it does; their ids follow from their names.
-    static String networkId(String network) {
-        return Digest.of(("network:" + network).getBytes(US_ASCII)).hex();
     }
 
     NetworkSettings connected(String network, Endpoint endpoint, List<String> exposed) {
         ObjectNode all = networks.deepCopy();
-        all.set(network, endpoint(networks.path(network), networkId(network), endpoint));
+        all.set(network, endpoint(networks.path(network), NetworkRoutes.id(network), endpoint));
         ObjectNode published = JSON.objectNode();
         for (String port : exposed) published.putNull(port);
         for (PortBinding port : endpoint.ports()) {
@@ -52,7 +45,7 @@ record NetworkSettings(ObjectNode networks, ObjectNode ports) {
 
     NetworkSettings disconnected() {
         ObjectNode all = JSON.objectNode();
-        for (var entry : networks.properties()) all.set(entry.getKey(), endpoint(entry.getValue(), networkId(entry.getKey()), null));
+        for (var entry : networks.properties()) all.set(entry.getKey(), endpoint(entry.getValue(), NetworkRoutes.id(entry.getKey()), null));
         return new NetworkSettings(all, JSON.objectNode());
     }
 

@@ -118,7 +118,12 @@ final class Networking {
         if (!Set.of("tcp", "udp", "sctp").contains(parts[1])) throw new InvalidRequest("invalid port specification: \"" + port + "\"");
         // A range of host ports means any one of them; its first is as good as another when it is free.
         String first = hostPort.contains("-") ? hostPort.substring(0, hostPort.indexOf('-')) : hostPort;
-        return new PortBinding(parts[1], number(port, parts[0], 1), address, first.isEmpty() ? 0 : number(port, first, 0));
+        int hostNumber = first.isEmpty() ? 0 : number(port, first, 0);
+        try {
+            return new PortBinding(parts[1], number(port, parts[0], 1), address, hostNumber);
+        } catch (IllegalArgumentException e) {
+            throw new InvalidRequest(e.getMessage());
+        }
     }
 
     private static int number(String port, String text, int least) {

@@ -8,6 +8,7 @@ import io.balena.engine.daemon.EngineException.SystemFailure;
 import io.balena.engine.daemon.container.ContainerStore.Durability;
 import io.balena.engine.daemon.container.config.NetworkMode;
 import io.balena.engine.daemon.container.mount.MountPoint;
+import io.balena.engine.daemon.container.spec.ContainerRoot;
 import io.balena.engine.daemon.container.spec.SpecBuilder;
 import io.balena.engine.graphdriver.ContainerLayer;
 import io.balena.engine.graphdriver.LayerStore;
@@ -84,6 +85,8 @@ final class Start {
                 .orElseThrow(() -> new SystemFailure("the writable layer of container " + id + " is missing", null));
         Path rootfs = layer.mount();
         done.push(layer::unmount);
+        // Before a root that is read-only to the container can refuse it.
+        if (!record.config().workingDirectory().isEmpty()) new ContainerRoot(rootfs).makeDirectory(record.config().workingDirectory());
         Optional<Endpoint> endpoint = networking.allocate(record);
         if (endpoint.isPresent()) done.push(() -> networking.release(record.id()));
         Map<String, Path> files = etcFiles(record, endpoint);

@@ -49,7 +49,8 @@ final class Exchange implements Runnable {
     private final RequestBody body;
 
     private Thread streaming;
-    private boolean abandoned;
+    private boolean mayBeAlone;
+    private boolean alone;
     private volatile boolean begun;
 
     Exchange(HttpConnection connection, Router router, ApiIdentity identity, HttpRequest head) {
@@ -64,25 +65,28 @@ final class Exchange implements Runnable {
         return body;
     }
 
-    /// The client has closed its sending side: a body that is not complete never will be, and, since that is also how a client that
-    /// has left looks over TCP, nobody may be listening to a stream.
-    void clientHasNothingToAdd() {
+    /// The client has closed its sending side: a body that is not complete never will be. Over TCP that is also how a client that has
+    /// left looks, so nobody may be listening to a stream.
+    synchronized void clientHasNothingToAdd() {
         body.fail(new IOException("unexpected EOF"));
-        interruptStream();
+        mayBeAlone = true;
+        if (streaming != null) streaming.interrupt();
     }
 
-    void clientHasLeft() {
+    synchronized void clientHasLeft() {
         body.fail(HttpConnection.clientHasLeft());
-        interruptStream();
-    }
-
-    private synchronized void interruptStream() {
-        abandoned = true;
+        alone = true;
         if (streaming != null) streaming.interrupt();
     }
 
     private synchronized void beginStream() throws IOException {
-        if (abandoned) throw HttpConnection.clientHasLeft();
+        if (alone || mayBeAlone) throw HttpConnection.clientHasLeft();
+        streaming = Thread.currentThread();
+    }
+
+    // Whoever has taken the connection over may well go on sending to a client that has nothing to add.
+    private synchronized void beginHijack() throws IOException {
+        if (alone) throw HttpConnection.clientHasLeft();
         streaming = Thread.currentThread();
     }
 
@@ -215,8 +219,8 @@ final class Exchange implements Runnable {
                 ? "HTTP/1.1 101 UPGRADED\r\nContent-Type: " + hijack.contentType() + "\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n"
                 : "HTTP/1.1 200 OK\r\nContent-Type: " + hijack.contentType() + "\r\n\r\n";
         begun = true;
-        beginStream();
         RequestBody fromClient = connection.takeOver(words);
+        beginHijack();
         var toClient = new ResponseBody(piece -> {
             if (piece != null) connection.send(Unpooled.wrappedBuffer(piece));
         }, true);

@@ -22,6 +22,7 @@ import java.io.EOFException;
 import java.io.IOException;
 import java.io.InterruptedIOException;
 import java.util.concurrent.ExecutionException;
+import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.TimeUnit;
 
 /// One connection of a client: one exchange after the other, or, once an exchange has taken it over, raw bytes.
@@ -173,7 +174,7 @@ final class HttpConnection extends ChannelInboundHandlerAdapter {
 
     /// Sends a whole answer. Called by the exchange's thread, as its last act.
     void answer(FullHttpResponse response, boolean close) {
-        context.executor().execute(() -> {
+        onLoop(() -> {
             context.writeAndFlush(response, context.voidPromise());
             finished(close);
         });
@@ -210,15 +211,23 @@ final class HttpConnection extends ChannelInboundHandlerAdapter {
 
     /// Ends the exchange after what was sent. Called by the exchange's thread, as its last act.
     void finish(boolean close) {
-        context.executor().execute(() -> finished(close));
+        onLoop(() -> finished(close));
     }
 
     /// Ends the connection in the middle of an answer, so that the client notices. Called by the exchange's thread.
     void abort() {
-        context.executor().execute(() -> {
+        onLoop(() -> {
             exchange.body().discard();
             context.close();
         });
+    }
+
+    private void onLoop(Runnable task) {
+        try {
+            context.executor().execute(task);
+        } catch (RejectedExecutionException e) {
+            // The server was closed, and all connections with it.
+        }
     }
 
     /// Makes the connection a pair of byte streams. Called by the exchange's thread.

@@ -43,10 +43,15 @@ public final class Json {
 
     /// @throws InvalidRequest when `json` is not JSON or does not fit `type`
     static <T> T read(byte[] json, Class<T> type) {
-        try {
-            T value = MAPPER.readValue(json, type);
-            if (value == null) throw new InvalidRequest("invalid JSON: null is not an object");
-            return value;
+        // A parser of our own, because a closed one no longer knows what it stumbled over.
+        try (JsonParser parser = MAPPER.createParser(json)) {
+            try {
+                T value = MAPPER.readValue(parser, type);
+                if (value == null) throw new InvalidRequest("invalid JSON: null is not an object");
+                return value;
+            } catch (IOException e) {
+                throw new InvalidRequest("invalid JSON: " + explain(e));
+            }
         } catch (IOException e) {
             throw new InvalidRequest("invalid JSON: " + explain(e));
         }

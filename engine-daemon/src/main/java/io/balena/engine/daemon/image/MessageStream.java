@@ -101,10 +101,13 @@ final class MessageStream implements Progress {
             out.flush();
             begun = true;
             if (last) return;
-            synchronized (this) {
-                if (!ended) wait(PAUSE_MILLIS);
-            }
+            pause();
         }
+    }
+
+    private synchronized void pause() throws InterruptedException {
+        long end = System.nanoTime() + PAUSE_MILLIS * 1_000_000;
+        for (long left; !ended && (left = end - System.nanoTime()) > 0; ) wait(left / 1_000_000 + 1);
     }
 
     private static IOException rethrown(Throwable failure) {

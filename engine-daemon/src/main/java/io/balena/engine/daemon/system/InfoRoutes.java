@@ -53,9 +53,9 @@ public final class InfoRoutes {
         info.put("BridgeNfIptables", Machine.isOne("/proc/sys/net/bridge/bridge-nf-call-iptables"));
         info.put("BridgeNfIp6tables", Machine.isOne("/proc/sys/net/bridge/bridge-nf-call-ip6tables"));
         info.put("Debug", config.debug());
-        info.put("NFd", openFiles());
+        info.put("NFd", entries("/proc/self/fd"));
         // dockerd counts goroutines; threads are what this engine would run out of.
-        info.put("NGoroutines", Thread.activeCount());
+        info.put("NGoroutines", entries("/proc/self/task"));
         info.put("SystemTime", Instant.now().toString());
         info.put("LoggingDriver", config.containers().logDriver());
         info.put("CgroupDriver", config.containers().execOptions().contains("native.cgroupdriver=systemd") ? "systemd" : "cgroupfs");
@@ -153,9 +153,9 @@ public final class InfoRoutes {
         return warnings;
     }
 
-    private static int openFiles() {
-        String[] files = new File("/proc/self/fd").list();
-        return files == null ? 0 : files.length;
+    private static int entries(String folder) {
+        String[] names = new File(folder).list();
+        return names == null ? 0 : names.length;
     }
 
     private static String environment(String name) {

@@ -43,6 +43,13 @@ public record ContainerRoot(Path path) {
         return at;
     }
 
+    /// Makes the folder and those above it where they are missing.
+    ///
+    /// @throws java.nio.file.FileAlreadyExistsException when something else has that name
+    public void makeDirectory(String inside) throws IOException {
+        Files.createDirectories(resolve(inside));
+    }
+
     private static String read(Path link) throws IOException {
         try {
             return Files.readSymbolicLink(link).toString();

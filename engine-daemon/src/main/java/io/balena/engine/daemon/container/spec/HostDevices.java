@@ -19,8 +19,9 @@ final class HostDevices {
     private static final int CHARACTER = 0020000;
     private static final int BLOCK = 0060000;
     private static final Path DEV = Path.of("/dev");
-    /// Of a container its own, or no devices at all.
-    private static final Set<String> SKIPPED = Set.of("pts", "shm", "fd", "mqueue", ".lxc", ".lxd-mounts", ".udev", "console");
+    /// What every container has of its own, and what holds no devices.
+    private static final Set<String> SKIPPED = Set.of("pts", "ptmx", "shm", "fd", "mqueue", ".lxc", ".lxd-mounts", ".udev", "console",
+            "null", "zero", "full", "random", "urandom", "tty");
 
     private HostDevices() {}
 

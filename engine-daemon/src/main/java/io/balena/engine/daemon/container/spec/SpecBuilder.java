@@ -218,7 +218,11 @@ public final class SpecBuilder {
         if (host.privileged()) return List.of(new RuntimeSpec.DeviceRule(true, null, null, null, "rwm"));
         List<RuntimeSpec.DeviceRule> rules = new ArrayList<>();
         rules.add(new RuntimeSpec.DeviceRule(false, null, null, null, "rwm"));
-        for (long[] allowed : new long[][] {{1, 5}, {1, 3}, {1, 9}, {1, 8}, {5, 0}, {5, 1}}) {
+        // Any node may be made (that is mknod's own capability's business), few may be opened.
+        rules.add(new RuntimeSpec.DeviceRule(true, "c", null, null, "m"));
+        rules.add(new RuntimeSpec.DeviceRule(true, "b", null, null, "m"));
+        // zero, null, urandom, random, full, tty, console, ptmx, and all pseudo-terminals
+        for (Long[] allowed : new Long[][] {{1L, 5L}, {1L, 3L}, {1L, 9L}, {1L, 8L}, {1L, 7L}, {5L, 0L}, {5L, 1L}, {5L, 2L}, {136L, null}}) {
             rules.add(new RuntimeSpec.DeviceRule(true, "c", allowed[0], allowed[1], "rwm"));
         }
         for (JsonNode mapping : host.objects("Devices")) {

@@ -16,26 +16,42 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
 
-/// The cable between a bridge and a container: `veth<7 digits of the endpoint's id>` on the bridge, `eth0` inside.
+/// The cables between a bridge and its containers: `veth<7 digits of the endpoint's id>` on the bridge, `eth0` inside.
 ///
-/// The link's alias says whose it is, in words that `ip link` shows. It lasts exactly as long as the link.
-final class ContainerLink {
+/// A link's alias says whose it is, in words that `ip link` shows. It lasts exactly as long as the link.
+final class ContainerLinks implements AutoCloseable {
     private static final String INSIDE = "eth0";
-    private static final Logger LOG = System.getLogger(ContainerLink.class.getName());
+    private static final Logger LOG = System.getLogger(ContainerLinks.class.getName());
     private static final Duration CARRIER_LIMIT = Duration.ofMillis(50);
     private static final String ALIAS_PREFIX = "balena-engine";
 
+    private final Machine machine;
     private final BridgeLink bridge;
     private final String engine;
 
+    /// @param machine closed with this
     /// @param engine tells engines that share the bridge apart
-    ContainerLink(BridgeLink bridge, String engine) {
+    ContainerLinks(Machine machine, BridgeLink bridge, String engine) {
+        this.machine = machine;
         this.bridge = bridge;
         this.engine = engine;
     }
 
     /// Makes both ends and has everything inside ready before the container's program starts.
-    void connect(Endpoint endpoint, NetworkNamespace container, Rtnetlink netlink) throws IOException {
+    ///
+    /// @param pid of a process in the container's network namespace
+    void connect(Endpoint endpoint, int pid) throws IOException {
+        try (var container = NetworkNamespace.ofProcess(pid)) {
+            // Its default route would become the machine's.
+            if (container.isSameAs(machine.namespace())) {
+                throw new IOException("process " + pid + " is in the machine's own network namespace");
+            }
+            connect(endpoint, container);
+        }
+    }
+
+    private void connect(Endpoint endpoint, NetworkNamespace container) throws IOException {
+        var netlink = machine.adding();
         var mac = MacAddress.parse(endpoint.macAddress());
         netlink.addVeth(new VethPair(nameOf(endpoint), bridge.index(), INSIDE, mac, bridge.mtu()), container);
         try {
@@ -48,7 +64,7 @@ final class ContainerLink {
             awaitRunning(netlink, bridge.name());
         } catch (IOException | RuntimeException e) {
             try {
-                disconnect(endpoint, netlink);
+                disconnect(endpoint);
             } catch (IOException left) {
                 e.addSuppressed(left);
             }
@@ -79,7 +95,8 @@ final class ContainerLink {
     }
 
     /// Removes both ends. They are gone already when the container's namespace is.
-    void disconnect(Endpoint endpoint, Rtnetlink netlink) throws IOException {
+    void disconnect(Endpoint endpoint) throws IOException {
+        var netlink = machine.removing();
         var link = netlink.link(nameOf(endpoint));
         // Seven digits can be equal by chance; the link of another engine's container is left alone.
         if (link.isEmpty() || !link.get().alias().isEmpty() && !link.get().alias().equals(alias(endpoint))) return;
@@ -91,16 +108,20 @@ final class ContainerLink {
     }
 
     /// Endpoints of this engine as far as the links on the bridge tell: all but the ports.
-    List<Endpoint> connected(Rtnetlink netlink) throws IOException {
-        return netlink.links().stream().filter(link -> link.master() == bridge.index())
+    List<Endpoint> connected() throws IOException {
+        return machine.adding().links().stream().filter(link -> link.master() == bridge.index())
                 .map(this::endpointOf).flatMap(Optional::stream).toList();
     }
 
     private Optional<Endpoint> endpointOf(Link link) {
         String[] words = link.alias().split(" ");
         if (words.length != 6 || !words[0].equals(ALIAS_PREFIX) || !words[1].equals(engine)) return Optional.empty();
-        return Optional.of(new Endpoint(words[3], words[2], words[4], bridge.address().prefixLength(),
-                bridge.address().address().toString(), words[5], List.of()));
+        try {
+            return Optional.of(new Endpoint(words[3], words[2], Ipv4.parse(words[4]).toString(), bridge.address().prefixLength(),
+                    bridge.address().address().toString(), MacAddress.parse(words[5]).toString(), List.of()));
+        } catch (IllegalArgumentException e) {
+            return Optional.empty();
+        }
     }
 
     private String alias(Endpoint endpoint) {
@@ -109,5 +130,10 @@ final class ContainerLink {
 
     private static String nameOf(Endpoint endpoint) {
         return "veth" + endpoint.id().substring(0, 7);
+    }
+
+    @Override
+    public void close() {
+        machine.close();
     }
 }

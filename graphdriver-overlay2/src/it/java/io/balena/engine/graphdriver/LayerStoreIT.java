@@ -17,6 +17,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.Callable;
 import java.util.concurrent.Executors;
+import java.util.concurrent.FutureTask;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.RegisterExtension;
@@ -102,6 +103,17 @@ class LayerStoreIT {
     }
 
     @Test
+    void theDataRootMayHaveAnyName() throws Exception {
+        try (var store = LayerStore.open(scratch.path().resolve("a:b,c d\\e"))) {
+            Layer layer = add(store, new TarBuilder().file("f", "x").stream(), Optional.empty());
+            ContainerLayer container = store.createContainerLayer("c", Optional.of(layer.chainId()));
+            assertEquals("x", Files.readString(container.mount().resolve("f")));
+            assertEquals(container.mount(), container.mount());
+            container.remove();
+        }
+    }
+
+    @Test
     void theSameLayerCommittedByManyAtOnceIsOneLayer() throws Exception {
         try (var store = LayerStore.open(root); var threads = Executors.newVirtualThreadPerTaskExecutor()) {
             Layer base = add(store, new TarBuilder().file("base", "x").stream(), Optional.empty());
@@ -138,6 +150,37 @@ class LayerStoreIT {
                 staged.extract(new TarBuilder().file("a", "b").stream());
             }
             assertEquals(before, Machine.sh("cd " + root + "; find . | sort"));
+        }
+    }
+
+    @Test
+    void anExtractionThatIsInterruptedLeavesNothing() throws Exception {
+        try (var store = LayerStore.open(root)) {
+            String before = Machine.sh("cd " + root + "; find . | sort");
+            var failure = new FutureTask<>(() -> {
+                try (var staged = store.stage()) {
+                    byte[] tar = new TarBuilder().file("a", "b".repeat(10_000_000)).bytes();
+                    return assertThrows(IOException.class, () -> staged.extract(new java.io.ByteArrayInputStream(tar) {
+                        @Override
+                        public synchronized int read(byte[] to, int offset, int length) {
+                            if (pos > 2_000_000) Thread.currentThread().interrupt();
+                            return super.read(to, offset, Math.min(length, 100_000));
+                        }
+                    }));
+                }
+            });
+            Thread.ofVirtual().start(failure);
+            assertTrue(failure.get() instanceof java.io.InterruptedIOException, failure.get().toString());
+            assertEquals(before, Machine.sh("cd " + root + "; find . | sort"));
+        }
+    }
+
+    @Test
+    void pagesOfBigFilesAreGivenBack() throws Exception {
+        Machine.needs("fincore");
+        try (var store = LayerStore.open(root)) {
+            Layer layer = add(store, new TarBuilder().file("big", "b".repeat(8_000_000)).file("small", "s").stream(), Optional.empty());
+            assertEquals("0", Machine.sh("fincore -n -b -o RES " + diff(store, layer) + "/big").strip());
         }
     }
 

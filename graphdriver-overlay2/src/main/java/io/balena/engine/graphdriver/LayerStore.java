@@ -134,7 +134,7 @@ public final class LayerStore implements AutoCloseable {
     ///
     /// @return the layers removed
     public List<Layer> release(ChainId chain) throws IOException {
-        return removeUnused(Optional.of(chain), true);
+        return Uninterrupted.run(() -> removeUnused(Optional.of(chain), true));
     }
 
     /// Removes the layers that no one uses: those that were committed before a crash, but not taken over by an image. To be
@@ -147,7 +147,7 @@ public final class LayerStore implements AutoCloseable {
             unused = layers.values().stream().filter(l -> l.users == 0).map(l -> l.layer.chainId()).toList();
         }
         var removed = new ArrayList<Layer>();
-        for (ChainId chain : unused) removed.addAll(removeUnused(Optional.of(chain), false));
+        for (ChainId chain : unused) removed.addAll(Uninterrupted.run(() -> removeUnused(Optional.of(chain), false)));
         return removed;
     }
 
@@ -192,6 +192,10 @@ public final class LayerStore implements AutoCloseable {
     }
 
     Layer commit(StagedLayer staged, Optional<ChainId> parent) throws IOException {
+        return Uninterrupted.run(() -> commitWhole(staged, parent));
+    }
+
+    private Layer commitWhole(StagedLayer staged, Optional<ChainId> parent) throws IOException {
         int depth = retainParent(parent, MAX_DEPTH - 1) + 1;
         boolean handedOver = false;
         try {

@@ -97,10 +97,11 @@ final class ProcessSetup {
     ///
     /// To be called after its execve: as long as it shares our memory, the kernel gives all who do the same value, us included.
     void adjustOomScore(int pid) throws IOException {
-        if (process.oomScoreAdj() == null) return;
+        // The shim's own value, which would be inherited, is for nobody else.
+        int score = process.oomScoreAdj() == null ? 0 : process.oomScoreAdj();
         Path file = Path.of("/proc/" + pid + "/oom_score_adj");
         try {
-            Files.writeString(file, Integer.toString(process.oomScoreAdj()));
+            Files.writeString(file, Integer.toString(score));
         } catch (IOException e) {
             if (Files.exists(file)) throw e; // else it has ended, and was reaped
         }

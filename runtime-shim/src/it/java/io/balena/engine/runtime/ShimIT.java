@@ -211,6 +211,19 @@ class ShimIT {
     }
 
     @Test
+    void theShimIsNotKilledForWhatItsContainersAreToBeKilledFor() throws Exception {
+        String own = Files.readString(Path.of("/proc/" + shim.pid() + "/oom_score_adj"));
+        Bundle bundle = fixture.bundle().running("sleep", "100");
+        bundle.oomScoreAdj = 700;
+        String id = fixture.create(bundle, NOTHING);
+        assertEquals(own, Files.readString(Path.of("/proc/" + shim.pid() + "/oom_score_adj")));
+        shim.start(id);
+        assertEquals(own, Files.readString(Path.of("/proc/" + shim.pid() + "/oom_score_adj")));
+        int pid = ((ContainerState.Running) shim.list().get(id)).pid();
+        assertEquals("700", Files.readString(Path.of("/proc/" + pid + "/oom_score_adj")).strip());
+    }
+
+    @Test
     void anExecIsHeardFromItsFirstByteAndHasItsOwnExit() throws Exception {
         Bundle bundle = fixture.bundle();
         String id = fixture.create(bundle.running("sleep", "100"), NOTHING);

@@ -54,6 +54,7 @@ final class WaitingProcess implements AutoCloseable {
         boolean reported = gate.awaitReport();
         if (reported) throw new IllegalStateException("the child reported twice");
         setup.checkExecuted();
+        setup.adjustOomScore(child.pid());
     }
 
     /// Ends the child, frees its number and forgets it.

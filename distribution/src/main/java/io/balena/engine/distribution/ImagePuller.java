@@ -1,10 +1,36 @@
 package io.balena.engine.distribution;
 
+import io.balena.engine.graphdriver.Digest;
+import io.balena.engine.graphdriver.LayerStore;
 import java.io.IOException;
+import java.nio.file.Path;
+import java.util.List;
 import java.util.Optional;
 
 /// Pulls images from registries: verified, streamed, layers side by side, without temporary files.
 public final class ImagePuller {
+    private static final long LARGEST_CONFIG = 4 << 20;
+
+    private final LayerStore layers;
+    private final Images images;
+    private final RegistryConfig config;
+    private final RetryPolicy retries;
+    private final LayerDownloads downloads;
+    private final HttpConnections connections = new HttpConnections();
+
+    /// One per data root: pulls share downloads through it. Opens no connection and loads no HTTP client before the first pull.
+    public ImagePuller(Path dataRoot, LayerStore layers, Images images, RegistryConfig config) {
+        this(dataRoot, layers, images, config, RetryPolicy.of(config.downloadAttempts()));
+    }
+
+    ImagePuller(Path dataRoot, LayerStore layers, Images images, RegistryConfig config, RetryPolicy retries) {
+        this.layers = layers;
+        this.images = images;
+        this.config = config;
+        this.retries = retries;
+        this.downloads = new LayerDownloads(layers, new BlobRecords(dataRoot), retries, config.concurrentDownloads());
+    }
+
     /// Pulls `reference` and gives the image that name.
     ///
     /// @param platform `os[/arch[/variant]]`; empty for this machine's
@@ -12,6 +38,106 @@ public final class ImagePuller {
     /// @throws java.io.InterruptedIOException when the calling thread was interrupted because the client has left
     public ImageId pull(ImageReference reference, Optional<String> platform, Credentials credentials, Progress progress)
             throws IOException {
-        throw new UnsupportedOperationException();
+        ImageReference wanted = reference.decisive();
+        Platform here = platform.map(Platform::parse).orElseGet(Platform::ofThisMachine);
+        try (Repository repository = Repository.open(wanted, credentials, config, connections)) {
+            return new Pull(wanted, here, repository, progress).run(platform.isPresent());
+        } catch (RegistryFailure e) {
+            throw e.forPullOf(wanted);
+        }
+    }
+
+    /// One pull of one image.
+    private final class Pull {
+        private final ImageReference reference;
+        private final Platform platform;
+        private final Repository repository;
+        private final Progress progress;
+        private final Cancellation cancellation = new Cancellation();
+
+        Pull(ImageReference reference, Platform platform, Repository repository, Progress progress) {
+            this.reference = reference;
+            this.platform = platform;
+            this.repository = repository;
+            this.progress = progress;
+        }
+
+        ImageId run(boolean platformWasAskedFor) throws IOException {
+            String tagOrDigest = reference.digest().map(Digest::toString).or(reference::tag).orElseThrow();
+            Repository.Fetched fetched = fetch(tagOrDigest);
+            Manifest manifest = Manifest.parse(fetched.content(), fetched.mediaType());
+            progress.status(tagOrDigest, "Pulling from " + reference.path());
+
+            Manifest.OfImage image = imageFor(manifest);
+            List<ImageReference> names = names(fetched.digest());
+            ImageId id = new ImageId(image.config().digest());
+            boolean named = images.named(reference).equals(Optional.of(id));
+            boolean present = images.nameIfPresent(id, names);
+            if (!present) install(image, names);
+
+            progress.status("", "Digest: " + fetched.digest());
+            String outcome = named && present ? "Image is up to date for " : "Downloaded newer image for ";
+            progress.status("", "Status: " + outcome + reference.familiar());
+            if (platformWasAskedFor) warnOfOtherPlatform(id);
+            return id;
+        }
+
+        private Repository.Fetched fetch(String tagOrDigest) throws IOException {
+            return retries.retrying(cancellation, () -> repository.manifest(tagOrDigest, cancellation));
+        }
+
+        private Manifest.OfImage imageFor(Manifest manifest) throws IOException {
+            return switch (manifest) {
+                case Manifest.OfImage image -> image;
+                case Manifest.Index index -> {
+                    Repository.Fetched chosen = fetch(index.choose(platform).digest().toString());
+                    if (Manifest.parse(chosen.content(), chosen.mediaType()) instanceof Manifest.OfImage image) yield image;
+                    throw new DistributionException.InvalidContent("the manifest list contains another manifest list", null);
+                }
+            };
+        }
+
+        /// The digest is a name too: it is what `RepoDigests` shows.
+        private List<ImageReference> names(Digest manifest) {
+            ImageReference byDigest = reference.withDigest(manifest);
+            return reference.digest().isPresent() ? List.of(byDigest) : List.of(byDigest, reference);
+        }
+
+        private void install(Manifest.OfImage image, List<ImageReference> names) throws IOException {
+            byte[] document = config(image.config());
+            ImageConfig config = ImageConfig.parse(document);
+            String os = config.platform().os();
+            if (!os.isEmpty() && !os.equals("linux")) {
+                throw new DistributionException.InvalidContent(
+                        "image operating system \"" + os + "\" cannot be used on this platform", null);
+            }
+            if (config.diffIds().size() != image.layers().size()) {
+                throw new DistributionException.InvalidContent("layers from manifest don't match image configuration", null);
+            }
+            PulledLayers pulled = new PulledLayers(layers, downloads, image.layers(), config.diffIds());
+            images.register(document, pulled.fetch(repository, reference.fullName(), progress), names);
+        }
+
+        private byte[] config(Descriptor descriptor) throws IOException {
+            if (descriptor.size() > LARGEST_CONFIG) {
+                throw new DistributionException.InvalidContent(
+                        "image configuration " + descriptor.digest() + " is larger than " + LARGEST_CONFIG + " bytes", null);
+            }
+            try (var blob = new BlobStream(repository, descriptor, retries, cancellation, BlobStream.Watcher.NOBODY)) {
+                byte[] document = blob.readAllBytes();
+                if (!Digest.of(document).equals(descriptor.digest())) {
+                    throw new DistributionException.InvalidContent(
+                            "image config verification failed for digest " + descriptor.digest(), null);
+                }
+                return document;
+            }
+        }
+
+        private void warnOfOtherPlatform(ImageId id) {
+            Optional<Platform> actual = images.find(id).map(image -> Platform.of(image.config()));
+            if (actual.isEmpty() || platform.runnable().contains(actual.get())) return;
+            progress.status("", "WARNING: image with reference " + reference.familiar() + " was found but its platform ("
+                    + actual.get() + ") does not match the specified platform (" + platform + ")");
+        }
     }
 }

@@ -1,45 +1,88 @@
 package io.balena.engine.distribution;
 
+import io.balena.engine.graphdriver.ChainId;
+import io.balena.engine.graphdriver.DiffId;
 import io.balena.engine.graphdriver.Digest;
+import io.balena.engine.graphdriver.InvalidLayerException;
+import io.balena.engine.graphdriver.Layer;
 import io.balena.engine.graphdriver.LayerStore;
 import java.io.IOException;
 import java.io.InputStream;
+import java.lang.System.Logger;
+import java.lang.System.Logger.Level;
 import java.nio.file.Path;
+import java.time.Instant;
+import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 
 /// The images of a data root and the names they carry: `image/overlay2/{imagedb,repositories.json}`.
 ///
-/// Safe for use by many threads.
+/// Safe for use by many threads. Readers see the catalogue as the last finished change left it; changes are made one after another,
+/// on disk first.
 public final class Images {
+    private static final Logger LOG = System.getLogger(Images.class.getName());
+
+    private final ImageFiles files;
+    private final LayerStore layers;
+    private final Object writing = new Object();
+    private volatile Catalogue catalogue;
+
+    private Images(ImageFiles files, LayerStore layers, Catalogue catalogue) {
+        this.files = files;
+        this.layers = layers;
+        this.catalogue = catalogue;
+    }
+
     /// Opens the store; retains the layers of every image in `layers`.
+    ///
+    /// Damaged files are moved to `image/overlay2/quarantine` with a warning; an image whose layers are missing is left out.
     public static Images open(Path dataRoot, LayerStore layers) throws IOException {
-        throw new UnsupportedOperationException();
+        ImageFiles files = ImageFiles.open(dataRoot);
+        Catalogue catalogue = new Catalogue(Map.of(), references(files));
+        for (ImageId id : files.ids()) {
+            Optional<Image> image = load(files, layers, id);
+            if (image.isPresent()) catalogue = catalogue.with(image.get());
+        }
+        files.deleteStrayMetadata();
+        return new Images(files, layers, catalogue);
     }
 
     public List<Image> list() {
-        throw new UnsupportedOperationException();
+        return List.copyOf(catalogue.images().values());
     }
 
     /// Finds by name (`busybox`, `busybox:1`, `busybox@sha256:…`), by id, or by an unambiguous prefix of an id.
     ///
     /// @throws DistributionException.NoSuchImage `No such image: …`
+    /// @throws DistributionException.InvalidRequest when it is neither a name nor an id
     public Image resolve(String nameOrId) {
-        throw new UnsupportedOperationException();
+        return catalogue.resolve(nameOrId);
     }
 
     public Optional<Image> find(ImageId id) {
-        throw new UnsupportedOperationException();
+        return catalogue.find(id);
     }
 
     /// All references that name `id`, tags and digests, sorted.
     public List<ImageReference> references(ImageId id) {
-        throw new UnsupportedOperationException();
+        return catalogue.references().to(id);
+    }
+
+    /// When `id` was last given a name by [#tag], in RFC 3339 (`Metadata.LastTagTime`).
+    public Optional<String> lastTagged(ImageId id) throws IOException {
+        return files.lastTagged(id);
     }
 
     /// Gives `id` the name `reference` (with its tag or digest), taking it from whichever image had it.
     public void tag(ImageId id, ImageReference reference) throws IOException {
-        throw new UnsupportedOperationException();
+        checkName(reference);
+        changing(() -> {
+            if (catalogue.find(id).isEmpty()) throw new DistributionException.NoSuchImage(id.toString());
+            if (publish(catalogue.references().with(reference, id))) files.writeLastTagged(id, Instant.now());
+            return null;
+        });
     }
 
     /// Takes a name away, or removes the image, as `DELETE /images/{name}` does.
@@ -48,7 +91,33 @@ public final class Images {
     /// @return what happened, in order: untagged references, deleted image ids and layers
     /// @throws DistributionException.Conflict with Docker's words when containers or several repositories refer to it
     public List<Removal> remove(String nameOrId, boolean force, boolean prune, ImageUsers usedBy) throws IOException {
-        throw new UnsupportedOperationException();
+        RemovalPlan plan = changing(() -> {
+            RemovalPlan planned = RemovalPlan.of(catalogue, nameOrId, force, prune, usedBy);
+            publish(planned.result().references());
+            for (RemovalPlan.Step step : planned.steps()) {
+                if (!(step instanceof RemovalPlan.Step.Delete(Image image))) continue;
+                files.delete(image.id());
+                catalogue = catalogue.without(image.id());
+            }
+            return planned;
+        });
+        // Removing layers takes long, and whoever needs one meanwhile has retained it: no need to keep others waiting.
+        return Undisturbed.run(() -> releaseLayers(plan));
+    }
+
+    private List<Removal> releaseLayers(RemovalPlan plan) throws IOException {
+        List<Removal> done = new ArrayList<>();
+        for (RemovalPlan.Step step : plan.steps()) {
+            switch (step) {
+                case RemovalPlan.Step.Untag(ImageReference reference) -> done.add(new Removal.Untagged(reference));
+                case RemovalPlan.Step.Delete(Image image) -> {
+                    done.add(new Removal.Deleted(image.id().digest()));
+                    if (image.chain().isEmpty()) continue;
+                    for (Layer layer : layers.release(image.chain().get())) done.add(new Removal.Deleted(layer.chainId().digest()));
+                }
+            }
+        }
+        return done;
     }
 
     /// Makes an image of one layer from a tar (plain or compressed), as `docker import` does.
@@ -56,10 +125,155 @@ public final class Images {
     /// @param changes Dockerfile instructions to apply to its configuration, e.g. `CMD ["sh"]`
     public ImageId importTar(InputStream tar, Optional<ImageReference> name, String message, List<String> changes)
             throws IOException {
-        throw new UnsupportedOperationException();
+        name.ifPresent(Images::checkName);
+        if (name.flatMap(ImageReference::digest).isPresent()) {
+            throw new DistributionException.InvalidRequest("cannot import digest reference");
+        }
+        ImportedImage imported = new ImportedImage(message, changes, Instant.now());
+        Layer layer = importLayer(tar);
+        return register(imported.config(layer.diffId()), Optional.of(layer.chainId()), name.stream().toList());
+    }
+
+    /// Adds the image of configuration `config` and gives it `names`: one step, so that nobody can remove it in between. When that
+    /// fails, there is no image.
+    ///
+    /// @param top its topmost layer, retained by the caller, who hands that use over whatever happens
+    ImageId register(byte[] config, Optional<ChainId> top, List<ImageReference> names) throws IOException {
+        return changing(() -> {
+            ImageId id = new ImageId(Digest.of(config));
+            boolean handedOver = false;
+            try {
+                if (catalogue.find(id).isPresent()) nameAll(id, names);
+                else {
+                    add(id, config, top, names);
+                    handedOver = true;
+                }
+            } finally {
+                if (!handedOver && top.isPresent()) layers.release(top.get());
+            }
+            return id;
+        });
+    }
+
+    private void add(ImageId id, byte[] config, Optional<ChainId> top, List<ImageReference> names) throws IOException {
+        ImageConfig parsed = ImageConfig.parse(config);
+        if (!ChainId.of(parsed.diffIds()).equals(top)) throw new IllegalArgumentException("another image's layers: " + top);
+        Catalogue before = catalogue;
+        files.writeConfig(id, config);
+        try {
+            catalogue = before.with(new Image(
+                    id, parsed.document(), parsed.diffIds(), Optional.empty(), sizeOf(layers, parsed.diffIds())));
+            nameAll(id, names);
+        } catch (IOException | RuntimeException e) {
+            catalogue = before;
+            files.delete(id);
+            throw e;
+        }
+    }
+
+    /// Gives an image all of `names` with one write.
+    ///
+    /// @return false when there is no such image any more
+    boolean nameIfPresent(ImageId id, List<ImageReference> names) throws IOException {
+        return changing(() -> {
+            if (catalogue.find(id).isEmpty()) return false;
+            nameAll(id, names);
+            return true;
+        });
+    }
+
+    Optional<ImageId> named(ImageReference reference) {
+        return catalogue.references().get(reference);
+    }
+
+    private <T> T changing(Undisturbed.Change<T> change) throws IOException {
+        return Undisturbed.run(() -> {
+            synchronized (writing) {
+                return change.make();
+            }
+        });
+    }
+
+    private void nameAll(ImageId id, List<ImageReference> names) throws IOException {
+        References changed = catalogue.references();
+        for (ImageReference name : names) changed = changed.with(name, id);
+        publish(changed);
+    }
+
+    /// @return whether that was a change
+    private boolean publish(References changed) throws IOException {
+        if (changed.equals(catalogue.references())) return false;
+        files.writeReferences(changed);
+        catalogue = catalogue.with(changed);
+        return true;
+    }
+
+    private Layer importLayer(InputStream tar) throws IOException {
+        try (var staged = layers.stage();
+                var plain = Compression.decompress(tar)) {
+            staged.extract(plain);
+            return Undisturbed.run(() -> staged.commit(Optional.empty()));
+        } catch (InvalidLayerException | CorruptStreamException e) {
+            throw new DistributionException.InvalidContent(e.getMessage(), e);
+        }
+    }
+
+    private static void checkName(ImageReference reference) {
+        if (reference.familiarName().equals("sha256")) {
+            throw new DistributionException.InvalidRequest("refusing to create an ambiguous tag using digest algorithm as name");
+        }
+    }
+
+    private static References references(ImageFiles files) throws IOException {
+        try {
+            return files.references();
+        } catch (ImageFiles.DamagedFile e) {
+            files.quarantine(e);
+            return References.none();
+        }
+    }
+
+    private static Optional<Image> load(ImageFiles files, LayerStore layers, ImageId id) throws IOException {
+        try {
+            ImageConfig config = ImageConfig.parse(files.config(id));
+            Optional<ChainId> top = ChainId.of(config.diffIds());
+            if (top.isPresent() && !layers.retain(top.get())) {
+                LOG.log(Level.WARNING, "leaving out image " + id + ": its layer " + top.get() + " is missing");
+                return Optional.empty();
+            }
+            long size = sizeOf(layers, config.diffIds());
+            return Optional.of(new Image(id, config.document(), config.diffIds(), parent(files, id), size));
+        } catch (ImageFiles.DamagedFile e) {
+            files.quarantine(e);
+            return Optional.empty();
+        } catch (DistributionException e) {
+            LOG.log(Level.WARNING, "leaving out image " + id + ": " + e.getMessage());
+            return Optional.empty();
+        }
+    }
+
+    private static Optional<ImageId> parent(ImageFiles files, ImageId id) throws IOException {
+        try {
+            return files.parent(id);
+        } catch (IllegalArgumentException e) {
+            LOG.log(Level.WARNING, "the parent recorded for image " + id + " is damaged: " + e.getMessage());
+            return Optional.empty();
+        }
+    }
+
+    private static long sizeOf(LayerStore layers, List<DiffId> diffIds) {
+        long size = 0;
+        Optional<ChainId> chain = Optional.empty();
+        for (DiffId diffId : diffIds) {
+            chain = Optional.of(ChainId.of(chain, diffId));
+            size += chain.flatMap(layers::find).map(Layer::size).orElse(0L);
+        }
+        return size;
     }
 
     /// Who runs or keeps containers from an image.
+    ///
+    /// Asked by another thread, while the store is locked for writing: it must not call back into a method of [Images] that changes something.
     public interface ImageUsers {
         List<User> usersOf(ImageId id);
 

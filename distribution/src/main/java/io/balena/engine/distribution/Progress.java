@@ -2,7 +2,8 @@ package io.balena.engine.distribution;
 
 /// Hears how a long operation goes; its calls become the JSON messages that Docker's clients draw as bars.
 ///
-/// Called from several threads.
+/// Called from several threads, which do the work: it must not block for long. Pulls of the same layer share its download, so a client
+/// that reads slowly would hold up the others.
 public interface Progress {
     /// A line of its own, e.g. id `latest`, status `Pulling from library/busybox`; `id` may be empty.
     void status(String id, String status);

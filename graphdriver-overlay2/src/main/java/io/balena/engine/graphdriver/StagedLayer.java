@@ -1,29 +1,110 @@
 package io.balena.engine.graphdriver;
 
+import static java.nio.charset.StandardCharsets.US_ASCII;
+
+import io.balena.engine.linux.DurableFile;
+import java.io.BufferedOutputStream;
 import java.io.IOException;
 import java.io.InputStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.Optional;
 
 /// A layer being made. Nobody sees it before `commit`; `close` without `commit` removes it.
+///
+/// On disk it is `layerdb/tmp/write-set-<id>` and `overlay2/<id>`. The first names the second before that exists, so that what
+/// a power cut leaves behind is known for what it is.
 public final class StagedLayer implements AutoCloseable {
-    StagedLayer() {}
+    private final LayerStore store;
+    private final StorePaths paths;
+    private final OverlayFolders overlay;
+    private final CacheId id;
+    private final LayerFiles files;
+
+    private LayerExtractor.Result extracted;
+    private boolean open = true;
+
+    StagedLayer(LayerStore store, StorePaths paths, OverlayFolders overlay) throws IOException {
+        this.store = store;
+        this.paths = paths;
+        this.overlay = overlay;
+        id = CacheId.random();
+        files = new LayerFiles(paths.unfinished().resolve("write-set-" + id));
+        try {
+            OverlayFolders.makeDirectory(files.folder(), "rwx------");
+            DurableFile.replace(files.cacheId(), id.text().getBytes(US_ASCII), "rw-r--r--");
+            DurableFile.syncDirectory(paths.unfinished());
+            overlay.create(id);
+        } catch (Throwable t) {
+            discardAfter(t);
+            throw t;
+        }
+    }
 
     /// Extracts an uncompressed tar, read to its end, in one pass: the files, the tar-split record and the digest.
     ///
     /// @return the digest of all that was read
     /// @throws InvalidLayerException when the tar is malformed or would touch anything outside the layer
     public DiffId extract(InputStream tar) throws IOException {
-        throw new UnsupportedOperationException();
+        if (extracted != null) throw new IllegalStateException("a staged layer takes one tar");
+        try (var record = Files.newOutputStream(files.tarSplit())) {
+            extracted = new LayerExtractor().extract(tar, paths.diff(id), record);
+        }
+        return extracted.diffId();
     }
 
     /// Makes the layer durable and visible: content, `syncfs`, then its metadata. The layer is retained once for the caller, who
     /// releases it (or hands that use to an image).
     ///
     /// When the same chain was committed meanwhile, that layer is returned and this one removed.
+    ///
+    /// @throws NoSuchLayerException when `parent` is not in the store
     public Layer commit(Optional<ChainId> parent) throws IOException {
-        throw new UnsupportedOperationException();
+        if (extracted == null) throw new IllegalStateException("nothing was extracted");
+        if (!open) throw new IllegalStateException("already committed or closed");
+        return store.commit(this, parent);
     }
 
     @Override
-    public void close() throws IOException {}
+    public void close() throws IOException {
+        if (!open) return;
+        open = false;
+        discard();
+    }
+
+    CacheId id() {
+        return id;
+    }
+
+    LayerFiles files() {
+        return files;
+    }
+
+    LayerExtractor.Result extracted() {
+        return extracted;
+    }
+
+    /// Called when the files belong to a published layer.
+    void published() {
+        open = false;
+    }
+
+    private void discard() throws IOException {
+        overlay.remove(id);
+        TreeRemoval.remove(files.folder());
+    }
+
+    private void discardAfter(Throwable t) {
+        try {
+            discard();
+        } catch (IOException e) {
+            t.addSuppressed(e);
+        }
+    }
+
+    @Override
+    public String toString() {
+        Path folder = paths.folder(id);
+        return "staged layer in " + folder;
+    }
 }

@@ -44,6 +44,7 @@ public enum Syscall {
     SETRESGID(119, 149),
     SETRESUID(117, 147),
     SETSID(112, 157),
+    SOCKET(41, 198),
     SYMLINKAT(266, 36),
     UMASK(95, 166),
     UMOUNT2(166, 39),

@@ -22,6 +22,9 @@ public final class SyscallProgram implements AutoCloseable {
     /// `O_DIRECTORY` of open(2), which has another number on ARM than on x86.
     public static final long O_DIRECTORY = Platform.isARM() ? 040000 : 0200000;
 
+    /// `O_NOFOLLOW` of open(2), likewise.
+    public static final long O_NOFOLLOW = Platform.isARM() ? 0100000 : 0400000;
+
     // Only pages that are touched cost memory. 2 MiB is what the kernel accepts as arguments and environment by default.
     private static final long ROWS_BYTES = 1 << 20;
     private static final long DATA_BYTES = 4 << 20;

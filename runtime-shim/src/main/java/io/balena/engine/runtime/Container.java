@@ -16,6 +16,8 @@ import io.balena.engine.linux.ProcessId;
 import io.balena.engine.linux.Syscall;
 import io.balena.engine.linux.SyscallProgram;
 import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
@@ -28,6 +30,10 @@ final class Container {
     private static final int FIRST_PASSED = 8;
 
     private static final long KEYCTL_JOIN_SESSION_KEYRING = 1;
+    private static final long AF_INET = 2;
+    private static final long SOCK_DGRAM = 2;
+    private static final long SIOCSIFFLAGS = 0x8914;
+    private static final short IFF_UP = 1;
 
     private final String id;
     private final Path bundle;
@@ -106,6 +112,7 @@ final class Container {
             if (namespaces.creates(CLONE_NEWCGROUP)) {
                 program.add(Syscall.UNSHARE, "unshare", "cgroup namespace", CLONE_NEWCGROUP);
             }
+            if (namespaces.creates(CLONE_NEWNET)) addLoopback(program, free);
             addNames(program, spec, namespaces);
             addSysctls(setup, linux, namespaces, free);
 
@@ -180,6 +187,19 @@ final class Container {
             program.add(Syscall.SETNS, "join namespace", path, free, flag);
             program.add(Syscall.CLOSE, "close", path, free);
         }
+    }
+
+    /// A new network namespace has a loopback link that is down; programs expect 127.0.0.1 also where there is no other network.
+    ///
+    /// @see <a href="https://man7.org/linux/man-pages/man7/netdevice.7.html">netdevice(7), SIOCSIFFLAGS</a>
+    private static void addLoopback(SyscallProgram program, int free) {
+        byte[] request = new byte[40]; // struct ifreq: a name of 16 bytes, then here the flags
+        request[0] = 'l';
+        request[1] = 'o';
+        ByteBuffer.wrap(request).order(ByteOrder.nativeOrder()).putShort(16, IFF_UP);
+        program.add(Syscall.SOCKET, "socket", "for loopback", AF_INET, SOCK_DGRAM | O_CLOEXEC, 0);
+        program.add(Syscall.IOCTL, "set up", "loopback", free, SIOCSIFFLAGS, program.bytes(request));
+        program.add(Syscall.CLOSE, "close", "loopback", free);
     }
 
     private static void addNames(SyscallProgram program, RuntimeSpec spec, Namespaces namespaces) throws ContainerFailure {

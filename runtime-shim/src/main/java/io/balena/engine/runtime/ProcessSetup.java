@@ -18,6 +18,7 @@ final class ProcessSetup {
     static final long O_CLOEXEC = 02000000;
     static final long O_PATH = 010000000;
     static final long O_DIRECTORY = SyscallProgram.O_DIRECTORY;
+    static final long O_NOFOLLOW = SyscallProgram.O_NOFOLLOW;
 
     static final long RESOLVE_NO_MAGICLINKS = 2;
     static final long RESOLVE_NO_SYMLINKS = 4;

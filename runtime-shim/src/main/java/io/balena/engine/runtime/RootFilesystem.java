@@ -13,6 +13,7 @@ import static io.balena.engine.runtime.ProcessSetup.AT_FDCWD;
 import static io.balena.engine.runtime.ProcessSetup.O_CLOEXEC;
 import static io.balena.engine.runtime.ProcessSetup.O_DIRECTORY;
 import static io.balena.engine.runtime.ProcessSetup.O_NOCTTY;
+import static io.balena.engine.runtime.ProcessSetup.O_NOFOLLOW;
 import static io.balena.engine.runtime.ProcessSetup.O_PATH;
 import static io.balena.engine.runtime.ProcessSetup.RESOLVE_IN_ROOT;
 import static io.balena.engine.runtime.ProcessSetup.RESOLVE_NO_MAGICLINKS;
@@ -62,6 +63,7 @@ final class RootFilesystem {
     private final long noLinks;
     private final long folder;
     private final long emptyFile;
+    private final long whateverIsThere;
 
     /// Blocks of rows that are only reached by jumps, to be added behind the program's end.
     private final List<MissingDestination> missing = new ArrayList<>();
@@ -92,6 +94,7 @@ final class RootFilesystem {
         this.noLinks =
                 program.words(O_PATH | O_CLOEXEC, 0, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_SYMLINKS);
         this.folder = program.words(O_PATH | O_DIRECTORY | O_CLOEXEC, 0, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS);
+        this.whateverIsThere = program.words(O_PATH | O_NOFOLLOW | O_CLOEXEC, 0, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS);
         this.emptyFile = program.words(O_CREAT | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0666, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS);
     }
 
@@ -496,10 +499,16 @@ final class RootFilesystem {
         program.onFailure(program.addJump(), destination.row() + 1);
     }
 
-    /// Where devices cannot be made, as in a user namespace, or are there already, the host's one is bound on the name.
+    /// A device that is there already stays: `/dev` is the container's own, so one of the customary ones was asked for again. It
+    /// is not opened for that, since opening a device can do things. Where devices cannot be made, as in a user namespace, the
+    /// host's one is bound on the name.
     private void addUnmade(UnmadeDevice unmade) {
         String path = unmade.device().path();
         // The folder is open as `target`; the file becomes `tree`.
+        int existing = program.add(Syscall.OPENAT2, "open device", path, root, program.text(path), whateverIsThere, 24);
+        close(tree);
+        program.onFailure(program.addJump(), unmade.row() + 1);
+        program.onFailure(existing, program.next());
         program.add(Syscall.OPENAT2, "create device", path, root, program.text(path), emptyFile, 24);
         program.add(Syscall.MOUNT, "bind device", path, program.text(path), treePath, 0, MS_BIND, 0);
         close(tree);

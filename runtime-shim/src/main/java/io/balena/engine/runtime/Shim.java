@@ -1,26 +1,71 @@
 package io.balena.engine.runtime;
 
+import io.balena.engine.runtime.Protocol.Tag;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.time.Instant;
+import java.util.ArrayDeque;
+import java.util.HashSet;
+import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.function.Consumer;
 
 /// The daemon's side of the shim: one process that owns all containers and outlives the daemon.
 ///
-/// Methods block and may be called by many (virtual) threads at once.
+/// Methods block and may be called by many (virtual) threads at once. When the shim has died, they fail, the containers go on, and
+/// a new shim that adopts them is started at once. Containers that ended in between, and all execs, are reported by
+/// [ShimEvent.Exited] with an exit code that is not known.
 public final class Shim implements AutoCloseable {
+    private static final System.Logger LOG = System.getLogger(Shim.class.getName());
+    private static final int MOST_IDLE_LINES = 4;
+    private static final int RETRY_MILLIS = 1000;
+
+    private final ShimLauncher launcher;
+    private final Consumer<ShimEvent> events;
+    private final ArrayDeque<ShimLine> idle = new ArrayDeque<>();
+    // Exits this daemon has heard of: a new shim repeats what is not deleted.
+    private final Set<ProcessKey> heard = new HashSet<>();
+    // Execs that run: a shim that dies takes the knowledge of them with it.
+    private final Set<ProcessKey> execs = new HashSet<>();
+    private final SpareEnds spares = new SpareEnds();
+    private ShimLine subscription;
+    private volatile boolean closed;
+
+    private Shim(ShimLauncher launcher, Consumer<ShimEvent> events) {
+        this.launcher = launcher;
+        this.events = events;
+    }
+
     /// Connects to the shim of `execRoot`, or starts one there that adopts what an earlier one left running.
     ///
     /// @param execRoot e.g. `/run/balena-engine`; holds the socket and the runtime state
     /// @param events called for everything that happens from now on, and for exits the last daemon has not acknowledged by `delete`;
-    ///     on one thread, in order
+    ///     on one thread, in order. An exit may be heard of before the call that started the process has returned.
     public static Shim connect(Path execRoot, ShimCommand command, Consumer<ShimEvent> events) throws IOException {
-        throw new UnsupportedOperationException();
+        Shim shim = new Shim(new ShimLauncher(execRoot, command), events);
+        ShimLine line = shim.subscribe();
+        for (Map.Entry<String, ContainerState> container : shim.list().entrySet()) {
+            switch (container.getValue()) {
+                case ContainerState.Created(int pid) -> shim.spares.hold(container.getKey(), pid);
+                case ContainerState.Running(int pid, _) -> shim.spares.hold(container.getKey(), pid);
+                case ContainerState.Paused(int pid, _) -> shim.spares.hold(container.getKey(), pid);
+                case ContainerState.Stopped _ -> {}
+            }
+        }
+        // Not a virtual thread: it lives as long as the daemon, and its handlers may do anything.
+        Thread.ofPlatform().name("shim events").daemon().start(() -> shim.listen(line));
+        return shim;
     }
 
     /// All containers the shim has, also those that ended and were not deleted, by id.
     public Map<String, ContainerState> list() throws IOException {
-        throw new UnsupportedOperationException();
+        Map<String, ContainerState> containers = new LinkedHashMap<>();
+        for (Message entry : ask(Message.of(Protocol.LIST)).messages(Tag.CONTAINERS)) {
+            containers.put(entry.text(Tag.CONTAINER_ID), state(entry));
+        }
+        return containers;
     }
 
     /// Sets a container up, up to the point before its program starts. Its network namespace exists when this returns.
@@ -29,55 +74,277 @@ public final class Shim implements AutoCloseable {
     /// @return pid of its first process in the host's pid namespace
     /// @throws ContainerFailure when it cannot be set up; nothing is left behind
     public int create(String containerId, Path bundle, Stdio stdio) throws IOException {
-        throw new UnsupportedOperationException();
+        forgetHeard(containerId);
+        Message.Builder request = Message.of(Protocol.CREATE)
+                .text(Tag.CONTAINER_ID, containerId)
+                .text(Tag.BUNDLE, bundle.toAbsolutePath().toString());
+        int pid = (int) ask(Protocol.withStdio(request, stdio)).number(Tag.PID);
+        spares.hold(containerId, pid);
+        return pid;
     }
 
     /// Lets the program of a created container run. Returns when execve(2) has succeeded.
     ///
-    /// @throws ContainerFailure when execve failed; the container is then stopped, to be deleted
+    /// @throws ContainerFailure when execve failed; the container is then stopped, to be deleted. No [ShimEvent.Exited] is sent.
     public void start(String containerId) throws IOException {
-        throw new UnsupportedOperationException();
+        ask(Message.of(Protocol.START).text(Tag.CONTAINER_ID, containerId));
     }
 
     /// Runs another program in a running container. Returns when execve(2) has succeeded.
     ///
+    /// Output of an exec nobody is attached to is dropped: [#attach] comes first, for which the process need not exist yet.
+    ///
     /// @param processJson the `process` object of the OCI runtime-spec
     /// @return its pid in the host's pid namespace
     public int exec(ProcessKey process, byte[] processJson, Stdio stdio) throws IOException {
-        throw new UnsupportedOperationException();
+        if (process.execId().isEmpty()) throw new IllegalArgumentException("not an exec: " + process);
+        synchronized (heard) {
+            heard.remove(process);
+            execs.add(process);
+        }
+        Message.Builder request = Protocol.withKey(Message.of(Protocol.EXEC), process).bytes(Tag.PROCESS_JSON, processJson);
+        try {
+            return (int) ask(Protocol.withStdio(request, stdio)).number(Tag.PID);
+        } catch (IOException e) {
+            synchronized (heard) {
+                execs.remove(process);
+            }
+            throw e;
+        }
     }
 
-    /// Attaches to the streams of a process; before its start nothing is missed.
+    /// Attaches to the streams of a process; before its start nothing is missed. To an exec one attaches before [#exec], to a
+    /// container between [#create] and [#start], or at any time later.
     public AttachedStream attach(ProcessKey process, boolean stdin, boolean stdout, boolean stderr) throws IOException {
-        throw new UnsupportedOperationException();
+        ShimLine line = launcher.connect();
+        try {
+            line.ask(Protocol.withKey(Message.of(Protocol.ATTACH), process)
+                    .flag(Tag.STDIN, stdin)
+                    .flag(Tag.STDOUT, stdout)
+                    .flag(Tag.STDERR, stderr));
+            return new ShimAttachedStream(line.channel());
+        } catch (IOException e) {
+            line.close();
+            throw e;
+        }
     }
 
+    /// Does nothing for a process without a terminal.
     public void resize(ProcessKey process, int rows, int columns) throws IOException {
-        throw new UnsupportedOperationException();
+        ask(Protocol.withKey(Message.of(Protocol.RESIZE), process).number(Tag.ROWS, rows).number(Tag.COLUMNS, columns));
     }
 
-    /// Sends a signal to a process.
+    /// Sends a signal to a process. A paused one gets it, even SIGKILL, when it is resumed.
     ///
     /// @param signal its Linux number
+    /// @throws ContainerFailure `NO_SUCH_PROCESS` when it has ended
     public void kill(ProcessKey process, int signal) throws IOException {
-        throw new UnsupportedOperationException();
+        ask(Protocol.withKey(Message.of(Protocol.KILL), process).number(Tag.SIGNAL, signal));
     }
 
     public void pause(String containerId) throws IOException {
-        throw new UnsupportedOperationException();
+        ask(Message.of(Protocol.PAUSE).text(Tag.CONTAINER_ID, containerId));
     }
 
     public void resume(String containerId) throws IOException {
-        throw new UnsupportedOperationException();
+        ask(Message.of(Protocol.RESUME).text(Tag.CONTAINER_ID, containerId));
     }
 
     /// Forgets a stopped container or exec: its cgroups and runtime state are removed and its exit is acknowledged. Everything it
-    /// wrote is in the log by then.
+    /// wrote is in the log by then. Also ends and forgets a container that was created and never started. Does nothing for what is
+    /// not there.
+    ///
+    /// @throws ContainerFailure when it is running
     public void delete(ProcessKey process) throws IOException {
-        throw new UnsupportedOperationException();
+        ask(Protocol.withKey(Message.of(Protocol.DELETE), process));
+        if (process.execId().isEmpty()) {
+            spares.release(process.containerId());
+            forgetHeard(process.containerId());
+        } else {
+            synchronized (heard) {
+                heard.remove(process);
+            }
+        }
     }
 
     /// Ends the connection; the shim and its containers go on.
     @Override
-    public void close() {}
+    public void close() {
+        closed = true;
+        spares.close();
+        synchronized (idle) {
+            subscription.close();
+            for (ShimLine line : idle) line.close();
+            idle.clear();
+        }
+    }
+
+    /// Ends the shim process, if it has no containers.
+    ///
+    /// @throws ContainerFailure if it has some
+    void endIfIdle() throws IOException {
+        ask(Message.of(Protocol.LEAVE_IF_IDLE));
+    }
+
+    /// Pid of the shim process that is connected to.
+    int pid() {
+        synchronized (idle) {
+            return subscription.shimPid();
+        }
+    }
+
+    private Message ask(Message.Builder request) throws IOException {
+        if (closed) throw new IOException("the connection to the shim was closed");
+        ShimLine line = send(request);
+        try {
+            Message answer = line.answer();
+            putBack(line);
+            return answer;
+        } catch (ContainerFailure e) {
+            putBack(line); // an answer like any other
+            throw e;
+        } catch (IOException e) {
+            line.close();
+            throw new IOException("the shim has died: " + e.getMessage(), e);
+        }
+    }
+
+    /// An idle line may lead to a shim that is no more; a fresh one does not.
+    private ShimLine send(Message.Builder request) throws IOException {
+        while (true) {
+            ShimLine line = idleLine();
+            boolean fresh = line == null;
+            if (fresh) line = launcher.connect();
+            try {
+                line.send(request);
+                return line;
+            } catch (IOException e) {
+                line.close();
+                if (fresh) throw e;
+            }
+        }
+    }
+
+    private ShimLine idleLine() {
+        synchronized (idle) {
+            return idle.pollLast();
+        }
+    }
+
+    private void putBack(ShimLine line) {
+        synchronized (idle) {
+            if (!closed && line.shimPid() == subscription.shimPid() && idle.size() < MOST_IDLE_LINES) {
+                idle.add(line);
+                return;
+            }
+        }
+        line.close();
+    }
+
+    private ShimLine subscribe() throws IOException {
+        ShimLine line = launcher.connect();
+        try {
+            line.ask(Message.of(Protocol.SUBSCRIBE));
+        } catch (IOException e) {
+            line.close();
+            throw e;
+        }
+        synchronized (idle) {
+            // Lines to a shim that is no more.
+            for (ShimLine old : idle) old.close();
+            idle.clear();
+            subscription = line;
+            if (closed) line.close();
+        }
+        return line;
+    }
+
+    private void listen(ShimLine first) {
+        ShimLine line = first;
+        while (!closed) {
+            try {
+                while (true) hear(line.next());
+            } catch (IOException e) {
+                line.close();
+                if (closed) return;
+                LOG.log(System.Logger.Level.WARNING, "lost the shim (pid {0}), starting another: {1}", line.shimPid(), e.getMessage());
+            }
+            line = subscribeAgain(line);
+        }
+    }
+
+    private ShimLine subscribeAgain(ShimLine lost) {
+        while (!closed) {
+            try {
+                ShimLine line = subscribe();
+                LOG.log(System.Logger.Level.INFO, "containers were adopted by shim with pid {0}", line.shimPid());
+                if (line.shimPid() != lost.shimPid()) reportLostExecs();
+                return line;
+            } catch (IOException e) {
+                LOG.log(System.Logger.Level.ERROR, "no shim can be started", e);
+                try {
+                    Thread.sleep(RETRY_MILLIS);
+                } catch (InterruptedException interrupted) {
+                    return lost;
+                }
+            }
+        }
+        return lost;
+    }
+
+    private void hear(Message message) {
+        ShimEvent event;
+        switch (message.kind()) {
+            case Protocol.EXITED -> {
+                ProcessKey process = Protocol.key(message);
+                if (process.execId().isEmpty()) spares.release(process.containerId());
+                synchronized (heard) {
+                    execs.remove(process);
+                    if (!heard.add(process)) return;
+                }
+                event = new ShimEvent.Exited(process, Protocol.status(message));
+            }
+            case Protocol.OUT_OF_MEMORY -> event = new ShimEvent.OutOfMemory(message.text(Tag.CONTAINER_ID));
+            default -> {
+                return; // of a newer shim
+            }
+        }
+        tell(event);
+    }
+
+    /// Containers are adopted by the next shim; execs are not, and nobody will ever know how they end.
+    private void reportLostExecs() {
+        List<ProcessKey> lost;
+        synchronized (heard) {
+            lost = List.copyOf(execs);
+            execs.clear();
+            heard.addAll(lost);
+        }
+        for (ProcessKey process : lost) tell(new ShimEvent.Exited(process, new ExitStatus(255, false, false, Instant.now())));
+    }
+
+    private void tell(ShimEvent event) {
+        try {
+            events.accept(event);
+        } catch (RuntimeException e) {
+            LOG.log(System.Logger.Level.ERROR, "handling " + event, e);
+        }
+    }
+
+    private void forgetHeard(String containerId) {
+        synchronized (heard) {
+            heard.removeIf(process -> process.containerId().equals(containerId));
+        }
+    }
+
+    private static ContainerState state(Message entry) {
+        int pid = (int) entry.number(Tag.PID);
+        Instant time = Protocol.time(entry);
+        return switch ((int) entry.number(Tag.STATE)) {
+            case Protocol.CREATED -> new ContainerState.Created(pid);
+            case Protocol.PAUSED -> new ContainerState.Paused(pid, time);
+            case Protocol.STOPPED -> new ContainerState.Stopped(Protocol.status(entry));
+            default -> new ContainerState.Running(pid, time);
+        };
+    }
 }

@@ -3,6 +3,7 @@ package io.balena.engine.daemon.http;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
+import java.util.Map;
 
 /// What a handler answers.
 public sealed interface Response {
@@ -14,12 +15,16 @@ public sealed interface Response {
     record Text(int status, String contentType, String body) implements Response {}
 
     /// A body of unknown length, written as it comes. Writing blocks while the client is slow. The status line is sent with the first
-    /// flushed byte, so an exception before that still becomes an error response; one after it ends the connection.
+    /// flush, so an exception before that still becomes an error response; one after it ends the connection. The writer's thread is
+    /// interrupted when the client leaves.
     record Stream(int status, String contentType, Writer writer) implements Response {}
 
     /// The connection stops being HTTP: `101 UPGRADED` when the client asked to upgrade, `200` otherwise, then raw bytes both ways until
-    /// `connection` returns.
+    /// `connection` returns. Its thread is interrupted when the client has left for good.
     record Hijack(String contentType, Connection connection) implements Response {}
+
+    /// Another answer with further headers.
+    record WithHeaders(Map<String, String> headers, Response response) implements Response {}
 
     @FunctionalInterface
     interface Writer {

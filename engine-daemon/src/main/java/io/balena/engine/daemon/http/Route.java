@@ -1,9 +1,11 @@
 package io.balena.engine.daemon.http;
 
-/// One endpoint: a method, a path with `{names}`, and what answers it. A last `{name}` written `{name...}` takes the rest of the path,
-/// slashes included (image names have them).
+/// One endpoint: a method, a path with `{names}`, and what answers it. One name of a path may be written `{name...}`: it takes as many
+/// segments as fit, slashes included (image names have them).
 public record Route(String method, String path, Handler handler) {
-    /// Answers a request on a virtual thread of its own, in blocking style. Interrupted when the client leaves.
+    /// Answers a request on a virtual thread of its own, in blocking style. It runs to its end even when the client leaves, so that
+    /// nothing stays half done; the writer of a [Response.Stream] is interrupted then. So what waits for long belongs into a stream,
+    /// which sends its status line early by a flush.
     @FunctionalInterface
     public interface Handler {
         Response handle(Request request) throws Exception;

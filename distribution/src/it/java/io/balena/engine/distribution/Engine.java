@@ -1,0 +1,103 @@
+package io.balena.engine.distribution;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+
+import io.balena.engine.graphdriver.LayerStore;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
+import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Assumptions;
+
+/// The stores of one data root and a puller on them, as the daemon puts them together.
+final class Engine implements AutoCloseable {
+    final Path root;
+    final LayerStore layers;
+    final Images images;
+    final ImagePuller puller;
+
+    private Engine(Path root, LayerStore layers, Images images, ImagePuller puller) {
+        this.root = root;
+        this.layers = layers;
+        this.images = images;
+        this.puller = puller;
+    }
+
+    static Engine open(Path root) throws IOException {
+        return open(root, Duration.ofMillis(5));
+    }
+
+    static Engine open(Path root, Duration firstBackOff) throws IOException {
+        Assumptions.assumeTrue("root".equals(System.getProperty("user.name")), "layers can be extracted only by root");
+        LayerStore layers = LayerStore.open(root);
+        Images images = Images.open(root, layers);
+        RegistryConfig config = new RegistryConfig("balenaEngine/test", Set.of(), 3, 3, Duration.ofSeconds(5));
+        RetryPolicy retries = new RetryPolicy(3, firstBackOff, firstBackOff.multipliedBy(4));
+        return new Engine(root, layers, images, new ImagePuller(root, layers, images, config, retries));
+    }
+
+    ImageId pull(String name) throws IOException {
+        return pull(name, new Messages());
+    }
+
+    ImageId pull(String name, Progress progress) throws IOException {
+        return puller.pull(ImageReference.parse(name), Optional.empty(), new Credentials.Anonymous(), progress);
+    }
+
+    Path fileOf(ImageId id, int layer, String name) {
+        Image image = images.find(id).orElseThrow();
+        var chain = io.balena.engine.graphdriver.ChainId.of(image.diffIds().subList(0, layer + 1)).orElseThrow();
+        return Path.of(layers.driverData(chain).get("UpperDir")).resolve(name);
+    }
+
+    /// No image, no name, no layer, and nothing that was to become one.
+    void assertEmpty() throws IOException {
+        assertEquals(List.of(), images.list());
+        assertEquals(List.of(), namesIn("image/overlay2/imagedb/content/sha256"));
+        assertEquals(List.of(), namesIn("image/overlay2/layerdb/sha256"));
+        assertEquals(List.of(), namesIn("image/overlay2/layerdb/tmp"));
+        assertEquals(List.of("l"), namesIn("overlay2"));
+        assertEquals(List.of(), namesIn("overlay2/l"));
+        Path names = root.resolve("image/overlay2/repositories.json");
+        if (Files.exists(names)) assertEquals("{\"Repositories\":{}}", Files.readString(names));
+    }
+
+    List<String> namesIn(String folder) throws IOException {
+        try (Stream<Path> files = Files.list(root.resolve(folder))) {
+            return files.map(file -> file.getFileName().toString()).sorted().toList();
+        }
+    }
+
+    @Override
+    public void close() throws IOException {
+        layers.close();
+    }
+
+    /// What a client would have seen.
+    static final class Messages implements Progress {
+        private final List<String> lines = new CopyOnWriteArrayList<>();
+
+        @Override
+        public void status(String id, String status) {
+            lines.add(id.isEmpty() ? status : id + ": " + status);
+        }
+
+        @Override
+        public void advance(String id, String status, long current, long total) {
+            lines.add(id + ": " + status + " " + current + "/" + total);
+        }
+
+        List<String> lines() {
+            return List.copyOf(lines);
+        }
+
+        long count(String text) {
+            return lines.stream().filter(line -> line.contains(text)).count();
+        }
+    }
+}

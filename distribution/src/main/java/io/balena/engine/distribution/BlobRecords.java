@@ -1,0 +1,79 @@
+package io.balena.engine.distribution;
+
+import static java.nio.charset.StandardCharsets.US_ASCII;
+import static java.nio.charset.StandardCharsets.UTF_8;
+import static java.nio.file.StandardCopyOption.ATOMIC_MOVE;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.balena.engine.graphdriver.DiffId;
+import io.balena.engine.graphdriver.Digest;
+import java.io.IOException;
+import java.lang.System.Logger;
+import java.lang.System.Logger.Level;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+
+/// Remembers which blob of which repository a layer came from, for pushing it back as it was: `image/overlay2/distribution`.
+///
+/// These are caches: a lost or damaged entry costs bandwidth, nothing else. So they are not synced one by one; a layer's entry is
+/// written before the layer is committed, whose own `syncfs` takes it along.
+final class BlobRecords {
+    private static final Logger LOG = System.getLogger(BlobRecords.class.getName());
+    private static final int MOST_SOURCES = 50;
+
+    private final Path diffIdByDigest;
+    private final Path blobsByDiffId;
+
+    BlobRecords(Path dataRoot) {
+        Path root = dataRoot.resolve("image/overlay2/distribution");
+        this.diffIdByDigest = root.resolve("diffid-by-digest/sha256");
+        this.blobsByDiffId = root.resolve("v2metadata-by-diffid/sha256");
+    }
+
+    /// Notes that `blob` of `repository` (e.g. `docker.io/library/busybox`) unpacks to `layer`.
+    void record(Digest blob, DiffId layer, String repository) {
+        try {
+            replace(diffIdByDigest.resolve(blob.hex()), layer.toString().getBytes(US_ASCII));
+            Path sources = blobsByDiffId.resolve(layer.digest().hex());
+            replace(sources, Json.MAPPER.writeValueAsBytes(withNewest(read(sources), blob, repository)));
+        } catch (IOException e) {
+            LOG.log(Level.WARNING, "could not note where layer " + layer + " came from: " + e);
+        }
+    }
+
+    private static ArrayNode withNewest(ArrayNode known, Digest blob, String repository) {
+        ObjectNode newest = Json.MAPPER.createObjectNode();
+        newest.put("Digest", blob.toString()).put("SourceRepository", repository).put("HMAC", "");
+        for (int i = known.size() - 1; i >= 0; i--) {
+            if (known.get(i).equals(newest)) known.remove(i);
+        }
+        known.add(newest);
+        while (known.size() > MOST_SOURCES) known.remove(0);
+        return known;
+    }
+
+    private static ArrayNode read(Path file) {
+        try {
+            JsonNode node = Json.MAPPER.readTree(Files.readString(file, UTF_8));
+            if (node instanceof ArrayNode array) return array;
+        } catch (IOException e) {
+            // Not there yet, or damaged: it begins anew.
+        }
+        return Json.MAPPER.createArrayNode();
+    }
+
+    private static void replace(Path file, byte[] content) throws IOException {
+        if (Files.exists(file) && Arrays.equals(Files.readAllBytes(file), content)) return;
+        Files.createDirectories(file.getParent());
+        Path temporary = Files.createTempFile(file.getParent(), ".tmp-", null);
+        try {
+            Files.write(temporary, content);
+            Files.move(temporary, file, ATOMIC_MOVE);
+        } finally {
+            Files.deleteIfExists(temporary);
+        }
+    }
+}

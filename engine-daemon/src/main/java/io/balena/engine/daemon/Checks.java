@@ -1,0 +1,68 @@
+package io.balena.engine.daemon;
+
+import java.net.InetAddress;
+import java.net.URI;
+import java.net.URISyntaxException;
+
+/// Which values dockerd takes for a flag, and its words for those it does not.
+final class Checks {
+    private Checks() {}
+
+    static void host(String value) {
+        Host.parse(value);
+    }
+
+    static void address(String value) {
+        try {
+            InetAddress.ofLiteral(value);
+        } catch (IllegalArgumentException e) {
+            throw new IllegalArgumentException(value + " is not an ip address");
+        }
+    }
+
+    static void label(String value) {
+        if (value.indexOf('=') <= 0) throw new IllegalArgumentException("bad attribute format: " + value);
+    }
+
+    static void runtime(String value) {
+        if (value.indexOf('=') <= 0) throw new IllegalArgumentException("invalid runtime argument: " + value);
+    }
+
+    static void execOption(String value) {
+        if (value.indexOf('=') <= 0) throw new IllegalArgumentException("invalid exec option: " + value);
+    }
+
+    static void mirror(String value) {
+        URI uri;
+        try {
+            uri = new URI(value);
+        } catch (URISyntaxException e) {
+            throw new IllegalArgumentException("invalid mirror: \"" + value + "\" is not a valid URI");
+        }
+        if (!"http".equals(uri.getScheme()) && !"https".equals(uri.getScheme())) {
+            String scheme = uri.getScheme() == null ? "" : uri.getScheme();
+            throw new IllegalArgumentException("invalid mirror: unsupported scheme \"" + scheme + "\" in \"" + value + "\"");
+        }
+        String path = uri.getPath();
+        if (path != null && !path.isEmpty() && !path.equals("/") || uri.getQuery() != null || uri.getFragment() != null) {
+            throw new IllegalArgumentException("invalid mirror: path, query, or fragment at end of the URI \"" + value + "\"");
+        }
+    }
+
+    /// `nofile=1024:2048`
+    static void ulimit(String value) {
+        String[] parts = value.split("=", 2);
+        if (parts.length != 2 || parts[0].isEmpty()) throw new IllegalArgumentException("invalid ulimit argument: " + value);
+        String[] limits = parts[1].split(":", -1);
+        if (limits.length > 2) throw new IllegalArgumentException("too many limit value arguments - " + parts[1] + ", can only have up to two, `soft[:hard]`");
+        try {
+            long soft = Long.parseLong(limits[0]);
+            long hard = limits.length == 2 ? Long.parseLong(limits[1]) : soft;
+            if (hard != -1 && (soft == -1 || soft > hard)) {
+                throw new IllegalArgumentException("ulimit soft limit must be less than or equal to hard limit: " + soft + " > " + hard);
+            }
+        } catch (NumberFormatException e) {
+            throw new IllegalArgumentException("strconv.ParseInt: parsing \"" + parts[1] + "\": invalid syntax");
+        }
+    }
+}

@@ -1,0 +1,168 @@
+package io.balena.engine.daemon;
+
+import io.balena.engine.daemon.container.ContainerEngine;
+import io.balena.engine.daemon.event.Events;
+import io.balena.engine.daemon.http.ApiIdentity;
+import io.balena.engine.daemon.http.ApiServer;
+import io.balena.engine.daemon.http.ApiVersion;
+import io.balena.engine.daemon.http.Filters;
+import io.balena.engine.daemon.http.Listener;
+import io.balena.engine.daemon.http.Route;
+import io.balena.engine.daemon.image.ImageList;
+import io.balena.engine.daemon.image.ImageRoutes;
+import io.balena.engine.daemon.system.DiskUsageRoutes;
+import io.balena.engine.daemon.system.EventRoutes;
+import io.balena.engine.daemon.system.InfoRoutes;
+import io.balena.engine.daemon.system.Inventory;
+import io.balena.engine.daemon.system.NetworkRoutes;
+import io.balena.engine.daemon.system.SwarmRoutes;
+import io.balena.engine.daemon.system.SystemRoutes;
+import io.balena.engine.daemon.system.VolumeRoutes;
+import io.balena.engine.distribution.ImagePuller;
+import io.balena.engine.distribution.Images;
+import io.balena.engine.distribution.RegistryConfig;
+import io.balena.engine.graphdriver.LayerStore;
+import io.balena.engine.network.BridgeNetwork;
+import java.io.IOException;
+import java.lang.System.Logger;
+import java.lang.System.Logger.Level;
+import java.nio.file.Files;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.stream.Stream;
+
+/// The engine, built from its parts. The one place that knows them all, and it does nothing else.
+final class Engine implements AutoCloseable {
+    private static final Logger LOG = System.getLogger(Engine.class.getName());
+
+    private final EngineConfig config;
+    private final ContainerEngine containers;
+    private final List<AutoCloseable> parts;
+    private final List<Route> routes;
+    private ApiServer server;
+
+    /// @param parts in the order in which they were opened
+    private Engine(EngineConfig config, ContainerEngine containers, List<AutoCloseable> parts, List<Route> routes) {
+        this.config = config;
+        this.containers = containers;
+        this.parts = parts;
+        this.routes = routes;
+    }
+
+    /// Opens what is on disk, finds what still runs. Nobody can reach the engine yet.
+    static Engine open(EngineConfig config) throws IOException {
+        Files.createDirectories(config.dataRoot(), PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx--x---")));
+        Files.createDirectories(config.execRoot(), PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
+        DataRootLock lock = DataRootLock.take(config.dataRoot());
+
+        var events = new Events();
+        LayerStore layers = LayerStore.open(config.dataRoot());
+        Images images = Images.open(config.dataRoot(), layers);
+        var puller = new ImagePuller(config.dataRoot(), layers, images, registries(config.registries()));
+        Optional<BridgeNetwork> bridge = bridge(config);
+
+        ContainerEngine containers = ContainerEngine.open(containerSettings(config), images, layers, bridge, events);
+
+        var list = new ImageList(images, layers);
+        List<Route> routes = Stream.of(
+                        containers.routes(),
+                        new SystemRoutes(config.experimental()).table(),
+                        new InfoRoutes(config, inventory(containers, images, layers), events).table(),
+                        new EventRoutes(events).table(),
+                        new DiskUsageRoutes(usage(containers, list)).table(),
+                        new ImageRoutes(images, layers, puller, containers.imageUsers(), events).table(),
+                        new NetworkRoutes(config.network().bridge(), bridge).table(),
+                        new VolumeRoutes().table(),
+                        new SwarmRoutes().table())
+                .flatMap(List::stream)
+                .toList();
+        List<AutoCloseable> parts = Stream.concat(Stream.concat(Stream.of(lock, layers), bridge.stream()), Stream.of(containers)).toList();
+        return new Engine(config, containers, parts, routes);
+    }
+
+    private static Optional<BridgeNetwork> bridge(EngineConfig config) throws IOException {
+        if (config.network().bridge().isEmpty()) return Optional.empty();
+        return Optional.of(BridgeNetwork.open(config.network().bridge().get(), config.execRoot().resolve("network")));
+    }
+
+    private static RegistryConfig registries(EngineConfig.Registries config) {
+        String agent = "balenaEngine/" + EngineVersion.current().version() + " os/linux arch/" + System.getProperty("os.arch");
+        return new RegistryConfig(agent, Set.copyOf(config.insecure()), Math.max(1, config.downloads()), config.attempts(), Duration.ofSeconds(60));
+    }
+
+    private static ContainerEngine.Settings containerSettings(EngineConfig config) {
+        var defaults = config.containers();
+        return new ContainerEngine.Settings(config.dataRoot(), config.execRoot(), ShimProgram.command(), defaults.dns(), defaults.dnsOptions(),
+                defaults.dnsSearch());
+    }
+
+    private static Inventory inventory(ContainerEngine containers, Images images, LayerStore layers) {
+        return new Inventory() {
+            @Override
+            public ContainerCounts containers() {
+                ContainerEngine.Counts counts = containers.counts();
+                return new ContainerCounts(counts.running(), counts.paused(), counts.stopped());
+            }
+
+            @Override
+            public int images() {
+                return images.list().size();
+            }
+
+            @Override
+            public List<Map.Entry<String, String>> driverStatus() {
+                return layers.status();
+            }
+        };
+    }
+
+    private static DiskUsageRoutes.DiskUsage usage(ContainerEngine containers, ImageList list) {
+        return new DiskUsageRoutes.DiskUsage() {
+            @Override
+            public long layersSize() {
+                return list.layersSize();
+            }
+
+            @Override
+            public List<?> images(ApiVersion version) {
+                return list.list(version, new Filters(Map.of()), true, true);
+            }
+
+            @Override
+            public List<?> containers(ApiVersion version) throws IOException {
+                return containers.list(version);
+            }
+        };
+    }
+
+    /// Answers requests from now on.
+    void listen() throws IOException {
+        List<Listener> listeners = Sockets.listeners(config.api());
+        server = ApiServer.bind(listeners, routes, new ApiIdentity(EngineVersion.current().version(), config.experimental()));
+        LOG.log(Level.INFO, "Daemon has completed initialization");
+        for (String address : server.addresses()) LOG.log(Level.INFO, "API listen on " + address);
+        // After the API is there: a container's start may take long, and some want to reach the engine.
+        Thread.ofVirtual().name("restarts").start(containers::startRestarting);
+    }
+
+    /// Stops in the order in which nothing is lost: no new requests, then what was opened last first. One part that cannot be closed
+    /// does not keep the others open.
+    @Override
+    public void close() throws IOException {
+        if (server != null) server.stopAccepting();
+        // An engine that could not begin to serve has not been asked to stop anything.
+        if (server != null && !config.containers().liveRestore()) containers.stopAll(Duration.ofSeconds(config.containers().shutdownSeconds()));
+        if (server != null) server.close();
+        for (AutoCloseable part : parts.reversed()) {
+            try {
+                part.close();
+            } catch (Exception e) {
+                LOG.log(Level.WARNING, "Could not close " + part.getClass().getSimpleName(), e);
+            }
+        }
+    }
+}

@@ -1,0 +1,141 @@
+package io.balena.engine.daemon;
+
+import io.balena.engine.network.BridgeConfig;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+
+/// How this engine is to run: what flags and daemon.json said, checked and typed.
+///
+/// @param experimental shown to clients; and some behaviours depend on it
+/// @param labels `key=value`, shown by `/info`
+public record EngineConfig(
+        Path dataRoot,
+        Path execRoot,
+        Path pidFile,
+        Api api,
+        Network network,
+        Registries registries,
+        ContainerDefaults containers,
+        boolean debug,
+        boolean experimental,
+        List<String> labels) {
+
+    /// @param group that may use the unix sockets
+    /// @param groupMustExist somebody named it; the default one may be missing
+    public record Api(List<String> hosts, String group, boolean groupMustExist) {}
+
+    /// @param bridge empty for none: containers then have no network of their own unless they ask for one
+    public record Network(Optional<BridgeConfig> bridge) {}
+
+    /// @param downloads at once in each pull
+    /// @param attempts for each download
+    public record Registries(List<String> insecure, List<String> mirrors, int downloads, int attempts) {}
+
+    /// What a container gets when its own configuration says nothing.
+    ///
+    /// @param logDriver `json-file` or `none`
+    /// @param logOptions of the log driver, e.g. `max-size`
+    /// @param cgroupParent empty for the engine's default
+    /// @param ulimits `nofile=1024:2048`
+    /// @param shutdownSeconds how long containers may take to stop when the engine stops
+    /// @param liveRestore containers outlive the engine also when it is stopped on purpose
+    public record ContainerDefaults(
+            String logDriver,
+            Map<String, String> logOptions,
+            List<String> execOptions,
+            Optional<String> cgroupParent,
+            List<String> ulimits,
+            List<String> dns,
+            List<String> dnsOptions,
+            List<String> dnsSearch,
+            int shutdownSeconds,
+            boolean liveRestore) {}
+
+    /// @throws IllegalArgumentException with dockerd's words when settings contradict each other or cannot be served
+    static EngineConfig of(Settings settings) {
+        if (settings.number("max-concurrent-downloads") < 0) {
+            throw new IllegalArgumentException("invalid max concurrent downloads: " + settings.number("max-concurrent-downloads"));
+        }
+        if (settings.number("max-download-attempts") < 1) {
+            throw new IllegalArgumentException("invalid max download attempts: " + settings.number("max-download-attempts"));
+        }
+        if (!settings.text("storage-driver").equals("overlay2")) {
+            throw new IllegalArgumentException("error initializing graphdriver: driver not supported: " + settings.text("storage-driver"));
+        }
+        // Serving without TLS where it was asked for would open the engine to everybody.
+        if (settings.flag("tls") || settings.flag("tlsverify")) throw new IllegalArgumentException("TLS is not supported yet");
+        return new EngineConfig(
+                Path.of(settings.optional("graph").filter(_ -> !settings.says("data-root")).orElse(settings.text("data-root"))).toAbsolutePath(),
+                Path.of(settings.text("exec-root")).toAbsolutePath(),
+                Path.of(settings.text("pidfile")).toAbsolutePath(),
+                new Api(settings.says("host") ? settings.list("host") : List.of("unix://" + Host.DEFAULT_SOCKET), settings.text("group"),
+                        settings.says("group")),
+                new Network(bridge(settings)),
+                new Registries(settings.list("insecure-registry"), settings.list("registry-mirror"),
+                        settings.number("max-concurrent-downloads"), settings.number("max-download-attempts")),
+                containers(settings),
+                settings.flag("debug"),
+                settings.flag("experimental"),
+                settings.list("label"));
+    }
+
+    private static Optional<BridgeConfig> bridge(Settings settings) {
+        Optional<String> name = settings.optional("bridge");
+        Optional<String> address = settings.optional("bip");
+        if (name.isPresent() && address.isPresent()) {
+            throw new IllegalArgumentException("You specified -b & --bip, mutually exclusive options. Please specify only one");
+        }
+        if (!settings.flag("icc") && !settings.flag("iptables")) {
+            throw new IllegalArgumentException("You specified --iptables=false with --icc=false. ICC=false uses iptables to function. "
+                    + "Please set --icc or --iptables to true");
+        }
+        if (name.equals(Optional.of("none"))) return Optional.empty();
+        return Optional.of(new BridgeConfig(name.orElse("balena0"), address, settings.optional("fixed-cidr"), settings.number("mtu"), settings.flag("ip-forward"),
+                settings.flag("iptables"), settings.flag("iptables") && settings.flag("ip-masq"), settings.flag("icc")));
+    }
+
+    private static ContainerDefaults containers(Settings settings) {
+        String logDriver = settings.text("log-driver");
+        switch (logDriver) {
+            case "json-file", "none" -> {}
+            case "journald", "local" -> logDriver = "json-file";
+            default -> throw new IllegalArgumentException("logger: no log driver named '" + logDriver + "' is registered");
+        }
+        Map<String, String> logOptions = settings.map("log-opt");
+        for (String option : logOptions.keySet()) {
+            if (!List.of("max-size", "max-file", "compress", "labels", "labels-regex", "env", "env-regex", "tag", "mode", "max-buffer-size")
+                    .contains(option)) {
+                throw new IllegalArgumentException("failed to set log opts: unknown log opt '" + option + "' for " + logDriver + " log driver");
+            }
+        }
+        for (String option : settings.list("exec-opt")) {
+            if (!option.startsWith("native.cgroupdriver=")) throw new IllegalArgumentException("Unknown exec option: " + option);
+            String driver = option.substring(option.indexOf('=') + 1);
+            if (!driver.equals("cgroupfs") && !driver.equals("systemd")) {
+                throw new IllegalArgumentException("native.cgroupdriver option " + driver + " not supported");
+            }
+        }
+        return new ContainerDefaults(logDriver, logOptions, settings.list("exec-opt"), settings.optional("cgroup-parent"),
+                settings.list("default-ulimit"), settings.list("dns"), settings.list("dns-opt"), settings.list("dns-search"),
+                settings.number("shutdown-timeout"), settings.flag("live-restore"));
+    }
+
+    /// What was asked for and is not done, in words for the log.
+    static List<String> warnings(Settings settings) {
+        var warnings = new java.util.ArrayList<String>();
+        for (Option option : settings.options()) {
+            switch (option.effect()) {
+                case HONOURED -> {}
+                case NOT_YET -> warnings.add("--" + option.flag() + " is not supported yet and has no effect");
+                case MEANINGLESS -> warnings.add("--" + option.flag() + " has no meaning for this engine and is ignored");
+            }
+        }
+        String logDriver = settings.text("log-driver");
+        if (logDriver.equals("journald") || logDriver.equals("local")) {
+            warnings.add("--log-driver=" + logDriver + " is not supported yet; json-file is used");
+        }
+        return warnings;
+    }
+}

@@ -1,0 +1,217 @@
+package io.balena.engine.daemon.container;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import io.balena.engine.daemon.container.EtcFiles.DnsDefaults;
+import io.balena.engine.daemon.container.log.FileChanges;
+import io.balena.engine.daemon.container.mount.Volumes;
+import io.balena.engine.daemon.event.Events;
+import io.balena.engine.daemon.http.ApiVersion;
+import io.balena.engine.daemon.http.Filters;
+import io.balena.engine.daemon.http.Route;
+import io.balena.engine.distribution.Images;
+import io.balena.engine.graphdriver.LayerStore;
+import io.balena.engine.network.BridgeNetwork;
+import io.balena.engine.runtime.Shim;
+import io.balena.engine.runtime.ShimCommand;
+import io.balena.engine.runtime.ShimEvent;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Clock;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.CountDownLatch;
+import java.util.function.Consumer;
+
+/// All about containers, put together: opens what is stored, takes up what runs, and offers the routes.
+public final class ContainerEngine implements AutoCloseable {
+    private final ContainerStore store;
+    private final Creation creation;
+    private final Containers containers;
+    private final ContainerList list;
+    private final Restarts restarts;
+    private final Shim shim;
+    private final FileChanges changes;
+    private final List<Route> routes;
+
+    /// @param execRoot on a tmpfs
+    /// @param dns what containers get that do not say otherwise; each list may be empty
+    public record Settings(Path dataRoot, Path execRoot, ShimCommand shim, List<String> dns, List<String> dnsOptions, List<String> dnsSearch) {}
+
+    /// How many containers there are, for `/info`.
+    public record Counts(int running, int paused, int stopped) {
+        public int all() {
+            return running + paused + stopped;
+        }
+    }
+
+    private ContainerEngine(ContainerStore store, Creation creation, Containers containers, ContainerList list, Restarts restarts, Shim shim,
+            FileChanges changes, List<Route> routes) {
+        this.store = store;
+        this.creation = creation;
+        this.containers = containers;
+        this.list = list;
+        this.restarts = restarts;
+        this.shim = shim;
+        this.changes = changes;
+        this.routes = routes;
+    }
+
+    /// @param bridge empty when containers get no network unless they ask for one
+    public static ContainerEngine open(Settings settings, Images images, LayerStore layers, Optional<BridgeNetwork> bridge, Events bus)
+            throws IOException {
+        Path directory = settings.dataRoot.resolve("containers");
+        Path bundles = settings.execRoot.resolve("bundles");
+        Files.createDirectories(bundles);
+        var volumes = Volumes.open(settings.dataRoot);
+        var etc = new EtcFiles(directory, new DnsDefaults(settings.dns, settings.dnsOptions, settings.dnsSearch));
+        var store = ContainerStore.open(directory, etc, volumes);
+        var events = new ContainerEvents(bus);
+        var networking = new Networking(bridge);
+        var removal = new Removal(store, layers, volumes, events);
+        removal.finish();
+
+        // The shim may report at once what ended while no engine listened; it is heard when all is in place.
+        var opened = new CountDownLatch(1);
+        var ears = new Ears(opened);
+        Shim shim = Shim.connect(settings.execRoot, settings.shim, ears);
+        var start = new Start(store, layers, networking, etc, events, shim, bundles);
+        var restarts = new Restarts(store, start);
+        var ending = new Ending(store, start, restarts, removal, events, shim);
+        var execs = new Execs(store, start, events, shim);
+        ears.listen(store, ending, execs, events);
+        new Reconciliation(store, start, ending, removal, networking, shim).run();
+        opened.countDown();
+
+        var changes = new FileChanges();
+        var containers = new Containers(store, start, restarts, removal, events, shim);
+        var inspect = new ContainerInspect(layers, etc, execs);
+        var list = new ContainerList(store, images, layers, Clock.systemUTC());
+        var creation = new Creation(store, images, layers, volumes, networking, events);
+        List<Route> routes = new ArrayList<>(new ContainerRoutes(store, creation, containers, inspect, list, layers).table());
+        routes.addAll(new StreamRoutes(store, containers, execs, events, shim, changes).table());
+        return new ContainerEngine(store, creation, containers, list, restarts, shim, changes, List.copyOf(routes));
+    }
+
+    ContainerStore store() {
+        return store;
+    }
+
+    Creation creation() {
+        return creation;
+    }
+
+    Containers containers() {
+        return containers;
+    }
+
+    public List<Route> routes() {
+        return routes;
+    }
+
+    /// Starts what is to run after a restart of the machine or the engine.
+    public void startRestarting() {
+        Reconciliation.startRestarting(store, containers);
+    }
+
+    public Counts counts() {
+        int running = 0;
+        int paused = 0;
+        int stopped = 0;
+        for (Container each : store.all()) {
+            switch (each.state()) {
+                case ContainerState.Running _, ContainerState.Restarting _ -> running++;
+                case ContainerState.Paused _ -> paused++;
+                default -> stopped++;
+            }
+        }
+        return new Counts(running, paused, stopped);
+    }
+
+    /// All containers with their sizes, as `/system/df` shows them.
+    public List<JsonNode> list(ApiVersion version) throws IOException {
+        List<JsonNode> rows = new ArrayList<>();
+        list.list(true, 0, true, new Filters(Map.of()), version).forEach(rows::add);
+        return rows;
+    }
+
+    /// Who uses which image.
+    public Images.ImageUsers imageUsers() {
+        return image -> store.all().stream().map(Container::record).filter(record -> record.image().equals(image.toString()))
+                .map(record -> new Images.ImageUsers.User(record.id().hex(), record.state().isAlive())).toList();
+    }
+
+    /// Stops all containers side by side, each with its own patience but none longer than `most`.
+    public void stopAll(Duration most) {
+        restarts.close();
+        List<Thread> stopping = new ArrayList<>();
+        for (Container each : store.all()) {
+            if (each.state().isAlive()) stopping.add(Thread.ofVirtual().start(() -> Reconciliation.stopForShutdown(containers, each, most)));
+        }
+        for (Thread thread : stopping) {
+            try {
+                thread.join();
+            } catch (InterruptedException e) {
+                Thread.currentThread().interrupt();
+                return;
+            }
+        }
+    }
+
+    /// Leaves what runs running.
+    @Override
+    public void close() throws IOException {
+        restarts.close();
+        shim.close();
+        changes.close();
+    }
+
+    /// Takes the shim's reports to where they belong, each on a thread of its own: an end waits for its container's lock, and no
+    /// container is to wait for another's.
+    private static final class Ears implements Consumer<ShimEvent> {
+        private final CountDownLatch opened;
+        private ContainerStore store;
+        private Ending ending;
+        private Execs execs;
+        private ContainerEvents events;
+
+        private Ears(CountDownLatch opened) {
+            this.opened = opened;
+        }
+
+        private void listen(ContainerStore knownContainers, Ending whenEnded, Execs knownExecs, ContainerEvents published) {
+            store = knownContainers;
+            ending = whenEnded;
+            execs = knownExecs;
+            events = published;
+        }
+
+        @Override
+        public void accept(ShimEvent event) {
+            try {
+                opened.await();
+            } catch (InterruptedException e) {
+                Thread.currentThread().interrupt();
+                return;
+            }
+            switch (event) {
+                case ShimEvent.OutOfMemory oom -> store.get(oom.containerId()).ifPresent(c -> events.publish(c.record(), "oom"));
+                case ShimEvent.Exited exited -> Thread.ofVirtual().name("exit").start(() -> handle(exited));
+            }
+        }
+
+        private void handle(ShimEvent.Exited exited) {
+            if (exited.process().execId().isPresent()) {
+                execs.exited(exited.process(), exited.status());
+                return;
+            }
+            store.get(exited.process().containerId()).ifPresent(container -> {
+                ending.exited(container, exited.status());
+                execs.forgetAll(container);
+            });
+        }
+    }
+}

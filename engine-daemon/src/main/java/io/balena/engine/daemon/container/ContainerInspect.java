@@ -1,0 +1,98 @@
+package io.balena.engine.daemon.container;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.JsonNodeFactory;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.balena.engine.daemon.container.mount.MountPoint;
+import io.balena.engine.daemon.http.ApiVersion;
+import io.balena.engine.graphdriver.ContainerLayer;
+import io.balena.engine.graphdriver.LayerStore;
+import java.io.IOException;
+import java.util.List;
+import java.util.Optional;
+
+/// What `docker inspect` shows. Clients compare it with what they asked for, so its every `null` counts.
+final class ContainerInspect {
+    private static final JsonNodeFactory JSON = JsonNodeFactory.instance;
+
+    private final LayerStore layers;
+    private final EtcFiles etc;
+    private final Execs execs;
+
+    ContainerInspect(LayerStore layers, EtcFiles etc, Execs execs) {
+        this.layers = layers;
+        this.etc = etc;
+        this.execs = execs;
+    }
+
+    /// @param withSize the size of what it has written, which takes a walk over its files
+    ObjectNode of(Container container, boolean withSize, ApiVersion version) throws IOException {
+        ContainerRecord record = container.record();
+        ObjectNode json = JSON.objectNode();
+        json.put("Id", record.id().hex()).put("Created", record.created().toString());
+        ContainerFiles.putCommand(json, record.config());
+        ObjectNode state = json.putObject("State").put("Status", record.state().word());
+        ContainerFiles.putState(state, record.state());
+        json.put("Image", record.image());
+        json.put("ResolvConfPath", etc.resolvConf(record.id()).toString()).put("HostnamePath", etc.hostname(record.id()).toString())
+                .put("HostsPath", etc.hosts(record.id()).toString());
+        json.put("LogPath", record.logPath()).put("Name", "/" + record.name()).put("RestartCount", record.restarts());
+        json.put("Driver", "overlay2").put("Platform", "linux").put("MountLabel", "").put("ProcessLabel", "").put("AppArmorProfile", "");
+        List<String> running = execs.running(container);
+        if (running.isEmpty()) json.putNull("ExecIDs");
+        else running.forEach(json.putArray("ExecIDs")::add);
+        json.set("HostConfig", record.host().document());
+        Optional<ContainerLayer> layer = layers.containerLayer(record.id().hex());
+        ObjectNode driver = json.putObject("GraphDriver");
+        ObjectNode data = driver.putObject("Data");
+        layer.ifPresent(present -> present.driverData().forEach(data::put));
+        driver.put("Name", "overlay2");
+        if (withSize) json.put("SizeRw", layer.isPresent() ? layer.get().size() : 0).put("SizeRootFs", 0);
+        json.set("Mounts", mounts(record));
+        json.set("Config", record.config().document());
+        json.set("NetworkSettings", network(record, version));
+        return json;
+    }
+
+    static ArrayNode mounts(ContainerRecord record) {
+        ArrayNode mounts = JSON.arrayNode();
+        for (MountPoint mount : record.mounts()) mounts.add(mount.toInspect());
+        return mounts;
+    }
+
+    private static ObjectNode network(ContainerRecord record, ApiVersion version) {
+        ObjectNode json = JSON.objectNode();
+        boolean alive = record.state().isAlive();
+        json.put("Bridge", "").put("SandboxID", "").put("SandboxKey", alive ? "/proc/" + record.state().pid() + "/ns/net" : "");
+        ObjectNode ports = record.network().ports();
+        json.set("Ports", alive && ports.isEmpty() ? exposed(record) : ports);
+        json.put("HairpinMode", false).put("LinkLocalIPv6Address", "").put("LinkLocalIPv6PrefixLen", 0)
+                .putNull("SecondaryIPAddresses").putNull("SecondaryIPv6Addresses");
+        record.network().copyBridgeTo(json);
+        json.set("Networks", networks(record, version));
+        return json;
+    }
+
+    private static ObjectNode exposed(ContainerRecord record) {
+        ObjectNode ports = JSON.objectNode();
+        if (record.network().networks().has("bridge")) Networking.exposed(record).forEach(ports::putNull);
+        return ports;
+    }
+
+    static ObjectNode networks(ContainerRecord record, ApiVersion version) {
+        ObjectNode all = record.network().networks().deepCopy();
+        for (JsonNode each : all) {
+            ObjectNode endpoint = (ObjectNode) each;
+            // Docker's own alias, by which others on a network of one's own find it.
+            boolean userDefined = !List.of("bridge", "host", "none").contains(record.host().text("NetworkMode"))
+                    && !record.host().text("NetworkMode").equals("default");
+            if (userDefined) {
+                ArrayNode aliases = endpoint.path("Aliases").isArray() ? (ArrayNode) endpoint.get("Aliases") : endpoint.putArray("Aliases");
+                aliases.add(record.id().shortHex());
+            }
+            if (version.atLeast(1, 44)) endpoint.putNull("DNSNames");
+        }
+        return all;
+    }
+}

@@ -1,0 +1,264 @@
+package io.balena.engine.daemon.container;
+
+import static java.nio.file.attribute.PosixFilePermissions.asFileAttribute;
+import static java.nio.file.attribute.PosixFilePermissions.fromString;
+
+import io.balena.engine.daemon.EngineException.Conflict;
+import io.balena.engine.daemon.EngineException.InvalidRequest;
+import io.balena.engine.daemon.EngineException.NotFound;
+import io.balena.engine.daemon.container.mount.Volumes;
+import io.balena.engine.linux.DurableFile;
+import io.balena.engine.graphdriver.Digest;
+import java.io.IOException;
+import java.lang.System.Logger;
+import java.lang.System.Logger.Level;
+import java.nio.file.FileVisitResult;
+import java.nio.file.Files;
+import java.nio.file.LinkOption;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.nio.file.SimpleFileVisitor;
+import java.nio.file.StandardCopyOption;
+import java.nio.file.attribute.BasicFileAttributes;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.ConcurrentHashMap;
+
+/// All containers, in memory and under `containers/`.
+///
+/// What is on disk, and what a power cut leaves:
+///
+/// * creation makes the folder, then the writable layer, then `hostconfig.json`, and last `config.v2.json`: a folder without it is an
+///   unfinished creation, whose layer is found by the folder's name;
+/// * removal first renames the folder to `.removing-<id>`, one synced step, after which it is finished sooner or later;
+/// * in between, a file is replaced only when its content changed.
+final class ContainerStore {
+    private static final Logger LOG = System.getLogger(ContainerStore.class.getName());
+    private static final String REMOVING = ".removing-";
+    private static final String DAMAGED = ".damaged-";
+    private static final String CONFIG = "config.v2.json";
+    private static final String HOST_CONFIG = "hostconfig.json";
+
+    private final Path directory;
+    private final EtcFiles etc;
+    private final Map<String, Container> byId = new ConcurrentHashMap<>();
+    /// Taken before a container exists, so that of two who want a name at once one is told.
+    private final Map<String, String> idByName = new ConcurrentHashMap<>();
+    private final Map<String, Digest> written = new ConcurrentHashMap<>();
+    private final List<String> unfinished = new ArrayList<>();
+
+    /// How much a write must survive. Each fsync(2) wears flash, so only what somebody was told is made safe against a power cut.
+    enum Durability {
+        /// Against a power cut: two syncs.
+        POWER_CUT,
+        /// Against the end of this process: none. For containers that a restart of the machine removes anyway (`--rm`).
+        PROCESS_END
+    }
+
+    private ContainerStore(Path directory, EtcFiles etc) {
+        this.directory = directory;
+        this.etc = etc;
+    }
+
+    /// Loads all containers. One whose files make no sense is set aside with a warning; nothing of it is deleted.
+    static ContainerStore open(Path directory, EtcFiles etc, Volumes volumes) throws IOException {
+        Files.createDirectories(directory);
+        Files.setPosixFilePermissions(directory, fromString("rwx--x---"));
+        var store = new ContainerStore(directory, etc);
+        List<Path> folders = new ArrayList<>();
+        try (var entries = Files.newDirectoryStream(directory, Files::isDirectory)) {
+            entries.forEach(folders::add);
+        }
+        for (Path folder : folders) store.load(folder, volumes);
+        return store;
+    }
+
+    private void load(Path folder, Volumes volumes) throws IOException {
+        String name = folder.getFileName().toString();
+        if (name.startsWith(REMOVING)) {
+            unfinished.add(name.substring(REMOVING.length()));
+            return;
+        }
+        if (!ContainerId.isId(name)) return;
+        try {
+            byte[] config = Files.readAllBytes(folder.resolve(CONFIG));
+            ContainerRecord record = ContainerFiles.read(config, Files.readAllBytes(folder.resolve(HOST_CONFIG)), volumes);
+            if (!record.id().hex().equals(name)) throw new IOException("it holds the container " + record.id());
+            if (idByName.putIfAbsent(record.name(), name) != null) throw new IOException("its name " + record.name() + " is taken");
+            byId.put(name, new Container(record));
+        } catch (NoSuchFileException e) {
+            if (isUnfinished(folder)) unfinished.add(name);
+            else setAside(folder, e);
+        } catch (IOException | RuntimeException e) {
+            setAside(folder, e);
+        }
+    }
+
+    private static boolean isUnfinished(Path folder) throws IOException {
+        try (var entries = Files.list(folder)) {
+            return entries.map(entry -> entry.getFileName().toString())
+                    .allMatch(name -> name.equals(HOST_CONFIG) || name.startsWith(".tmp-"));
+        }
+    }
+
+    private void setAside(Path folder, Exception why) throws IOException {
+        Path aside = directory.resolve(DAMAGED + folder.getFileName());
+        LOG.log(Level.WARNING, "Container {0} cannot be loaded and is kept as {1}: {2}", folder.getFileName(), aside, why.getMessage());
+        Files.move(folder, aside, StandardCopyOption.ATOMIC_MOVE);
+    }
+
+    /// Ids of containers whose creation or removal a crash interrupted: their layers are to be removed, then [#forget] called.
+    List<String> unfinished() {
+        return List.copyOf(unfinished);
+    }
+
+    Collection<Container> all() {
+        return List.copyOf(byId.values());
+    }
+
+    /// Finds by id, name, or unambiguous prefix of an id, in this order.
+    ///
+    /// @throws NotFound `No such container: …`
+    Container find(String idOrName) {
+        if (idOrName.isEmpty()) throw new InvalidRequest("No container name or ID supplied");
+        Container exact = byId.get(idOrName);
+        if (exact != null) return exact;
+        String id = idByName.get(idOrName.startsWith("/") ? idOrName.substring(1) : idOrName);
+        if (id != null && byId.get(id) instanceof Container named) return named;
+        Container found = null;
+        for (Container each : byId.values()) {
+            if (!each.id().hex().startsWith(idOrName)) continue;
+            if (found != null) throw new InvalidRequest("multiple IDs found with provided prefix: " + idOrName);
+            found = each;
+        }
+        if (found == null) throw NotFound.container(idOrName);
+        return found;
+    }
+
+    Optional<Container> get(String id) {
+        return Optional.ofNullable(byId.get(id));
+    }
+
+    /// @throws Conflict in Docker's words
+    void reserve(String name, ContainerId id) {
+        String other = idByName.putIfAbsent(name, id.hex());
+        if (other == null) return;
+        throw new Conflict("Conflict. The container name \"/" + name + "\" is already in use by container \"" + other
+                + "\". You have to remove (or rename) that container to be able to reuse that name.");
+    }
+
+    void giveBack(String name, ContainerId id) {
+        idByName.remove(name, id.hex());
+    }
+
+    /// Makes the folder by which an unfinished creation is recognized.
+    void prepare(ContainerId id) throws IOException {
+        Files.createDirectory(folder(id), asFileAttribute(fromString("rwx--x---")));
+    }
+
+    /// Writes a new container and makes it known, unless the writing fails.
+    Container add(ContainerRecord record) throws IOException {
+        Path folder = folder(record.id());
+        DurableFile.replace(folder.resolve(HOST_CONFIG), remember(record, HOST_CONFIG), "rw-r--r--");
+        DurableFile.replace(folder.resolve(CONFIG), remember(record, CONFIG));
+        DurableFile.syncDirectory(directory);
+        var container = new Container(record);
+        byId.put(record.id().hex(), container);
+        return container;
+    }
+
+    /// Stores what changed, then makes it known. When writing fails, nothing has changed.
+    void save(Container container, ContainerRecord next, Durability durability) throws IOException {
+        for (String file : List.of(HOST_CONFIG, CONFIG)) {
+            if (file.equals(HOST_CONFIG) && next.host() == container.record().host()) continue;
+            byte[] content = content(next, file);
+            Digest digest = Digest.of(content);
+            String key = next.id() + file;
+            if (digest.equals(written.get(key))) continue;
+            String permissions = file.equals(CONFIG) ? "rw-------" : "rw-r--r--";
+            Path target = folder(next.id()).resolve(file);
+            switch (durability) {
+                case POWER_CUT -> DurableFile.replace(target, content, permissions);
+                case PROCESS_END -> replaceUnsynced(target, content);
+            }
+            written.put(key, digest);
+        }
+        container.publish(next);
+    }
+
+    private static void replaceUnsynced(Path target, byte[] content) throws IOException {
+        Path temporary = target.resolveSibling(".tmp-" + target.getFileName());
+        Files.write(temporary, content);
+        Files.setPosixFilePermissions(temporary, fromString("rw-------"));
+        Files.move(temporary, target, StandardCopyOption.ATOMIC_MOVE);
+    }
+
+    private byte[] remember(ContainerRecord record, String file) throws IOException {
+        byte[] content = content(record, file);
+        written.put(record.id() + file, Digest.of(content));
+        return content;
+    }
+
+    private byte[] content(ContainerRecord record, String file) throws IOException {
+        return file.equals(CONFIG) ? ContainerFiles.config(record, etc) : ContainerFiles.host(record);
+    }
+
+    /// Renames a container, in memory; the caller saves.
+    void renamed(String from, ContainerId id) {
+        idByName.remove(from, id.hex());
+    }
+
+    /// The point of no return of a removal.
+    void beginRemoval(ContainerId id) throws IOException {
+        try {
+            Files.move(folder(id), removing(id.hex()), StandardCopyOption.ATOMIC_MOVE);
+            DurableFile.syncDirectory(directory);
+        } catch (NoSuchFileException e) {
+            if (!Files.exists(removing(id.hex()))) throw e; // tried before, and got this far
+        }
+    }
+
+    /// Takes a container out of memory; its folder and layer are gone or going.
+    void remove(Container container) {
+        String id = container.id().hex();
+        idByName.remove(container.record().name(), id);
+        byId.remove(id);
+        written.remove(id + CONFIG);
+        written.remove(id + HOST_CONFIG);
+    }
+
+    /// Deletes what is left of a container that was never finished or is removed.
+    void forget(String id) throws IOException {
+        deleteTree(removing(id));
+        deleteTree(directory.resolve(id));
+    }
+
+    Path folder(ContainerId id) {
+        return directory.resolve(id.hex());
+    }
+
+    private Path removing(String id) {
+        return directory.resolve(REMOVING + id);
+    }
+
+    private static void deleteTree(Path tree) throws IOException {
+        if (!Files.exists(tree, LinkOption.NOFOLLOW_LINKS)) return;
+        Files.walkFileTree(tree, new SimpleFileVisitor<>() {
+            @Override
+            public FileVisitResult visitFile(Path file, BasicFileAttributes attributes) throws IOException {
+                Files.deleteIfExists(file);
+                return FileVisitResult.CONTINUE;
+            }
+
+            @Override
+            public FileVisitResult postVisitDirectory(Path folder, IOException failure) throws IOException {
+                if (failure != null) throw failure;
+                Files.delete(folder);
+                return FileVisitResult.CONTINUE;
+            }
+        });
+    }
+}

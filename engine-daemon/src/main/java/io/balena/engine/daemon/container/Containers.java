@@ -1,0 +1,305 @@
+package io.balena.engine.daemon.container;
+
+import io.balena.engine.daemon.EngineException.Conflict;
+import io.balena.engine.daemon.EngineException.InvalidRequest;
+import io.balena.engine.daemon.EngineException.SystemFailure;
+import io.balena.engine.daemon.container.ContainerState.Created;
+import io.balena.engine.daemon.container.ContainerState.Exited;
+import io.balena.engine.daemon.container.ContainerState.Paused;
+import io.balena.engine.daemon.container.ContainerState.Removing;
+import io.balena.engine.daemon.container.ContainerState.Restarting;
+import io.balena.engine.daemon.container.ContainerState.Running;
+import io.balena.engine.daemon.container.ContainerStore.Durability;
+import io.balena.engine.daemon.container.config.RestartPolicy;
+import io.balena.engine.runtime.ContainerFailure;
+import io.balena.engine.runtime.ProcessKey;
+import io.balena.engine.runtime.Shim;
+import java.io.IOException;
+import java.io.InterruptedIOException;
+import java.time.Duration;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+
+/// The life of containers. Has never heard of HTTP.
+final class Containers {
+    /// How long a killed process may take to go: one in an uninterruptible system call takes its time.
+    private static final Duration KILL_PATIENCE = Duration.ofSeconds(10);
+
+    private final ContainerStore store;
+    private final Start start;
+    private final Restarts restarts;
+    private final Removal removal;
+    private final ContainerEvents events;
+    private final Shim shim;
+
+    /// Whether something was done, or was so already.
+    enum Outcome { DONE, NOTHING_TO_DO }
+
+    /// What a client may wait for.
+    enum Condition { NOT_RUNNING, NEXT_EXIT, REMOVED }
+
+    Containers(ContainerStore store, Start start, Restarts restarts, Removal removal, ContainerEvents events, Shim shim) {
+        this.store = store;
+        this.start = start;
+        this.restarts = restarts;
+        this.removal = removal;
+        this.events = events;
+        this.shim = shim;
+    }
+
+    Outcome start(String idOrName) throws IOException {
+        Container container = store.find(idOrName);
+        try (var _ = container.lock()) {
+            switch (container.state()) {
+                case Running _, Restarting _ -> {
+                    return Outcome.NOTHING_TO_DO;
+                }
+                case Paused _ -> throw new Conflict("cannot start a paused container, try unpause instead");
+                case Removing _ -> throw new Conflict("container is marked for removal and cannot be started");
+                case Created _, Exited _ -> {}
+            }
+            container.publish(container.record().stoppedByUser(false).restarted(0));
+            restarts.forget(container.id());
+            start.start(container);
+            return Outcome.DONE;
+        } catch (IOException | RuntimeException e) {
+            if (container.record().host().autoRemove() && container.state() instanceof Created) removal.removeEnded(container);
+            throw e;
+        }
+    }
+
+    /// @param signal empty for the container's own
+    /// @param timeout until SIGKILL; empty for the container's own, negative for ever
+    Outcome stop(String idOrName, Optional<Signal> signal, Optional<Duration> timeout) throws IOException {
+        return stop(store.find(idOrName), signal, timeout, true);
+    }
+
+    /// Stops a container because the engine stops: one that is to be restarted will be when the engine is back.
+    void stopForShutdown(Container container, Duration timeout) throws IOException {
+        stop(container, Optional.empty(), Optional.of(timeout), false);
+    }
+
+    private Outcome stop(Container container, Optional<Signal> signal, Optional<Duration> timeout, boolean byUser) throws IOException {
+        CompletableFuture<Integer> ended;
+        try (var _ = container.lock()) {
+            switch (container.state()) {
+                case Created _, Exited _, Removing _ -> {
+                    return Outcome.NOTHING_TO_DO;
+                }
+                case Restarting _ -> {
+                    restarts.cancel(container);
+                    events.publish(container.record(), "stop");
+                    return Outcome.DONE;
+                }
+                case Running _, Paused _ -> {}
+            }
+            // Stored with the exit that follows; nobody is told that it has stopped before that.
+            if (byUser) container.publish(container.record().stoppedByUser(true));
+            ended = container.waiters.nextExit();
+            Signal first = signal.orElseGet(() -> Signal.parse(container.record().config().stopSignal()));
+            send(container, first);
+            killed(container, first);
+        }
+        Duration patience = timeout.orElse(Duration.ofSeconds(container.record().config().stopTimeoutSeconds()));
+        if (!hasEnded(ended, patience)) {
+            try (var _ = container.lock()) {
+                if (container.state().isAlive()) {
+                    send(container, Signal.KILL);
+                    killed(container, Signal.KILL);
+                }
+            }
+            if (!hasEnded(ended, KILL_PATIENCE)) {
+                throw new SystemFailure("Container " + container.id() + " does not go away although it was killed", null);
+            }
+        }
+        events.publish(container.record(), "stop");
+        return Outcome.DONE;
+    }
+
+    /// Sends a signal; with SIGKILL, returns when the container has ended.
+    void kill(String idOrName, Signal signal) throws IOException {
+        Container container = store.find(idOrName);
+        CompletableFuture<Integer> ended;
+        try (var _ = container.lock()) {
+            if (container.state() instanceof Restarting && signal.equals(Signal.KILL)) {
+                restarts.cancel(container);
+                return;
+            }
+            if (!container.state().isAlive()) {
+                throw new Conflict("Cannot kill container: " + idOrName + ": " + container.notRunning().getMessage());
+            }
+            boolean ends = signal.equals(Signal.KILL) || signal.equals(Signal.parse(container.record().config().stopSignal()));
+            if (ends) container.publish(container.record().stoppedByUser(true));
+            ended = container.waiters.nextExit();
+            send(container, signal);
+            killed(container, signal);
+        }
+        if (signal.equals(Signal.KILL)) hasEnded(ended, KILL_PATIENCE);
+    }
+
+    void restart(String idOrName, Optional<Signal> signal, Optional<Duration> timeout) throws IOException {
+        Container container = store.find(idOrName);
+        try (var _ = container.lock()) {
+            container.userRestarts = true;
+        }
+        try {
+            stop(container.id().hex(), signal, timeout);
+            start(container.id().hex());
+        } finally {
+            try (var _ = container.lock()) {
+                container.userRestarts = false;
+            }
+        }
+        events.publish(container.record(), "restart");
+    }
+
+    private void send(Container container, Signal signal) throws IOException {
+        ProcessKey process = ProcessKey.container(container.id().hex());
+        try {
+            shim.kill(process, signal.number());
+        } catch (ContainerFailure e) {
+            if (e.kind() == ContainerFailure.Kind.NO_SUCH_PROCESS) return; // it ended by itself; its exit is on the way
+            throw e;
+        }
+        if (container.state() instanceof Paused paused) {
+            shim.resume(container.id().hex());
+            container.publish(container.record().with(paused.frozen()));
+        }
+    }
+
+    private void killed(Container container, Signal signal) {
+        events.publish(container.record(), "kill", Map.of("signal", Integer.toString(signal.number())));
+    }
+
+    /// @param patience negative for ever
+    private static boolean hasEnded(CompletableFuture<Integer> ended, Duration patience) throws IOException {
+        try {
+            if (patience.isNegative()) ended.get();
+            else ended.get(patience.toMillis(), TimeUnit.MILLISECONDS);
+            return true;
+        } catch (TimeoutException e) {
+            return false;
+        } catch (InterruptedException e) {
+            throw new InterruptedIOException("interrupted while waiting for a container to end");
+        } catch (ExecutionException e) {
+            throw new IllegalStateException("waiters complete with an exit code", e);
+        }
+    }
+
+    void pause(String idOrName) throws IOException {
+        Container container = store.find(idOrName);
+        try (var _ = container.lock()) {
+            switch (container.state()) {
+                case Paused _ -> throw new Conflict("Container " + container.id() + " is already paused");
+                case Restarting _ -> throw new Conflict("Container " + container.id() + " is restarting, wait until the container is running");
+                case Running running -> {
+                    shim.pause(container.id().hex());
+                    // The kernel's freezer is the truth about it, also for a new engine; nothing to store.
+                    container.publish(container.record().with(new Paused(running)));
+                }
+                case Created _, Exited _, Removing _ -> throw container.notRunning();
+            }
+            events.publish(container.record(), "pause");
+        }
+    }
+
+    void unpause(String idOrName) throws IOException {
+        Container container = store.find(idOrName);
+        try (var _ = container.lock()) {
+            if (!(container.state() instanceof Paused paused)) throw new Conflict("Container " + container.id() + " is not paused");
+            shim.resume(container.id().hex());
+            container.publish(container.record().with(paused.frozen()));
+            events.publish(container.record(), "unpause");
+        }
+    }
+
+    void rename(String idOrName, String newName) throws IOException {
+        Container container = store.find(idOrName);
+        if (newName.isEmpty()) throw new InvalidRequest("Neither old nor new names may be empty");
+        String name = ContainerName.require(newName);
+        try (var _ = container.lock()) {
+            String old = container.record().name();
+            if (old.equals(name)) throw new InvalidRequest("Renaming a container with the same name as its current name");
+            store.reserve(name, container.id());
+            try {
+                store.save(container, container.record().named(name), Durability.POWER_CUT);
+            } catch (IOException | RuntimeException e) {
+                store.giveBack(name, container.id());
+                throw e;
+            }
+            store.giveBack(old, container.id());
+            events.publish(container.record(), "rename", Map.of("oldName", "/" + old));
+        }
+    }
+
+    void update(String idOrName, Optional<RestartPolicy> policy) throws IOException {
+        Container container = store.find(idOrName);
+        try (var _ = container.lock()) {
+            if (container.state() instanceof Removing) throw new Conflict("Container is marked for removal and cannot be \"update\".");
+            if (policy.isEmpty() || policy.get().name().isEmpty()) return;
+            policy.get().validate();
+            if (container.record().host().autoRemove() && !policy.get().none()) {
+                throw new Conflict("Restart policy cannot be updated because AutoRemove is enabled for the container");
+            }
+            store.save(container, container.record().with(container.record().host().withRestartPolicy(policy.get())), Durability.POWER_CUT);
+            events.publish(container.record(), "update");
+        }
+    }
+
+    void remove(String idOrName, boolean force, boolean volumes) throws IOException {
+        Container container = store.find(idOrName);
+        while (true) {
+            CompletableFuture<Integer> ended;
+            try (var _ = container.lock()) {
+                if (store.get(container.id().hex()).isEmpty()) return; // somebody else was quicker
+                if (container.state() instanceof Restarting && force) restarts.cancel(container);
+                switch (container.state()) {
+                    case Created _, Exited _, Removing _ -> {
+                        removal.remove(container, volumes);
+                        restarts.forget(container.id());
+                        return;
+                    }
+                    case Paused _ when !force -> throw new Conflict("You cannot remove a paused container " + container.id()
+                            + ". Unpause and then stop the container before attempting removal or force remove");
+                    case Running _, Restarting _ when !force -> throw new Conflict("You cannot remove a running container " + container.id()
+                            + ". Stop the container before attempting removal or force remove");
+                    case Running _, Paused _, Restarting _ -> {
+                        container.publish(container.record().stoppedByUser(true));
+                        ended = container.waiters.nextExit();
+                        send(container, Signal.KILL);
+                        killed(container, Signal.KILL);
+                    }
+                }
+            }
+            if (!hasEnded(ended, KILL_PATIENCE)) {
+                throw new Conflict("Could not kill running container " + container.id() + ", cannot remove");
+            }
+        }
+    }
+
+    /// The exit code, when `condition` has come about.
+    CompletableFuture<Integer> await(String idOrName, Condition condition) {
+        Container container = store.find(idOrName);
+        try (var _ = container.lock()) {
+            return switch (condition) {
+                case NEXT_EXIT -> container.waiters.nextExit();
+                case REMOVED -> container.waiters.removal();
+                case NOT_RUNNING -> switch (container.state()) {
+                    case Running _, Paused _, Restarting _ -> container.waiters.nextExit();
+                    case Created _, Exited _, Removing _ -> CompletableFuture.completedFuture(container.state().exitCode());
+                };
+            };
+        }
+    }
+
+    void resize(String idOrName, int rows, int columns) throws IOException {
+        Container container = store.find(idOrName);
+        container.requireAlive();
+        shim.resize(ProcessKey.container(container.id().hex()), rows, columns);
+        events.publish(container.record(), "resize", Map.of("height", Integer.toString(rows), "width", Integer.toString(columns)));
+    }
+}

@@ -1,0 +1,213 @@
+package io.balena.engine.daemon.container;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.JsonNodeFactory;
+import io.balena.engine.daemon.EngineException.Conflict;
+import io.balena.engine.daemon.EngineException.InvalidRequest;
+import io.balena.engine.daemon.EngineException.NotFound;
+import io.balena.engine.daemon.container.config.ContainerConfig;
+import io.balena.engine.daemon.container.config.HostConfig;
+import io.balena.engine.daemon.container.config.NetworkMode;
+import io.balena.engine.daemon.container.mount.MountPoint;
+import io.balena.engine.daemon.container.mount.MountRequests;
+import io.balena.engine.daemon.container.mount.Volumes;
+import io.balena.engine.daemon.container.spec.ContainerRoot;
+import io.balena.engine.daemon.container.spec.SpecBuilder;
+import io.balena.engine.distribution.DistributionException;
+import io.balena.engine.distribution.Image;
+import io.balena.engine.distribution.ImageReference;
+import io.balena.engine.distribution.Images;
+import io.balena.engine.graphdriver.ContainerLayer;
+import io.balena.engine.graphdriver.LayerStore;
+import java.io.IOException;
+import java.lang.System.Logger;
+import java.lang.System.Logger.Level;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+
+/// Makes containers. What fails leaves nothing.
+final class Creation {
+    private static final Logger LOG = System.getLogger(Creation.class.getName());
+    private static final long LEAST_MEMORY_BYTES = 6 << 20;
+
+    private final ContainerStore store;
+    private final Images images;
+    private final LayerStore layers;
+    private final Volumes volumes;
+    private final Networking networking;
+    private final ContainerEvents events;
+
+    /// @param name empty to get one
+    /// @param networks the request's `NetworkingConfig.EndpointsConfig`; may be missing
+    record Request(Optional<String> name, ContainerConfig config, HostConfig host, JsonNode networks) {}
+
+    record Created(ContainerId id, List<String> warnings) {}
+
+    Creation(ContainerStore store, Images images, LayerStore layers, Volumes volumes, Networking networking, ContainerEvents events) {
+        this.store = store;
+        this.images = images;
+        this.layers = layers;
+        this.volumes = volumes;
+        this.networking = networking;
+        this.events = events;
+    }
+
+    Created create(Request request) throws IOException {
+        HostConfig host = request.host;
+        Optional<String> name = request.name.map(ContainerName::require);
+        validate(request.config, host);
+        Image image = image(request.config.image());
+        ContainerConfig config = request.config.over(image.config().path("config"));
+        if (config.arguments().isEmpty()) throw new InvalidRequest("No command specified");
+        ContainerId id = ContainerId.random();
+        config = withDefaults(config, host, id);
+        networking.validate(config, host);
+        List<MountPoint> mounts = MountRequests.of(config, host);
+        NetworkSettings network = networking.networkOf(host.networkMode())
+                .map(on -> NetworkSettings.of(on, request.networks.path(asAsked(request.networks, on)))).orElseGet(NetworkSettings::none);
+
+        String taken = reserve(name, id);
+        try {
+            store.prepare(id);
+            ContainerLayer layer = layers.createContainerLayer(id.hex(), image.chain());
+            List<MountPoint> provided = provide(mounts, layer);
+            String log = host.logDriver().equals("none") ? "" : store.folder(id).resolve(id + "-json.log").toString();
+            Container container = store.add(new ContainerRecord(id, Instant.now(), taken, image.id().toString(), config, host,
+                    ContainerState.created(), provided, network, 0, false, false, log, JsonNodeFactory.instance.objectNode()));
+            events.publish(container.record(), "create");
+            return new Created(id, List.of());
+        } catch (IOException | RuntimeException e) {
+            store.giveBack(taken, id);
+            undo(id, e);
+            throw e;
+        }
+    }
+
+    /// The bridge is called `bridge`, and `default` by those who do not name it.
+    private static String asAsked(JsonNode networks, String on) {
+        return !networks.has(on) && networks.has("default") ? "default" : on;
+    }
+
+    private static void validate(ContainerConfig config, HostConfig host) {
+        host.restartPolicy().validate();
+        if (host.autoRemove() && !host.restartPolicy().none()) {
+            throw new InvalidRequest("can't create 'AutoRemove' container with restart policy");
+        }
+        LogSettings.validate(host);
+        SpecBuilder.validate(host);
+        Signal.parse(config.stopSignal());
+        long memory = host.positive("Memory").orElse(0);
+        if (memory < 0 || memory > 0 && memory < LEAST_MEMORY_BYTES) throw new InvalidRequest("Minimum memory limit allowed is 6MB");
+        long swap = host.positive("MemorySwap").orElse(0);
+        if (memory > 0 && swap > 0 && swap < memory) {
+            throw new InvalidRequest("Minimum memoryswap limit should be larger than memory limit, see usage");
+        }
+        if (memory == 0 && swap > 0) {
+            throw new InvalidRequest("You should always set the Memory limit when using Memoryswap limit, see usage");
+        }
+        if (host.positive("NanoCpus").isPresent() && (host.positive("CpuQuota").isPresent() || host.positive("CpuPeriod").isPresent())) {
+            throw new InvalidRequest("Conflicting options: Nano CPUs and CPU Period cannot both be set");
+        }
+        long cpus = host.positive("NanoCpus").orElse(0);
+        int available = Runtime.getRuntime().availableProcessors();
+        if (cpus < 0 || cpus > available * 1_000_000_000L) {
+            throw new InvalidRequest("Range of CPUs is from 0.01 to " + available + ".00, as there are only " + available + " CPUs available");
+        }
+        for (String extra : host.texts("ExtraHosts")) {
+            if (extra.indexOf(':') < 1) throw new InvalidRequest("bad format for add-host: \"" + extra + "\"");
+        }
+        String directory = config.workingDirectory();
+        if (!directory.isEmpty() && !directory.startsWith("/")) {
+            throw new InvalidRequest("the working directory '" + directory + "' is invalid, it needs to be an absolute path");
+        }
+    }
+
+    private Image image(String name) {
+        if (name.isEmpty()) throw new InvalidRequest("Config cannot be empty in order to create a container");
+        try {
+            return images.resolve(name);
+        } catch (DistributionException.NoSuchImage e) {
+            throw new NotFound("No such image: " + familiar(name));
+        }
+    }
+
+    private static String familiar(String name) {
+        try {
+            return ImageReference.parse(name).withDefaultTag().familiar();
+        } catch (IllegalArgumentException e) {
+            return name;
+        }
+    }
+
+    private ContainerConfig withDefaults(ContainerConfig config, HostConfig host, ContainerId id) {
+        ContainerConfig result = config;
+        if (config.hostname().isEmpty()) {
+            boolean hosts = host.networkMode() instanceof NetworkMode.Host || host.text("UTSMode").equals("host");
+            String name = host.networkMode() instanceof NetworkMode.OfContainer other
+                    ? store.find(other.idOrName()).record().config().hostname()
+                    : hosts ? hostName().orElse(id.shortHex()) : id.shortHex();
+            result = result.with("Hostname", name);
+        }
+        if (host.containerIdVariable().isPresent()) {
+            String variable = host.containerIdVariable().get() + "=";
+            if (config.environment().stream().anyMatch(entry -> entry.startsWith(variable))) {
+                throw new Conflict("Conflict. The environment variable \"" + host.containerIdVariable().get()
+                        + "\" is already set and cannot hold the container's id");
+            }
+            result = result.withEnvironment(variable + id);
+        }
+        return result;
+    }
+
+    private static Optional<String> hostName() {
+        try {
+            return Optional.of(Files.readString(Path.of("/proc/sys/kernel/hostname")).strip());
+        } catch (IOException e) {
+            return Optional.empty();
+        }
+    }
+
+    private String reserve(Optional<String> name, ContainerId id) {
+        if (name.isPresent()) {
+            store.reserve(name.get(), id);
+            return name.get();
+        }
+        for (int attempt = 0; ; attempt++) {
+            String random = ContainerName.random() + (attempt > 4 ? Integer.toString(attempt) : "");
+            try {
+                store.reserve(random, id);
+                return random;
+            } catch (Conflict e) {
+                // Taken; there are more.
+            }
+        }
+    }
+
+    private List<MountPoint> provide(List<MountPoint> mounts, ContainerLayer layer) throws IOException {
+        if (mounts.stream().noneMatch(mount -> mount.type() == MountPoint.Type.VOLUME)) return mounts;
+        var root = new ContainerRoot(layer.mount());
+        try {
+            List<MountPoint> provided = new ArrayList<>();
+            for (MountPoint mount : mounts) provided.add(volumes.provide(mount, root.resolve(mount.destination())));
+            return List.copyOf(provided);
+        } finally {
+            layer.unmount();
+        }
+    }
+
+    private void undo(ContainerId id, Exception why) {
+        try {
+            Optional<ContainerLayer> layer = layers.containerLayer(id.hex());
+            if (layer.isPresent()) layer.get().remove();
+            store.forget(id.hex());
+        } catch (IOException | RuntimeException e) {
+            // The next start of the engine finds it unfinished and tries again.
+            LOG.log(Level.WARNING, "What is left of the unfinished container {0} cannot be removed: {1}", id, e.getMessage());
+            why.addSuppressed(e);
+        }
+    }
+}

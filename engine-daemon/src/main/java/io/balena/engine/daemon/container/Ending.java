@@ -1,0 +1,94 @@
+package io.balena.engine.daemon.container;
+
+import io.balena.engine.daemon.container.ContainerState.Exited;
+import io.balena.engine.daemon.container.ContainerState.Restarting;
+import io.balena.engine.runtime.ExitStatus;
+import io.balena.engine.runtime.ProcessKey;
+import io.balena.engine.runtime.Shim;
+import java.io.IOException;
+import java.lang.System.Logger;
+import java.lang.System.Logger.Level;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.Map;
+
+/// What happens when a container's process has ended.
+///
+/// The exit is recorded before anybody hears of it, and acknowledged to the shim after that: at any moment either the record or the
+/// shim knows the exit code.
+final class Ending {
+    private static final Logger LOG = System.getLogger(Ending.class.getName());
+
+    private final ContainerStore store;
+    private final Start start;
+    private final Restarts restarts;
+    private final Removal removal;
+    private final ContainerEvents events;
+    private final Shim shim;
+
+    Ending(ContainerStore store, Start start, Restarts restarts, Removal removal, ContainerEvents events, Shim shim) {
+        this.store = store;
+        this.start = start;
+        this.restarts = restarts;
+        this.removal = removal;
+        this.events = events;
+        this.shim = shim;
+    }
+
+    void exited(Container container, ExitStatus status) {
+        boolean remove;
+        try (var _ = container.lock()) {
+            if (!container.state().isAlive()) {
+                acknowledge(container.id());
+                return;
+            }
+            remove = record(container, status);
+        }
+        if (remove) removal.removeEnded(container);
+    }
+
+    /// @return whether the container is now to be removed
+    private boolean record(Container container, ExitStatus status) {
+        ContainerRecord before = container.record();
+        Instant since = switch (before.state()) {
+            case ContainerState.Running running -> running.since();
+            case ContainerState.Paused paused -> paused.frozen().since();
+            default -> status.at();
+        };
+        var exited = new Exited(status.code(), status.oomKilled(), since, status.at(), "");
+        boolean again = !container.userRestarts && restarts.isOpen()
+                && before.host().restartPolicy().wants(status.code(), before.restarts(), before.stoppedByUser());
+        ContainerRecord next = before.with(again ? new Restarting(exited) : exited).with(before.network().disconnected());
+        if (again) next = next.restarted(before.restarts() + 1);
+
+        start.tearDown(before.id());
+        try {
+            store.save(container, next, Start.durability(before));
+        } catch (IOException e) {
+            // It has ended, whether or not the disk takes it. The shim keeps the exit for a later engine.
+            LOG.log(Level.WARNING, "Recording the end of container {0}: {1}", before.id(), e.getMessage());
+            container.publish(next);
+            announce(container, exited, again);
+            return false;
+        }
+        announce(container, exited, again);
+        acknowledge(before.id());
+        if (again) restarts.schedule(container, Duration.between(since, status.at()));
+        return !again && before.host().autoRemove() && !container.userRestarts;
+    }
+
+    private void announce(Container container, Exited exited, boolean again) {
+        ContainerRecord record = container.record();
+        if (!record.network().networks().isEmpty() && record.network().networks().has("bridge")) events.network(record, "disconnect", "bridge");
+        events.publish(record, "die", Map.of("exitCode", Integer.toString(exited.code())));
+        if (!again) container.waiters.exited(exited.code());
+    }
+
+    private void acknowledge(ContainerId id) {
+        try {
+            shim.delete(ProcessKey.container(id.hex()));
+        } catch (IOException e) {
+            LOG.log(Level.WARNING, "The shim does not forget container {0}: {1}", id, e.getMessage());
+        }
+    }
+}

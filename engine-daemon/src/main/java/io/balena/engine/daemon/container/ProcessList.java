@@ -1,0 +1,72 @@
+package io.balena.engine.daemon.container;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+
+import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.JsonNodeFactory;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.balena.engine.daemon.EngineException.InvalidRequest;
+import io.balena.engine.daemon.EngineException.SystemFailure;
+import io.balena.engine.daemon.container.spec.SpecBuilder;
+import java.io.IOException;
+import java.io.InterruptedIOException;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Set;
+
+/// What `docker top` shows: the lines of the host's ps(1) that are about a container's processes.
+final class ProcessList {
+    private ProcessList() {}
+
+    /// @param arguments for ps, e.g. `-ef`
+    static ObjectNode of(Container container, String arguments) throws IOException {
+        container.requireAlive();
+        // As Docker: such characters serve only to make ps print columns that would be mistaken for others.
+        if (!arguments.matches("[\\w\\s,=:.%+-]*")) throw new InvalidRequest("invalid ps arguments: " + arguments);
+        ContainerRecord record = container.record();
+        Set<Integer> own = new HashSet<>(new Cgroup(SpecBuilder.cgroupPath(record.host(), record.id().hex())).processes());
+        List<String> lines;
+        try {
+            lines = ps(arguments.isBlank() ? List.of() : List.of(arguments.strip().split("\\s+")));
+        } catch (SystemFailure e) {
+            lines = ps(List.of()); // busybox's ps knows no arguments
+        }
+        return select(lines, own);
+    }
+
+    private static List<String> ps(List<String> arguments) throws IOException {
+        List<String> command = new ArrayList<>(List.of("ps"));
+        command.addAll(arguments);
+        Process ps = new ProcessBuilder(command).redirectErrorStream(true).start();
+        ps.getOutputStream().close();
+        List<String> lines = new String(ps.getInputStream().readAllBytes(), UTF_8).lines().toList();
+        try {
+            if (ps.waitFor() != 0) throw new SystemFailure("ps: " + (lines.isEmpty() ? "failed" : lines.getFirst()), null);
+        } catch (InterruptedException e) {
+            throw new InterruptedIOException("interrupted while waiting for ps");
+        }
+        return lines;
+    }
+
+    static ObjectNode select(List<String> lines, Set<Integer> pids) {
+        if (lines.isEmpty()) throw new SystemFailure("ps printed nothing", null);
+        List<String> titles = Arrays.asList(lines.getFirst().strip().split("\\s+"));
+        int pidColumn = titles.indexOf("PID");
+        if (pidColumn < 0) throw new SystemFailure("Couldn't find PID field in ps output", null);
+        ObjectNode json = JsonNodeFactory.instance.objectNode();
+        ArrayNode processes = JsonNodeFactory.instance.arrayNode();
+        for (String line : lines.subList(1, lines.size())) {
+            String[] fields = line.strip().split("\\s+", titles.size());
+            if (fields.length <= pidColumn || !fields[pidColumn].matches("\\d+")) continue;
+            if (!pids.contains(Integer.valueOf(fields[pidColumn]))) continue;
+            ArrayNode row = processes.addArray();
+            for (String field : fields) row.add(field);
+        }
+        json.set("Processes", processes);
+        ArrayNode header = json.putArray("Titles");
+        titles.forEach(header::add);
+        return json;
+    }
+}

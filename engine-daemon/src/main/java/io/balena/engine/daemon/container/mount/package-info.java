@@ -1,0 +1,2 @@
+/// What users mount into containers: folders of the host, volumes, tmpfs.
+package io.balena.engine.daemon.container.mount;

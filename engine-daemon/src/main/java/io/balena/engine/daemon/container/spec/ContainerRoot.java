@@ -1,0 +1,71 @@
+package io.balena.engine.daemon.container.spec;
+
+import java.io.IOException;
+import java.nio.file.FileSystemLoopException;
+import java.nio.file.Files;
+import java.nio.file.LinkOption;
+import java.nio.file.NotLinkException;
+import java.nio.file.Path;
+import java.util.ArrayDeque;
+import java.util.Deque;
+
+/// The root file system of a container that is not running, seen from outside: symbolic links mean what they mean inside.
+///
+/// Nothing changes the tree while it is looked at here. For a running container, resolve through the kernel instead.
+public record ContainerRoot(Path path) {
+    /// As in the kernel.
+    private static final int MOST_LINKS = 40;
+
+    /// Where `inside` lies on the host; what does not exist is taken literally.
+    ///
+    /// @param inside absolute, as the container sees it
+    /// @throws FileSystemLoopException when there are too many symbolic links
+    public Path resolve(String inside) throws IOException {
+        Deque<String> left = new ArrayDeque<>();
+        push(left, inside);
+        Path at = path;
+        for (int links = 0; !left.isEmpty(); ) {
+            String name = left.pop();
+            if (name.equals("..")) {
+                at = at.equals(path) ? path : at.getParent();
+                continue;
+            }
+            Path next = at.resolve(name);
+            if (!Files.isSymbolicLink(next)) {
+                at = next;
+                continue;
+            }
+            if (++links > MOST_LINKS) throw new FileSystemLoopException(inside);
+            String target = read(next);
+            if (target.startsWith("/")) at = path;
+            push(left, target);
+        }
+        return at;
+    }
+
+    /// Makes the folder and those above it where they are missing.
+    ///
+    /// @throws java.nio.file.FileAlreadyExistsException when something else has that name
+    public void makeDirectory(String inside) throws IOException {
+        Files.createDirectories(resolve(inside));
+    }
+
+    private static String read(Path link) throws IOException {
+        try {
+            return Files.readSymbolicLink(link).toString();
+        } catch (NotLinkException e) {
+            return link.getFileName().toString();
+        }
+    }
+
+    private static void push(Deque<String> left, String names) {
+        String[] parts = names.split("/");
+        for (int i = parts.length - 1; i >= 0; i--) {
+            if (!parts[i].isEmpty() && !parts[i].equals(".")) left.push(parts[i]);
+        }
+    }
+
+    boolean isDirectory(String inside) throws IOException {
+        return Files.isDirectory(resolve(inside), LinkOption.NOFOLLOW_LINKS);
+    }
+}

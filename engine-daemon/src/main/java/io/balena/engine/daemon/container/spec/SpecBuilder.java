@@ -1,0 +1,305 @@
+package io.balena.engine.daemon.container.spec;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import io.balena.engine.daemon.EngineException.InvalidRequest;
+import io.balena.engine.daemon.container.config.ContainerConfig;
+import io.balena.engine.daemon.container.config.HostConfig;
+import io.balena.engine.daemon.container.config.NetworkMode;
+import io.balena.engine.daemon.container.mount.MountPoint;
+import io.balena.engine.runtime.RuntimeSpec;
+import io.balena.engine.runtime.RuntimeSpec.Mount;
+import io.balena.engine.runtime.RuntimeSpec.Namespace;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+
+/// Writes down for the runtime what a container is to be.
+public final class SpecBuilder {
+    private static final String DEFAULT_PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+    private final DefaultSeccompProfile seccomp = DefaultSeccompProfile.load();
+
+    /// What is decided outside: where things lie, and whose namespaces are joined.
+    ///
+    /// @param rootfs the mounted file system
+    /// @param etcFiles path in the container → file on the host
+    /// @param pidOf of a running container, by id or name, to join its namespaces
+    public record Surroundings(String id, Path rootfs, Map<String, Path> etcFiles, List<MountPoint> mounts, PidOf pidOf) {}
+
+    /// @see Surroundings
+    @FunctionalInterface
+    public interface PidOf {
+        int container(String idOrName);
+    }
+
+    /// @throws InvalidRequest when the configuration asks for what cannot be, e.g. a user that is not in the image
+    public RuntimeSpec build(ContainerConfig config, HostConfig host, Surroundings around) throws IOException {
+        var security = SecurityOptions.parse(host.texts("SecurityOpt"));
+        List<String> capabilities = CapabilityNames.of(host.texts("CapAdd"), host.texts("CapDrop"), host.privileged());
+        var users = Users.of(new ContainerRoot(around.rootfs));
+        var user = users.resolve(config.user(), host.texts("GroupAdd"));
+        boolean ownHostname = !host.text("UTSMode").equals("host");
+        var process = new RuntimeSpec.Process(config.tty(), consoleSize(config, host), user.user(), config.arguments(),
+                environment(config, user.home()), config.workingDirectory().isEmpty() ? "/" : config.workingDirectory(),
+                capabilitySets(capabilities, user.user()), rlimits(host), security.noNewPrivileges(), null,
+                (int) host.positive("OomScoreAdj").orElse(0), null);
+        var linux = new RuntimeSpec.Linux(namespaces(host, around), List.of(), List.of(), devices(host), resources(host),
+                cgroup(host, around.id), sysctls(host),
+                host.privileged() || security.unconfined() ? null : seccomp.forCapabilities(capabilities),
+                rootPropagation(around.mounts), host.texts("MaskedPaths"), host.texts("ReadonlyPaths"), null);
+        return new RuntimeSpec(RuntimeSpec.OCI_VERSION, process, new RuntimeSpec.Root(around.rootfs.toString(), host.readonlyRootfs()),
+                ownHostname ? config.hostname() : null, ownHostname && !config.domainname().isEmpty() ? config.domainname() : null,
+                mounts(config, host, around), null, host.textMap("Annotations"), linux);
+    }
+
+    /// The process of `docker exec`: as the container's, where the request does not say otherwise.
+    ///
+    /// @param user empty for the container's
+    /// @param workingDirectory empty for the container's
+    public RuntimeSpec.Process exec(ContainerConfig config, HostConfig host, Path rootfs, List<String> command, List<String> environment,
+            String user, String workingDirectory, boolean tty, boolean privileged, RuntimeSpec.ConsoleSize size) throws IOException {
+        var security = SecurityOptions.parse(host.texts("SecurityOpt"));
+        var who = Users.of(new ContainerRoot(rootfs)).resolve(user.isEmpty() ? config.user() : user, host.texts("GroupAdd"));
+        List<String> capabilities = CapabilityNames.of(host.texts("CapAdd"), host.texts("CapDrop"), privileged || host.privileged());
+        Map<String, String> variables = variables(config, tty);
+        environment.forEach(entry -> put(variables, entry));
+        String directory = workingDirectory.isEmpty() ? config.workingDirectory() : workingDirectory;
+        return new RuntimeSpec.Process(tty, size, who.user(), command, withHome(variables, who.home()), directory.isEmpty() ? "/" : directory,
+                capabilitySets(capabilities, who.user()), rlimits(host), security.noNewPrivileges(), null,
+                (int) host.positive("OomScoreAdj").orElse(0), null);
+    }
+
+    /// Checks at create what would only fail at start.
+    ///
+    /// @throws InvalidRequest with Docker's words
+    public static void validate(HostConfig host) {
+        SecurityOptions.parse(host.texts("SecurityOpt"));
+        CapabilityNames.of(host.texts("CapAdd"), host.texts("CapDrop"), host.privileged());
+    }
+
+    private static RuntimeSpec.ConsoleSize consoleSize(ContainerConfig config, HostConfig host) {
+        JsonNode size = host.document().path("ConsoleSize");
+        if (!config.tty() || size.path(0).asInt() == 0 || size.path(1).asInt() == 0) return null;
+        return new RuntimeSpec.ConsoleSize(size.get(0).asInt(), size.get(1).asInt());
+    }
+
+    private static List<String> environment(ContainerConfig config, String home) {
+        return withHome(variables(config, config.tty()), home);
+    }
+
+    private static Map<String, String> variables(ContainerConfig config, boolean tty) {
+        Map<String, String> variables = new LinkedHashMap<>();
+        put(variables, DEFAULT_PATH);
+        put(variables, "HOSTNAME=" + config.hostname());
+        if (tty) put(variables, "TERM=xterm");
+        config.environment().forEach(entry -> put(variables, entry));
+        return variables;
+    }
+
+    /// A name without `=` takes the variable away.
+    private static void put(Map<String, String> variables, String entry) {
+        int equals = entry.indexOf('=');
+        if (equals < 0) variables.remove(entry);
+        else variables.put(entry.substring(0, equals), entry.substring(equals + 1));
+    }
+
+    private static List<String> withHome(Map<String, String> variables, String home) {
+        variables.putIfAbsent("HOME", home);
+        return variables.entrySet().stream().map(e -> e.getKey() + "=" + e.getValue()).toList();
+    }
+
+    /// Only root keeps capabilities across execve(2); others have them in the bounding set, for set-user-ID programs.
+    private static RuntimeSpec.Capabilities capabilitySets(List<String> names, RuntimeSpec.User user) {
+        List<String> held = user.uid() == 0 ? names : List.of();
+        return new RuntimeSpec.Capabilities(names, held, List.of(), held, List.of());
+    }
+
+    private static List<RuntimeSpec.Rlimit> rlimits(HostConfig host) {
+        List<RuntimeSpec.Rlimit> limits = new ArrayList<>();
+        for (JsonNode limit : host.objects("Ulimits")) {
+            limits.add(new RuntimeSpec.Rlimit("RLIMIT_" + limit.path("Name").asText().toUpperCase(Locale.ROOT),
+                    limit.path("Soft").asLong(), limit.path("Hard").asLong()));
+        }
+        return limits;
+    }
+
+    private static List<Namespace> namespaces(HostConfig host, Surroundings around) {
+        List<Namespace> all = new ArrayList<>();
+        all.add(new Namespace("mount", null));
+        switch (host.networkMode()) {
+            case NetworkMode.Host _ -> {}
+            case NetworkMode.OfContainer other -> all.add(joined("network", "net", other.idOrName(), around));
+            default -> all.add(new Namespace("network", null));
+        }
+        share(all, "uts", "uts", host.text("UTSMode"), around);
+        share(all, "pid", "pid", host.text("PidMode"), around);
+        share(all, "ipc", "ipc", host.text("IpcMode"), around);
+        if (!host.text("CgroupnsMode").equals("host")) all.add(new Namespace("cgroup", null));
+        return all;
+    }
+
+    private static void share(List<Namespace> all, String type, String file, String mode, Surroundings around) {
+        if (mode.equals("host")) return;
+        if (mode.startsWith("container:")) all.add(joined(type, file, mode.substring("container:".length()), around));
+        else all.add(new Namespace(type, null));
+    }
+
+    private static Namespace joined(String type, String file, String container, Surroundings around) {
+        return new Namespace(type, "/proc/" + around.pidOf.container(container) + "/ns/" + file);
+    }
+
+    private static String cgroup(HostConfig host, String id) {
+        String parent = host.text("CgroupParent");
+        return (parent.isEmpty() ? "/docker" : parent.startsWith("/") ? parent : "/" + parent) + "/" + id;
+    }
+
+    /// Where a container's cgroup lies below the root of every hierarchy.
+    public static String cgroupPath(HostConfig host, String id) {
+        return cgroup(host, id);
+    }
+
+    private static Map<String, String> sysctls(HostConfig host) {
+        Map<String, String> all = new LinkedHashMap<>();
+        boolean ownNetwork = !(host.networkMode() instanceof NetworkMode.Host || host.networkMode() instanceof NetworkMode.OfContainer);
+        if (ownNetwork) {
+            all.put("net.ipv4.ip_unprivileged_port_start", "0");
+            all.put("net.ipv4.ping_group_range", "0 2147483647");
+        }
+        all.putAll(host.textMap("Sysctls"));
+        return all;
+    }
+
+    private static String rootPropagation(List<MountPoint> mounts) {
+        boolean shared = mounts.stream().anyMatch(m -> m.propagation().endsWith("shared"));
+        boolean slave = mounts.stream().anyMatch(m -> m.propagation().endsWith("slave"));
+        return shared ? "shared" : slave ? "rslave" : null;
+    }
+
+    private static List<RuntimeSpec.Device> devices(HostConfig host) throws IOException {
+        if (host.privileged()) return HostDevices.all();
+        List<RuntimeSpec.Device> all = new ArrayList<>();
+        for (JsonNode mapping : host.objects("Devices")) all.addAll(HostDevices.requested(mapping));
+        return all;
+    }
+
+    private static RuntimeSpec.Resources resources(HostConfig host) {
+        var memory = new RuntimeSpec.Memory(number(host, "Memory"), number(host, "MemoryReservation"), number(host, "MemorySwap"), null, null,
+                host.given("MemorySwappiness") && host.document().get("MemorySwappiness").asLong() >= 0
+                        ? host.document().get("MemorySwappiness").asLong() : null,
+                host.oomKillDisable() ? Boolean.TRUE : null);
+        Long quota = number(host, "CpuQuota");
+        Long period = number(host, "CpuPeriod");
+        if (host.positive("NanoCpus").isPresent()) {
+            period = 100_000L;
+            quota = host.positive("NanoCpus").getAsLong() * period / 1_000_000_000L;
+        }
+        var cpu = new RuntimeSpec.Cpu(number(host, "CpuShares"), quota, period, number(host, "CpuRealtimeRuntime"),
+                number(host, "CpuRealtimePeriod"), words(host, "CpusetCpus"), words(host, "CpusetMems"));
+        Long pids = number(host, "PidsLimit");
+        Long weight = number(host, "BlkioWeight");
+        var io = weight == null ? null : new RuntimeSpec.BlockIo(weight.intValue(), null, null, null, null, null);
+        return new RuntimeSpec.Resources(deviceRules(host), memory, cpu, pids == null ? null : new RuntimeSpec.Pids(pids), io, null, null);
+    }
+
+    private static Long number(HostConfig host, String field) {
+        return host.positive(field).isPresent() ? host.positive(field).getAsLong() : null;
+    }
+
+    private static String words(HostConfig host, String field) {
+        return host.text(field).isEmpty() ? null : host.text(field);
+    }
+
+    private static List<RuntimeSpec.DeviceRule> deviceRules(HostConfig host) {
+        if (host.privileged()) return List.of(new RuntimeSpec.DeviceRule(true, null, null, null, "rwm"));
+        List<RuntimeSpec.DeviceRule> rules = new ArrayList<>();
+        rules.add(new RuntimeSpec.DeviceRule(false, null, null, null, "rwm"));
+        // Any node may be made (that is mknod's own capability's business), few may be opened.
+        rules.add(new RuntimeSpec.DeviceRule(true, "c", null, null, "m"));
+        rules.add(new RuntimeSpec.DeviceRule(true, "b", null, null, "m"));
+        // zero, null, urandom, random, full, tty, console, ptmx, and all pseudo-terminals
+        for (Long[] allowed : new Long[][] {{1L, 5L}, {1L, 3L}, {1L, 9L}, {1L, 8L}, {1L, 7L}, {5L, 0L}, {5L, 1L}, {5L, 2L}, {136L, null}}) {
+            rules.add(new RuntimeSpec.DeviceRule(true, "c", allowed[0], allowed[1], "rwm"));
+        }
+        for (JsonNode mapping : host.objects("Devices")) {
+            String access = mapping.path("CgroupPermissions").asText("");
+            for (RuntimeSpec.Device device : HostDevices.requested(mapping)) {
+                rules.add(new RuntimeSpec.DeviceRule(true, device.type(), device.major(), device.minor(), access.isEmpty() ? "rwm" : access));
+            }
+        }
+        for (String rule : host.texts("DeviceCgroupRules")) rules.add(DeviceCgroupRule.parse(rule));
+        return rules;
+    }
+
+    private static List<Mount> mounts(ContainerConfig config, HostConfig host, Surroundings around) {
+        Map<String, Mount> all = new LinkedHashMap<>();
+        boolean open = host.privileged();
+        put(all, "/proc", "proc", "proc", "nosuid", "noexec", "nodev");
+        put(all, "/dev", "tmpfs", "tmpfs", "nosuid", "strictatime", "mode=755", "size=65536k");
+        put(all, "/dev/pts", "devpts", "devpts", "nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5");
+        put(all, "/sys", "sysfs", "sysfs", "nosuid", "noexec", "nodev", open ? "rw" : "ro");
+        put(all, "/sys/fs/cgroup", "cgroup", "cgroup", open ? "rw" : "ro", "nosuid", "noexec", "nodev");
+        put(all, "/dev/mqueue", "mqueue", "mqueue", "nosuid", "noexec", "nodev");
+        sharedMemory(all, host, around);
+        around.etcFiles.forEach((inside, file) -> put(all, inside, "bind", file.toString(), "rbind", "rprivate"));
+
+        List<Mount> asked = new ArrayList<>();
+        host.textMap("Tmpfs").forEach((path, options) -> asked.add(new Mount(Path.of(path).normalize().toString(), "tmpfs", "tmpfs",
+                tmpfsOptions(options))));
+        for (MountPoint mount : around.mounts) asked.add(toMount(mount));
+        // Outer folders first: what is mounted on them would hide what came before inside.
+        asked.sort(Comparator.comparingInt(m -> Path.of(m.destination()).getNameCount()));
+        for (Mount mount : asked) {
+            all.remove(mount.destination());
+            all.put(mount.destination(), mount);
+        }
+        return List.copyOf(all.values());
+    }
+
+    private static void put(Map<String, Mount> all, String destination, String type, String source, String... options) {
+        all.put(destination, new Mount(destination, type, source, List.of(options)));
+    }
+
+    private static void sharedMemory(Map<String, Mount> all, HostConfig host, Surroundings around) {
+        String mode = host.text("IpcMode");
+        if (mode.equals("host")) {
+            put(all, "/dev/shm", "bind", "/dev/shm", "rbind", "rprivate");
+        } else if (mode.startsWith("container:")) {
+            int pid = around.pidOf.container(mode.substring("container:".length()));
+            put(all, "/dev/shm", "bind", "/proc/" + pid + "/root/dev/shm", "rbind", "rprivate");
+        } else if (!mode.equals("none")) {
+            put(all, "/dev/shm", "tmpfs", "shm", "nosuid", "noexec", "nodev", "mode=1777", "size=" + host.positive("ShmSize").orElse(64 << 20));
+        }
+    }
+
+    private static List<String> tmpfsOptions(String given) {
+        List<String> options = new ArrayList<>(List.of("noexec", "nosuid", "nodev"));
+        for (String option : given.isEmpty() ? new String[0] : given.split(",")) {
+            options.remove(switch (option) {
+                case "exec" -> "noexec";
+                case "suid" -> "nosuid";
+                case "dev" -> "nodev";
+                default -> option;
+            });
+            options.add(option);
+        }
+        if (options.stream().noneMatch(o -> o.startsWith("mode="))) options.add("mode=1777");
+        return options;
+    }
+
+    private static Mount toMount(MountPoint mount) {
+        if (mount.type() == MountPoint.Type.TMPFS) {
+            List<String> options = tmpfsOptions(mount.options());
+            if (!mount.writable()) options.add("ro");
+            return new Mount(mount.destination(), "tmpfs", "tmpfs", options);
+        }
+        List<String> options = new ArrayList<>(List.of("rbind"));
+        options.add(mount.propagation().isEmpty() ? "rprivate" : mount.propagation());
+        if (!mount.writable()) options.add("ro");
+        return new Mount(mount.destination(), "bind", mount.source(), options);
+    }
+}

@@ -1,0 +1,110 @@
+package io.balena.engine.daemon.container.spec;
+
+import static java.nio.charset.StandardCharsets.ISO_8859_1;
+
+import io.balena.engine.daemon.EngineException.InvalidRequest;
+import io.balena.engine.runtime.RuntimeSpec;
+import java.io.IOException;
+import java.nio.file.FileSystemLoopException;
+import java.nio.file.Files;
+import java.nio.file.LinkOption;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Optional;
+import java.util.Set;
+
+/// The users and groups of an image, from its `/etc/passwd` and `/etc/group`.
+///
+/// @see <a href="https://man7.org/linux/man-pages/man5/passwd.5.html">passwd(5)</a>
+final class Users {
+    private static final long LARGEST_ID = Integer.MAX_VALUE;
+    /// An image's files are not to be trusted: what is larger is not read.
+    private static final long MOST_BYTES = 4 << 20;
+
+    private final List<String[]> passwd;
+    private final List<String[]> group;
+
+    private Users(List<String[]> passwd, List<String[]> group) {
+        this.passwd = passwd;
+        this.group = group;
+    }
+
+    static Users of(ContainerRoot root) throws IOException {
+        return new Users(entries(root, "/etc/passwd"), entries(root, "/etc/group"));
+    }
+
+    static Users parse(String passwd, String group) {
+        return new Users(split(passwd), split(group));
+    }
+
+    private static List<String[]> entries(ContainerRoot root, String inside) throws IOException {
+        Path file;
+        try {
+            file = root.resolve(inside);
+        } catch (FileSystemLoopException e) {
+            return List.of();
+        }
+        if (!Files.isRegularFile(file, LinkOption.NOFOLLOW_LINKS) || Files.size(file) > MOST_BYTES) return List.of();
+        return split(Files.readString(file, ISO_8859_1));
+    }
+
+    private static List<String[]> split(String file) {
+        return file.lines().map(line -> line.trim().split(":", -1)).filter(fields -> fields.length >= 3).toList();
+    }
+
+    /// @param user the user part as numbers, and `HOME`
+    record Resolved(RuntimeSpec.User user, String home) {}
+
+    /// Finds whom a container runs as.
+    ///
+    /// @param spec `user[:group]`, names or numbers; empty for root
+    /// @param further groups by name or number
+    /// @throws InvalidRequest when a name is not in the image
+    Resolved resolve(String spec, List<String> further) {
+        int colon = spec.indexOf(':');
+        String userPart = colon < 0 ? spec : spec.substring(0, colon);
+        String groupPart = colon < 0 ? "" : spec.substring(colon + 1);
+
+        Optional<String[]> entry = find(passwd, userPart.isEmpty() ? "0" : userPart);
+        if (entry.isEmpty() && !userPart.isEmpty() && number(userPart).isEmpty()) {
+            throw new InvalidRequest("unable to find user " + userPart + ": no matching entries in passwd file");
+        }
+        int uid = entry.flatMap(e -> number(e[2])).or(() -> number(userPart)).orElse(0);
+        Optional<String> name = entry.map(e -> e[0]);
+        int gid = groupPart.isEmpty() ? entry.filter(e -> e.length > 3).flatMap(e -> number(e[3])).orElse(0) : group(groupPart);
+
+        Set<Integer> groups = new LinkedHashSet<>();
+        groups.add(gid); // or dropping it from the list would let a process shed a group that denies it something (CVE-2022-36109)
+        if (groupPart.isEmpty()) name.ifPresent(n -> groupsOf(n).forEach(groups::add));
+        for (String each : further) groups.add(group(each));
+        String home = entry.filter(e -> e.length > 5).map(e -> e[5]).filter(h -> !h.isEmpty()).orElse("/");
+        return new Resolved(new RuntimeSpec.User(uid, gid, null, new ArrayList<>(groups)), home);
+    }
+
+    private int group(String spec) {
+        return find(group, spec).flatMap(e -> number(e[2])).or(() -> number(spec)).orElseThrow(
+                () -> new InvalidRequest("unable to find group " + spec + ": no matching entries in group file"));
+    }
+
+    private List<Integer> groupsOf(String user) {
+        List<Integer> all = new ArrayList<>();
+        for (String[] entry : group) {
+            if (entry.length > 3 && List.of(entry[3].split(",")).contains(user)) number(entry[2]).ifPresent(all::add);
+        }
+        return all;
+    }
+
+    /// A name wins over a number, as in Docker: a user called `1000` is that user.
+    private static Optional<String[]> find(List<String[]> entries, String spec) {
+        return entries.stream().filter(e -> e[0].equals(spec)).findFirst()
+                .or(() -> entries.stream().filter(e -> number(spec).isPresent() && e[2].equals(spec)).findFirst());
+    }
+
+    private static Optional<Integer> number(String text) {
+        if (text.isEmpty() || text.length() > 10 || !text.chars().allMatch(c -> c >= '0' && c <= '9')) return Optional.empty();
+        long value = Long.parseLong(text);
+        return value > LARGEST_ID ? Optional.empty() : Optional.of((int) value);
+    }
+}

@@ -1,0 +1,19 @@
+package io.balena.engine.daemon.http;
+
+import java.nio.file.Path;
+import java.util.Optional;
+
+/// Where the API is to be reached.
+public sealed interface Listener {
+    /// A socket file, made anew; mode 0660.
+    ///
+    /// @param group that may use it, besides root; empty for root alone
+    record Unix(Path path, Optional<String> group) implements Listener {}
+
+    record Tcp(String host, int port) implements Listener {}
+
+    /// A listening socket this process was started with, as systemd's socket activation does.
+    ///
+    /// @param path of a unix socket; empty for TCP
+    record Inherited(int fd, Optional<Path> path) implements Listener {}
+}

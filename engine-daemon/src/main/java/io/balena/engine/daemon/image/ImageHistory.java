@@ -1,0 +1,46 @@
+package io.balena.engine.daemon.image;
+
+import com.fasterxml.jackson.annotation.JsonProperty;
+import com.fasterxml.jackson.databind.JsonNode;
+import io.balena.engine.distribution.Image;
+import io.balena.engine.graphdriver.Layer;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
+
+/// The answer of `GET /images/{name}/history`: how the image came to be, newest step first.
+final class ImageHistory {
+    private ImageHistory() {}
+
+    /// @param created seconds since the epoch
+    /// @param id of the image for the newest step; `<missing>` for those made elsewhere
+    record Step(
+            @JsonProperty("Comment") String comment,
+            @JsonProperty("Created") long created,
+            @JsonProperty("CreatedBy") String createdBy,
+            @JsonProperty("Id") String id,
+            @JsonProperty("Size") long size,
+            @JsonProperty("Tags") List<String> tags) {}
+
+    /// @param layers of the image, lowest first
+    static List<Step> of(Image image, List<Layer> layers, List<String> tags) {
+        JsonNode history = image.config().path("history");
+        List<Step> steps = new ArrayList<>();
+        int layer = 0;
+        for (int i = 0; i < history.size(); i++) {
+            JsonNode step = history.get(i);
+            boolean empty = step.path("empty_layer").asBoolean(false);
+            // More steps than layers: the history does not tell the truth, but that is no reason to hide it.
+            long size = empty || layer >= layers.size() ? 0 : layers.get(layer++).size();
+            boolean newest = i == history.size() - 1;
+            steps.addFirst(new Step(
+                    step.path("comment").asText(""),
+                    ImageDetails.instant(step.path("created")).map(Instant::getEpochSecond).orElse(0L),
+                    step.path("created_by").asText(""),
+                    newest ? image.id().toString() : "<missing>",
+                    size,
+                    newest && !tags.isEmpty() ? tags : null));
+        }
+        return steps;
+    }
+}

@@ -1,0 +1,165 @@
+package io.balena.engine.daemon.system;
+
+import static io.balena.engine.daemon.http.Route.get;
+
+import io.balena.engine.daemon.EngineConfig;
+import io.balena.engine.daemon.EngineVersion;
+import io.balena.engine.daemon.event.Events;
+import io.balena.engine.daemon.http.Request;
+import io.balena.engine.daemon.http.Response;
+import io.balena.engine.daemon.http.Route;
+import java.io.File;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+
+/// `GET /info`: what `docker info` shows.
+public final class InfoRoutes {
+    private final EngineConfig config;
+    private final Inventory inventory;
+    private final Events events;
+    private final EngineId id;
+
+    public InfoRoutes(EngineConfig config, Inventory inventory, Events events) {
+        this.config = config;
+        this.inventory = inventory;
+        this.events = events;
+        this.id = new EngineId(config.dataRoot());
+    }
+
+    public List<Route> table() {
+        return List.of(get("/info", this::info));
+    }
+
+    private Response info(Request request) throws Exception {
+        Map<String, Object> info = new LinkedHashMap<>();
+        Inventory.ContainerCounts containers = inventory.containers();
+        info.put("ID", id.get());
+        info.put("Containers", containers.all());
+        info.put("ContainersRunning", containers.running());
+        info.put("ContainersPaused", containers.paused());
+        info.put("ContainersStopped", containers.stopped());
+        info.put("Images", inventory.images());
+        info.put("Driver", "overlay2");
+        info.put("DriverStatus", inventory.driverStatus().stream().map(row -> List.of(row.getKey(), row.getValue())).toList());
+        info.put("Plugins", plugins());
+        CgroupSupport cgroups = CgroupSupport.ofThisMachine();
+        cgroups.addTo(info);
+        info.put("IPv4Forwarding", Machine.isOne("/proc/sys/net/ipv4/ip_forward"));
+        info.put("BridgeNfIptables", Machine.isOne("/proc/sys/net/bridge/bridge-nf-call-iptables"));
+        info.put("BridgeNfIp6tables", Machine.isOne("/proc/sys/net/bridge/bridge-nf-call-ip6tables"));
+        info.put("Debug", config.debug());
+        info.put("NFd", entries("/proc/self/fd"));
+        // dockerd counts goroutines; threads are what this engine would run out of.
+        info.put("NGoroutines", entries("/proc/self/task"));
+        info.put("SystemTime", Instant.now().toString());
+        info.put("LoggingDriver", config.containers().logDriver());
+        info.put("CgroupDriver", config.containers().execOptions().contains("native.cgroupdriver=systemd") ? "systemd" : "cgroupfs");
+        info.put("CgroupVersion", cgroups.version());
+        info.put("NEventsListener", events.subscribers());
+        addMachine(info);
+        info.put("IndexServerAddress", "https://index.docker.io/v1/");
+        info.put("RegistryConfig", registries());
+        info.put("GenericResources", null);
+        info.put("DockerRootDir", config.dataRoot().toString());
+        info.put("HttpProxy", environment("HTTP_PROXY"));
+        info.put("HttpsProxy", environment("HTTPS_PROXY"));
+        info.put("NoProxy", environment("NO_PROXY"));
+        info.put("Name", Machine.hostName());
+        info.put("Labels", config.labels());
+        info.put("ExperimentalBuild", config.experimental());
+        info.put("ServerVersion", EngineVersion.current().version());
+        info.put("Runtimes", Map.of("runc", Map.of("path", "balena-engine-runc")));
+        info.put("DefaultRuntime", "runc");
+        info.put("Swarm", swarm());
+        info.put("LiveRestoreEnabled", config.containers().liveRestore());
+        info.put("Isolation", "");
+        info.put("InitBinary", "balena-engine-init");
+        for (String part : List.of("ContainerdCommit", "RuncCommit", "InitCommit")) info.put(part, Map.of("ID", "", "Expected", ""));
+        info.put("SecurityOptions", securityOptions(cgroups));
+        info.put("Warnings", warnings(cgroups, info));
+        return Response.json(info);
+    }
+
+    private static void addMachine(Map<String, Object> info) {
+        info.put("KernelVersion", Machine.kernelVersion());
+        info.put("OperatingSystem", Machine.osRelease("PRETTY_NAME"));
+        info.put("OSVersion", Machine.osRelease("VERSION_ID"));
+        info.put("OSType", "linux");
+        info.put("Architecture", Machine.kernelArchitecture());
+        info.put("NCPU", Runtime.getRuntime().availableProcessors());
+        info.put("MemTotal", Machine.memoryBytes());
+    }
+
+    private static Map<String, Object> plugins() {
+        Map<String, Object> plugins = new LinkedHashMap<>();
+        plugins.put("Volume", List.of("local"));
+        plugins.put("Network", List.of("bridge", "host", "null"));
+        plugins.put("Authorization", null);
+        plugins.put("Log", List.of("json-file", "none"));
+        return plugins;
+    }
+
+    private Map<String, Object> registries() {
+        Map<String, Object> indexes = new LinkedHashMap<>();
+        indexes.put("docker.io", Map.of("Name", "docker.io", "Mirrors", config.registries().mirrors(), "Secure", true, "Official", true));
+        List<String> ranges = new ArrayList<>();
+        for (String registry : config.registries().insecure()) {
+            if (registry.contains("/")) ranges.add(registry);
+            else indexes.put(registry, Map.of("Name", registry, "Mirrors", List.of(), "Secure", false, "Official", false));
+        }
+        ranges.add("127.0.0.0/8");
+        Map<String, Object> registries = new LinkedHashMap<>();
+        registries.put("AllowNondistributableArtifactsCIDRs", List.of());
+        registries.put("AllowNondistributableArtifactsHostnames", List.of());
+        registries.put("InsecureRegistryCIDRs", ranges);
+        registries.put("IndexConfigs", indexes);
+        registries.put("Mirrors", config.registries().mirrors());
+        return registries;
+    }
+
+    private static Map<String, Object> swarm() {
+        Map<String, Object> swarm = new LinkedHashMap<>();
+        swarm.put("NodeID", "");
+        swarm.put("NodeAddr", "");
+        swarm.put("LocalNodeState", "inactive");
+        swarm.put("ControlAvailable", false);
+        swarm.put("Error", "");
+        swarm.put("RemoteManagers", null);
+        return swarm;
+    }
+
+    private static List<String> securityOptions(CgroupSupport cgroups) {
+        List<String> options = new ArrayList<>();
+        if (Files.exists(Path.of("/sys/module/apparmor")) && Files.isExecutable(Path.of("/sbin/apparmor_parser"))) options.add("name=apparmor");
+        options.add("name=seccomp,profile=builtin");
+        if (cgroups.version().equals("2")) options.add("name=cgroupns");
+        return options;
+    }
+
+    private List<String> warnings(CgroupSupport cgroups, Map<String, Object> info) {
+        List<String> warnings = new ArrayList<>();
+        for (String host : config.api().hosts()) {
+            if (!host.startsWith("tcp://")) continue;
+            warnings.add("WARNING: API is accessible on http://" + host.substring("tcp://".length()) + " without encryption.\n"
+                    + "         Access to the remote API is equivalent to root access on the host.");
+        }
+        warnings.addAll(cgroups.warnings());
+        if (info.get("IPv4Forwarding").equals(false)) warnings.add("WARNING: IPv4 forwarding is disabled");
+        return warnings;
+    }
+
+    private static int entries(String folder) {
+        String[] names = new File(folder).list();
+        return names == null ? 0 : names.length;
+    }
+
+    private static String environment(String name) {
+        String value = System.getenv(name);
+        return value != null ? value : System.getenv().getOrDefault(name.toLowerCase(java.util.Locale.ROOT), "");
+    }
+}

@@ -1,0 +1,86 @@
+package io.balena.engine.daemon;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import org.junit.jupiter.api.Test;
+
+class CommandLineTest {
+    private static Settings parse(String... arguments) throws CommandLine.UsageException {
+        return CommandLine.parse("balenad", arguments);
+    }
+
+    private static void refused(String message, String... arguments) {
+        assertEquals(message, assertThrows(CommandLine.UsageException.class, () -> parse(arguments)).getMessage());
+    }
+
+    @Test
+    void flagsComeInAllTheFormsOfPflag() throws CommandLine.UsageException {
+        Settings settings = parse("-D", "-H", "unix:///a", "-Hunix:///b", "-H=fd://", "--host", "tcp://:1", "--mtu=1400", "--iptables=false", "-lwarn");
+        assertTrue(settings.flag("debug"));
+        assertEquals(List.of("unix:///a", "unix:///b", "fd://", "tcp://:1"), settings.list("host"));
+        assertEquals(1400, settings.number("mtu"));
+        assertTrue(settings.flag("ip-masq") && !settings.flag("iptables"));
+        assertEquals("warn", settings.text("log-level"));
+    }
+
+    @Test
+    void mistakesAreToldInDockerdsWords() {
+        refused("unknown flag: --foo", "--foo");
+        refused("unknown shorthand flag: 'x' in -x", "-x");
+        refused("flag needs an argument: --mtu", "--mtu");
+        refused("flag needs an argument: 'l' in -l", "-l");
+        refused("invalid argument \"x\" for \"--mtu\" flag: strconv.ParseInt: parsing \"x\": invalid syntax", "--mtu", "x");
+        refused("invalid argument \"x\" for \"--iptables\" flag: strconv.ParseBool: parsing \"x\": invalid syntax", "--iptables=x");
+        refused("invalid argument \"foo://x\" for \"-H, --host\" flag: Invalid bind address format: foo://x", "-H", "foo://x");
+        refused("invalid argument \"foo\" for \"--default-ulimit\" flag: invalid ulimit argument: foo", "--default-ulimit=foo");
+        refused("invalid argument \"x\" for \"--dns\" flag: x is not an ip address", "--dns=x");
+        refused("invalid argument \"foo\" for \"--registry-mirror\" flag: invalid mirror: unsupported scheme \"\" in \"foo\"", "--registry-mirror=foo");
+        refused("\"balenad\" accepts no arguments.", "foo");
+    }
+
+    @Test
+    void theUnitFileOfADeviceIsUnderstood() throws CommandLine.UsageException {
+        Settings settings = parse("--experimental", "--log-driver=journald", "--storage-driver=overlay2", "-H", "fd://", "-H",
+                "unix:///var/run/balena.sock", "-H", "unix:///var/run/balena-engine.sock", "--dns=10.114.102.1", "--bip=10.114.101.1/24",
+                "--fixed-cidr=10.114.101.0/25", "--max-download-attempts=10", "--exec-opt=native.cgroupdriver=systemd",
+                "--add-runtime", "extension=/usr/bin/balena-extension-runtime");
+        EngineConfig config = EngineConfig.of(settings);
+        assertTrue(config.experimental());
+        assertEquals(3, config.api().hosts().size());
+        assertEquals(Optional.of("10.114.101.1/24"), config.network().bridge().orElseThrow().address());
+        assertEquals("balena0", config.network().bridge().orElseThrow().name());
+        assertEquals(10, config.registries().attempts());
+        assertEquals(List.of("10.114.102.1"), config.containers().dns());
+        assertEquals(3, EngineConfig.warnings(settings).size(), EngineConfig.warnings(settings).toString());
+    }
+
+    @Test
+    void contradictionsAreRefused() {
+        for (var each : Map.of(
+                "--bip=10.0.0.1/24", "You specified -b & --bip, mutually exclusive options. Please specify only one",
+                "--max-concurrent-downloads=-1", "invalid max concurrent downloads: -1",
+                "--max-download-attempts=0", "invalid max download attempts: 0",
+                "--exec-opt=native.cgroupdriver=foo", "native.cgroupdriver option foo not supported",
+                "--log-opt=foo=1", "failed to set log opts: unknown log opt 'foo' for json-file log driver",
+                "--tlsverify", "TLS is not supported yet").entrySet()) {
+            var thrown = assertThrows(IllegalArgumentException.class, () -> EngineConfig.of(parse("-b", "none", each.getKey())), each.getKey());
+            assertEquals(each.getValue(), thrown.getMessage());
+        }
+    }
+
+    @Test
+    void hostsAreReadAsDockerdReadsThem() {
+        assertEquals(new Host.Tcp("localhost", 2375), Host.parse("tcp://"));
+        assertEquals(new Host.Tcp("0.0.0.0", 2376), Host.parse("tcp://0.0.0.0:2376"));
+        assertEquals(new Host.Tcp("::1", 2375), Host.parse("tcp://[::1]"));
+        assertEquals(new Host.Tcp("::1", 80), Host.parse("tcp://[::1]:80"));
+        assertEquals(new Host.Activated(Optional.empty()), Host.parse("fd://"));
+        assertEquals(new Host.Activated(Optional.of("api")), Host.parse("fd://api"));
+        assertThrows(IllegalArgumentException.class, () -> Host.parse("tcp://x:99999"));
+    }
+}

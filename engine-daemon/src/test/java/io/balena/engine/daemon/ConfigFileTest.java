@@ -1,0 +1,62 @@
+package io.balena.engine.daemon;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class ConfigFileTest {
+    @TempDir
+    private Path folder;
+
+    private Settings read(String json, String... flags) throws Exception {
+        Path file = folder.resolve("daemon.json");
+        Files.writeString(file, json);
+        String[] arguments = new String[flags.length + 1];
+        arguments[0] = "--config-file=" + file;
+        System.arraycopy(flags, 0, arguments, 1, flags.length);
+        Settings settings = CommandLine.parse("balenad", arguments);
+        ConfigFile.addTo(settings);
+        return settings;
+    }
+
+    private void refused(String reason, String json, String... flags) {
+        var thrown = assertThrows(ConfigFile.ConfigException.class, () -> read(json, flags));
+        assertEquals("unable to configure the Docker daemon with file " + folder.resolve("daemon.json") + ": " + reason, thrown.getMessage());
+    }
+
+    @Test
+    void itsKeysMeanWhatTheFlagsMean() throws Exception {
+        Settings settings = read("{\"hosts\":[\"unix:///a\",\"unix:///b\"],\"debug\":true,\"mtu\":1400,\"log-opts\":{\"max-size\":\"1m\"},"
+                + "\"default-ulimits\":{\"nofile\":{\"Name\":\"nofile\",\"Soft\":1,\"Hard\":2}},\"dns\":[],\"features\":{\"buildkit\":false}}", "--icc=true");
+        assertEquals(List.of("unix:///a", "unix:///b"), settings.list("host"));
+        assertTrue(settings.flag("debug"));
+        assertEquals(1400, settings.number("mtu"));
+        assertEquals(Map.of("max-size", "1m"), settings.map("log-opt"));
+        assertEquals(List.of("nofile=1:2"), settings.list("default-ulimit"));
+    }
+
+    @Test
+    void whatIsWrongIsToldInDockerdsWords() {
+        refused("EOF", "");
+        refused("the following directives don't match any configuration option: bar, foo", "{\"foo\":1,\"bar\":2}");
+        refused("json: cannot unmarshal string into field mtu of type int", "{\"mtu\":\"x\"}");
+        refused("json: cannot unmarshal number into field log-opts of type map[string]string", "{\"log-opts\":1}");
+        refused("the following directives are specified both as a flag and in the configuration file: debug: (from flag: true, from file: true), "
+                + "hosts: (from flag: [unix:///a], from file: [unix:///b])", "{\"hosts\":[\"unix:///b\"],\"debug\":true}", "-H", "unix:///a", "-D");
+    }
+
+    @Test
+    void onlyAFileThatWasAskedForMustExist() throws Exception {
+        Settings asked = CommandLine.parse("balenad", "--config-file=" + folder.resolve("none.json"));
+        assertThrows(ConfigFile.ConfigException.class, () -> ConfigFile.addTo(asked));
+        assertThrows(IOException.class, () -> Files.readString(folder.resolve("none.json")));
+    }
+}

@@ -1,0 +1,58 @@
+package io.balena.engine.graphdriver;
+
+import io.balena.engine.linux.DurableFile;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Optional;
+
+/// Makes the layer of a container: `<id>-init` on the image, `<id>` on that, then their description in `layerdb/mounts`.
+///
+/// The folder in `layerdb/tmp` carries the id in its name and is on the disk before what it names; it becomes the description
+/// by a rename after everything else is on the disk, too.
+final class ContainerLayerCreation {
+    private final StorePaths paths;
+    private final OverlayFolders overlay;
+    private final FileSystemSync fileSystem;
+
+    ContainerLayerCreation(StorePaths paths, OverlayFolders overlay, FileSystemSync fileSystem) {
+        this.paths = paths;
+        this.overlay = overlay;
+        this.fileSystem = fileSystem;
+    }
+
+    /// @param top the image's uppermost layer
+    MountFiles.Content create(String containerId, Optional<CacheId> top, Optional<ChainId> parent) throws IOException {
+        CacheId id = CacheId.random();
+        var content = new MountFiles.Content(id, Optional.of(id.init()), parent);
+        var files = new MountFiles(paths.unfinished().resolve("write-set-" + id));
+        try {
+            OverlayFolders.makeDirectory(files.folder(), "rwxr-xr-x");
+            DurableFile.syncDirectory(paths.unfinished());
+            overlay.create(id.init());
+            if (top.isPresent()) overlay.stack(id.init(), top.get(), true);
+            InitLayer.fill(overlay.mount(id.init()));
+            overlay.unmount(id.init());
+            overlay.create(id);
+            overlay.stack(id, id.init(), true);
+            files.write(content);
+            fileSystem.sync();
+            Files.move(files.folder(), paths.mount(containerId));
+            DurableFile.syncDirectory(paths.mounts());
+            return content;
+        } catch (Throwable t) {
+            removeAfter(t, id, files.folder(), paths.mount(containerId));
+            throw t;
+        }
+    }
+
+    private void removeAfter(Throwable t, CacheId id, Path... folders) {
+        try {
+            overlay.remove(id);
+            overlay.remove(id.init());
+            for (Path folder : folders) TreeRemoval.remove(folder);
+        } catch (IOException e) {
+            t.addSuppressed(e);
+        }
+    }
+}

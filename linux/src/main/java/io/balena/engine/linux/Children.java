@@ -1,0 +1,76 @@
+package io.balena.engine.linux;
+
+import com.sun.jna.Native;
+import com.sun.jna.Pointer;
+import java.util.OptionalInt;
+
+/// The processes this one is the parent of, and its own place among processes.
+public final class Children {
+    private static final int P_ALL = 0;
+    private static final int P_PID = 1;
+    private static final int P_PIDFD = 3;
+    private static final int WNOHANG = 1;
+    private static final int WEXITED = 4;
+    private static final int WNOWAIT = 0x01000000;
+    /// Also children that announce their end by another signal than SIGCHLD.
+    private static final int WALL = 0x40000000;
+    private static final int CLD_EXITED = 1;
+    private static final int PR_SET_CHILD_SUBREAPER = 36;
+
+    // siginfo_t: signo, errno, code, then (aligned to a pointer) pid, uid, status
+    private static final int SIGINFO_BYTES = 128;
+    private static final int CODE = 8;
+    private static final int PID = Native.POINTER_SIZE == 8 ? 16 : 12;
+    private static final int STATUS = PID + 8;
+
+    private Children() {}
+
+    /// Takes the exit status of a child that has ended, after which its pid is free.
+    ///
+    /// @return its exit code, or 128 + the signal that ended it; empty when it has not ended, or is not our child
+    public static OptionalInt reap(PidFd process) throws ErrnoException {
+        return waitFor(P_PIDFD, process.fd().number(), 0, STATUS);
+    }
+
+    /// The pid of some child that has ended and was not reaped; it stays so.
+    public static OptionalInt anyEnded() throws ErrnoException {
+        return waitFor(P_ALL, 0, WNOWAIT, PID);
+    }
+
+    /// Frees the pid of a child that has ended.
+    public static void reap(int pid) throws ErrnoException {
+        waitFor(P_PID, pid, 0, STATUS);
+    }
+
+    /// Makes this process the parent of its descendants' orphans.
+    public static void adoptOrphans() throws ErrnoException {
+        Libc.check(LoopCalls.prctl(PR_SET_CHILD_SUBREAPER, 1), "prctl(PR_SET_CHILD_SUBREAPER)", null);
+    }
+
+    public static int ownPid() {
+        return LoopCalls.getpid();
+    }
+
+    /// Leaves the terminal and process group of whoever started this process. Does nothing for the leader of a group.
+    public static void leaveSession() {
+        LoopCalls.setsid();
+    }
+
+    private static OptionalInt waitFor(int idType, int id, int options, int field) throws ErrnoException {
+        long address = Native.malloc(SIGINFO_BYTES);
+        try {
+            Pointer info = new Pointer(address);
+            info.clear(SIGINFO_BYTES);
+            if (LoopCalls.waitid(idType, id, info, WEXITED | WNOHANG | WALL | options) == -1) {
+                int errno = Native.getLastError();
+                if (errno == Errno.ECHILD.number()) return OptionalInt.empty();
+                throw new ErrnoException(errno, "waitid", id);
+            }
+            if (info.getInt(PID) == 0) return OptionalInt.empty();
+            int value = info.getInt(field);
+            return OptionalInt.of(field == STATUS && info.getInt(CODE) != CLD_EXITED ? 128 + value : value);
+        } finally {
+            Native.free(address);
+        }
+    }
+}

@@ -1,0 +1,28 @@
+package io.balena.engine.linux;
+
+import com.sun.jna.Platform;
+
+/// Flags of open(2). Four of them have other numbers on ARM than on x86.
+///
+/// @see <a href="https://man7.org/linux/man-pages/man2/open.2.html">open(2)</a>
+public final class OpenFlags {
+    private static final boolean ARM = Platform.ARCH.startsWith("arm") || Platform.ARCH.startsWith("aarch64");
+
+    public static final int RDONLY = 0;
+    public static final int WRONLY = 1;
+    public static final int RDWR = 2;
+    public static final int CREAT = 0100;
+    public static final int EXCL = 0200;
+    public static final int TRUNC = 01000;
+    public static final int APPEND = 02000;
+    public static final int NONBLOCK = 04000;
+    public static final int NOATIME = 01000000;
+    public static final int CLOEXEC = 02000000;
+    public static final int PATH = 010000000;
+    public static final int DIRECTORY = ARM ? 040000 : 0200000;
+    public static final int NOFOLLOW = ARM ? 0100000 : 0400000;
+    /// Without it a 32-bit process cannot open files of 2 GiB; 64-bit kernels imply it.
+    static final int LARGEFILE = ARM ? 0400000 : 0100000;
+
+    private OpenFlags() {}
+}

@@ -1,0 +1,3 @@
+package io.balena.engine.network;
+
+record FirewallChain(String table, String name) {}

@@ -1,0 +1,63 @@
+package io.balena.engine.network;
+
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Optional;
+import java.util.stream.Stream;
+
+/// The machine's own `iptables-restore` and `iptables-save`: whether they speak to nf_tables or to the older tables is the
+/// machine's choice, and every firewall on it should make the same.
+final class Iptables {
+    private final Path restore;
+    private final Path save;
+
+    Iptables(Path restore, Path save) {
+        this.restore = restore;
+        this.save = save;
+    }
+
+    /// Looks in `PATH` and where Debian and Yocto put them, which a service's `PATH` may lack.
+    static Optional<Iptables> find() {
+        String path = System.getenv().getOrDefault("PATH", "");
+        return Stream.concat(Arrays.stream(path.split(":")), Stream.of("/usr/sbin", "/sbin"))
+                .filter(directory -> !directory.isEmpty())
+                .map(Path::of)
+                .map(directory -> new Iptables(directory.resolve("iptables-restore"), directory.resolve("iptables-save")))
+                .filter(found -> Files.isExecutable(found.restore) && Files.isExecutable(found.save))
+                .findFirst();
+    }
+
+    Ruleset read() throws IOException {
+        return Ruleset.parse(run(List.of(save.toString()), "").lines().toList());
+    }
+
+    /// @throws IOException with iptables' words when a line does not apply; then nothing of its table was applied
+    void apply(FirewallBatch batch) throws IOException {
+        // Another program may hold the lock of the older tables for a moment.
+        run(List.of(restore.toString(), "--wait=10", "--noflush"), batch.toString());
+    }
+
+    private static String run(List<String> command, String input) throws IOException {
+        var builder = new ProcessBuilder(command).redirectErrorStream(true);
+        builder.environment().put("LC_ALL", "C");
+        var process = builder.start();
+        try {
+            try (var in = process.getOutputStream()) {
+                in.write(input.getBytes(StandardCharsets.UTF_8));
+            } catch (IOException e) {
+                // It ended before it had read everything; its own words below say why.
+            }
+            String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+            // Not to be interrupted: half a change helps nobody, and its end is near.
+            int status = process.onExit().join().exitValue();
+            if (status != 0) throw new IOException(command.getFirst() + ": " + output.strip() + " (exit status " + status + ")");
+            return output;
+        } finally {
+            process.destroyForcibly();
+        }
+    }
+}

@@ -1,0 +1,217 @@
+package io.balena.engine.packaging;
+
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.BooleanSupplier;
+import java.util.stream.Stream;
+
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
+/// A running engine from the installable tree, in a network namespace and folders of its own, so that neither the
+/// machine nor another engine on it is touched.
+///
+/// With `-Dengine.under.test=dockerd` it is Debian's dockerd instead: what a test demands of us, it can show of that.
+final class Engine implements AutoCloseable {
+    static final Path DIST = Path.of(System.getProperty("engine.dist", "dist/balena-engine"));
+    static final boolean PEER = System.getProperty("engine.under.test", "").equals("dockerd");
+    private static final AtomicInteger COUNT = new AtomicInteger();
+
+    private final String name = "it-" + ProcessHandle.current().pid() + "-" + COUNT.incrementAndGet();
+    private final Path root = Path.of("/tmp", "balena-" + name);
+    private final List<String> flags;
+    private Process daemon;
+
+    private Engine(String... flags) {
+        this.flags = List.of(flags);
+    }
+
+    /// An engine with a bridge, NAT and all, in a network of its own.
+    static Engine start(String... flags) {
+        assumeRunnable();
+        var engine = new Engine(flags);
+        try {
+            Files.createDirectories(engine.root);
+            Command.of("ip", "netns", "add", engine.name).run().succeeded();
+            engine.inside("ip", "link", "set", "lo", "up").run().succeeded();
+            engine.startDaemon();
+            return engine;
+        } catch (IOException e) {
+            engine.close();
+            throw new UncheckedIOException(e);
+        } catch (RuntimeException | Error e) {
+            engine.close();
+            throw e;
+        }
+    }
+
+    static void assumeRunnable() {
+        assumeTrue(Command.of("id", "-u").run().out().strip().equals("0"), "needs root");
+        assumeTrue(PEER || Files.isExecutable(DIST.resolve("bin/balena-engine-daemon")), "needs ./build to have made " + DIST);
+        assumeTrue(!PEER || Files.isExecutable(Path.of("/usr/sbin/dockerd")), "needs dockerd");
+        assumeTrue(DockerCli.newest() != null, "needs the docker command line");
+        assumeTrue(Files.isExecutable(Path.of("/usr/sbin/ip")) || Files.isExecutable(Path.of("/sbin/ip")), "needs iproute2");
+    }
+
+    Path socket() {
+        return root.resolve("sock");
+    }
+
+    Path log() {
+        return root.resolve("log");
+    }
+
+    Path data() {
+        return root.resolve("data");
+    }
+
+    /// A folder that goes away with the engine.
+    Path scratch() {
+        try {
+            return Files.createTempDirectory(root, "scratch");
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    /// A command in the engine's network namespace.
+    Command inside(String... words) {
+        return Command.of("nsenter", "--net=/run/netns/" + name).and(words);
+    }
+
+    String networkNamespace() {
+        return name;
+    }
+
+    DockerCli docker() {
+        return new DockerCli(DockerCli.newest(), "unix://" + socket(), null);
+    }
+
+    DockerCli docker(Path program, String host) {
+        return new DockerCli(program, host, name);
+    }
+
+    /// Our own command line, over the unix socket.
+    DockerCli balena() {
+        return new DockerCli(DIST.resolve("bin/balena-engine"), "unix://" + socket(), null);
+    }
+
+    ProcessHandle daemon() {
+        return daemon.toHandle();
+    }
+
+    void startDaemon() {
+        var words = new ArrayList<String>(List.of("nsenter", "--net=/run/netns/" + name));
+        words.add(PEER ? "/usr/sbin/dockerd" : DIST.resolve("bin/balena-engine-daemon").toString());
+        words.addAll(List.of("-H", "unix://" + socket(), "-H", "tcp://127.0.0.1:2375", "--data-root", data().toString(),
+                "--exec-root", root.resolve("exec").toString(), "--pidfile", root.resolve("pid").toString()));
+        if (PEER) words.add("--live-restore");
+        words.addAll(flags);
+        try {
+            var builder = new ProcessBuilder(words).redirectErrorStream(true)
+                    .redirectOutput(ProcessBuilder.Redirect.appendTo(log().toFile()));
+            builder.redirectInput(ProcessBuilder.Redirect.from(Path.of("/dev/null").toFile()));
+            daemon = builder.start();
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+        // dockerd waits 15 s for an insecure TCP listener to be reconsidered.
+        if (!become(Duration.ofSeconds(40), () -> !daemon.isAlive() || answers()) || !daemon.isAlive()) {
+            throw new AssertionError("the engine did not start:\n" + logTail());
+        }
+    }
+
+    private boolean answers() {
+        return Files.exists(socket()) && Command.of("curl", "-fs", "--max-time", "5", "--unix-socket", socket().toString(),
+                "http://docker/_ping").run().status() == 0;
+    }
+
+    /// As the power of a bad day does it: no chance to tidy up.
+    void killDaemon() {
+        daemon.destroyForcibly();
+        ended(daemon);
+    }
+
+    void stopDaemon() {
+        daemon.destroy();
+        ended(daemon);
+    }
+
+    private void ended(Process process) {
+        try {
+            if (!process.waitFor(40, TimeUnit.SECONDS)) throw new AssertionError("the daemon does not end:\n" + logTail());
+        } catch (InterruptedException e) {
+            throw new IllegalStateException(e);
+        }
+    }
+
+    String logTail() {
+        try {
+            var lines = Files.readAllLines(log());
+            return String.join("\n", lines.subList(Math.max(0, lines.size() - 40), lines.size()));
+        } catch (IOException e) {
+            return e.toString();
+        }
+    }
+
+    /// All processes of this engine, by the folder that their command lines name.
+    List<ProcessHandle> processes() {
+        return ProcessHandle.allProcesses().filter(p -> commandLine(p).contains(root + "/")).toList();
+    }
+
+    static String commandLine(ProcessHandle process) {
+        try {
+            return new String(Files.readAllBytes(Path.of("/proc/" + process.pid() + "/cmdline")),
+                    java.nio.charset.StandardCharsets.UTF_8).replace('\0', ' ');
+        } catch (IOException _) {
+            return "";
+        }
+    }
+
+    /// Waits for what comes about by itself, looking often; time is only the limit.
+    static boolean become(Duration limit, BooleanSupplier state) {
+        var end = Instant.now().plus(limit);
+        while (!state.getAsBoolean()) {
+            if (Instant.now().isAfter(end)) return false;
+            java.util.concurrent.locks.LockSupport.parkNanos(30_000_000);
+        }
+        return true;
+    }
+
+    @Override public void close() {
+        try {
+            if (daemon != null && daemon.isAlive()) {
+                var containers = docker().run("ps", "-aq").out().split("\\s+");
+                if (!containers[0].isEmpty()) docker().run(Stream.concat(Stream.of("rm", "-f"), Stream.of(containers)).toArray(String[]::new));
+                stopDaemon();
+            }
+        } finally {
+            processes().forEach(ProcessHandle::destroyForcibly);
+            become(Duration.ofSeconds(10), () -> processes().isEmpty());
+            unmountAll();
+            Command.of("ip", "netns", "del", name).run();
+            deleteAll();
+        }
+    }
+
+    private void unmountAll() {
+        try (var mounts = Files.lines(Path.of("/proc/self/mountinfo"))) {
+            mounts.map(line -> line.split(" ")[4]).filter(point -> point.startsWith(root + "/"))
+                    .sorted(Comparator.reverseOrder()).forEach(point -> Command.of("umount", "-l", point).run());
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    private void deleteAll() {
+        Command.of("rm", "-rf", "--one-file-system", root.toString()).run();
+    }
+}

@@ -1,0 +1,161 @@
+package io.balena.engine.runtime;
+
+import java.io.IOException;
+import java.nio.file.Path;
+import java.time.Instant;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+
+/// The words of the conversation between daemon and shim. Numbers are for ever; new ones are added at the end.
+///
+/// A connection begins with the client's [#HELLO], which the shim answers with its own. Then the client sends requests, each
+/// answered by [#DONE] or [#FAILED] before the next is read. Two requests change what the connection is for:
+///
+/// * after [#SUBSCRIBE] the shim sends [#EXITED] and [#OUT_OF_MEMORY] as they happen, first those of processes that ended and were
+///   not deleted;
+/// * after [#ATTACH] the shim sends output, as [AttachedStream] describes it, until the process has ended and everything was sent,
+///   and then closes. The client sends input in pieces, `length (4 bytes) │ bytes`; length 0 ends stdin.
+final class Protocol {
+    /// Sent by both sides. To be raised only when a new side must know that it talks to an old one.
+    static final int VERSION = 1;
+    /// First field of [#HELLO]: whoever does not say it has connected to the wrong socket.
+    static final String MAGIC = "balena-engine shim";
+
+    static final int HELLO = 1;
+    static final int LIST = 2;
+    static final int CREATE = 3;
+    static final int START = 4;
+    static final int EXEC = 5;
+    static final int ATTACH = 6;
+    static final int RESIZE = 7;
+    static final int KILL = 8;
+    static final int PAUSE = 9;
+    static final int RESUME = 10;
+    static final int DELETE = 11;
+    static final int SUBSCRIBE = 12;
+    /// Ends the shim if it has no containers.
+    static final int LEAVE_IF_IDLE = 13;
+
+    static final int DONE = 64;
+    static final int FAILED = 65;
+    static final int EXITED = 66;
+    static final int OUT_OF_MEMORY = 67;
+    /// One container of a [#LIST].
+    static final int CONTAINER = 68;
+    /// The `log` of a process to be made.
+    static final int LOG = 69;
+
+    /// Values of [Tag#STATE].
+    static final int CREATED = 1;
+    static final int RUNNING = 2;
+    static final int PAUSED = 3;
+    static final int STOPPED = 4;
+
+    /// Tags of fields.
+    static final class Tag {
+        static final int MAGIC = 1;
+        static final int VERSION = 2;
+        static final int PID = 3;
+        static final int CONTAINER_ID = 4;
+        static final int EXEC_ID = 5;
+        static final int BUNDLE = 6;
+        static final int PROCESS_JSON = 7;
+        static final int STDIN = 8;
+        static final int STDIN_ONCE = 9;
+        static final int LOG = 10;
+        static final int FILE = 11;
+        static final int MAX_BYTES = 12;
+        static final int MAX_FILES = 13;
+        static final int ATTRIBUTE_NAME = 14;
+        static final int ATTRIBUTE_VALUE = 15;
+        static final int STDOUT = 16;
+        static final int STDERR = 17;
+        static final int ROWS = 18;
+        static final int COLUMNS = 19;
+        static final int SIGNAL = 20;
+        static final int FAILURE_KIND = 21;
+        static final int TEXT = 22;
+        static final int CONTAINERS = 23;
+        static final int STATE = 24;
+        static final int SECONDS = 25;
+        static final int NANOS = 26;
+        static final int CODE = 27;
+        static final int KNOWN = 28;
+        static final int OOM_KILLED = 29;
+        /// Names of pipes, as in `/proc/<pid>/fd`.
+        static final int STDIN_PIPE = 30;
+        static final int STDOUT_PIPE = 31;
+        static final int STDERR_PIPE = 32;
+
+        private Tag() {}
+    }
+
+    private Protocol() {}
+
+    static Message.Builder hello() {
+        return Message.of(HELLO).text(Tag.MAGIC, MAGIC).number(Tag.VERSION, VERSION);
+    }
+
+    static Message.Builder withKey(Message.Builder message, ProcessKey process) {
+        message.text(Tag.CONTAINER_ID, process.containerId());
+        if (process.execId().isPresent()) message.text(Tag.EXEC_ID, process.execId().get());
+        return message;
+    }
+
+    static ProcessKey key(Message message) {
+        return new ProcessKey(message.text(Tag.CONTAINER_ID), message.optionalText(Tag.EXEC_ID));
+    }
+
+    static Message.Builder withTime(Message.Builder message, Instant time) {
+        return message.number(Tag.SECONDS, time.getEpochSecond()).number(Tag.NANOS, time.getNano());
+    }
+
+    static Instant time(Message message) {
+        return Instant.ofEpochSecond(message.number(Tag.SECONDS), message.number(Tag.NANOS));
+    }
+
+    static Message.Builder withStatus(Message.Builder message, ExitStatus status) {
+        return withTime(message, status.at())
+                .number(Tag.CODE, status.code())
+                .flag(Tag.KNOWN, status.known())
+                .flag(Tag.OOM_KILLED, status.oomKilled());
+    }
+
+    static ExitStatus status(Message message) {
+        return new ExitStatus(
+                (int) message.number(Tag.CODE), message.flag(Tag.KNOWN), message.flag(Tag.OOM_KILLED), time(message));
+    }
+
+    static Message.Builder withStdio(Message.Builder request, Stdio stdio) {
+        request.flag(Tag.STDIN, stdio.stdin()).flag(Tag.STDIN_ONCE, stdio.stdinOnce());
+        if (stdio.log().isPresent()) {
+            Stdio.Log log = stdio.log().get();
+            Message.Builder field = Message.of(Protocol.LOG)
+                    .text(Tag.FILE, log.file().toAbsolutePath().toString())
+                    .number(Tag.MAX_BYTES, log.maxBytes())
+                    .number(Tag.MAX_FILES, log.maxFiles());
+            log.attributes().forEach((name, value) -> field.text(Tag.ATTRIBUTE_NAME, name).text(Tag.ATTRIBUTE_VALUE, value));
+            request.message(Tag.LOG, field);
+        }
+        return request;
+    }
+
+    static Stdio stdio(Message request) throws IOException {
+        Optional<Stdio.Log> log = Optional.empty();
+        for (Message field : request.messages(Tag.LOG)) {
+            List<String> names = field.texts(Tag.ATTRIBUTE_NAME);
+            List<String> values = field.texts(Tag.ATTRIBUTE_VALUE);
+            if (names.size() != values.size()) throw new IOException("attributes without values");
+            Map<String, String> attributes = new LinkedHashMap<>();
+            for (int i = 0; i < names.size(); i++) attributes.put(names.get(i), values.get(i));
+            log = Optional.of(new Stdio.Log(
+                    Path.of(field.text(Tag.FILE)),
+                    field.number(Tag.MAX_BYTES),
+                    (int) field.number(Tag.MAX_FILES),
+                    attributes));
+        }
+        return new Stdio(request.flag(Tag.STDIN), request.flag(Tag.STDIN_ONCE), log);
+    }
+}

@@ -1,0 +1,21 @@
+package io.balena.engine.runtime;
+
+/// The answer to one request, given once.
+interface Reply {
+    void done(Message.Builder result);
+
+    void failed(ContainerFailure.Kind kind, String message);
+
+    default void done() {
+        done(Message.of(Protocol.DONE));
+    }
+
+    default void failed(Throwable cause) {
+        if (cause instanceof ContainerFailure failure) {
+            failed(failure.kind(), failure.getMessage());
+        } else {
+            String message = cause.getMessage();
+            failed(ContainerFailure.Kind.SETUP, message == null ? cause.toString() : message);
+        }
+    }
+}

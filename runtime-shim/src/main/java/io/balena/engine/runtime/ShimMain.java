@@ -1,0 +1,82 @@
+package io.balena.engine.runtime;
+
+import io.balena.engine.linux.Children;
+import io.balena.engine.linux.Descriptors;
+import io.balena.engine.linux.ErrnoException;
+import io.balena.engine.linux.Fd;
+import java.io.File;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.concurrent.CountDownLatch;
+
+/// The shim process. Started by [Shim], which passes `--socket`, `--lock` and `--state` with a path each.
+///
+/// It prints a line on stdout when it can be connected to, and then lets go of it; its own log is stderr.
+public final class ShimMain {
+    /// Exit code when another shim has this place.
+    static final int TAKEN = 75;
+
+    private ShimMain() {}
+
+    public static void main(String[] arguments) {
+        Diagnostics diagnostics = new Diagnostics(System.err);
+        try {
+            System.exit(run(arguments, diagnostics));
+        } catch (IOException | RuntimeException e) {
+            diagnostics.error("the shim cannot go on", e);
+            System.exit(1);
+        }
+    }
+
+    private static int run(String[] arguments, Diagnostics diagnostics) throws IOException {
+        Path socket = option(arguments, "--socket");
+        Path stateRoot = option(arguments, "--state");
+        Fd lock = Descriptors.openForAppend(option(arguments, "--lock"), 0600);
+        // First of all: ctrl-C in the daemon's terminal must not reach containers.
+        Children.leaveSession();
+        if (!Descriptors.tryLock(lock)) return TAKEN;
+        Children.adoptOrphans();
+        File state = stateRoot.toFile();
+        if (!state.isDirectory() && !state.mkdirs()) throw new IOException("cannot make " + state);
+
+        try (var loop = new EventLoop(diagnostics)) {
+            ShimServer server = new ShimServer(stateRoot, loop, diagnostics);
+            server.open(socket, stateRoot);
+            stayWhileContainersLive(server, loop);
+            announce();
+            loop.run();
+        }
+        return 0;
+    }
+
+    /// SIGTERM, as at shutdown, begins the JVM's end; it waits here for the last container, whose output is still to be logged.
+    private static void stayWhileContainersLive(ShimServer server, EventLoop loop) {
+        Runtime.getRuntime().addShutdownHook(new Thread("shutdown") {
+            @Override
+            public void run() {
+                if (loop.hasEnded()) return;
+                CountDownLatch ended = new CountDownLatch(1);
+                loop.execute(() -> server.leaveWhenContainersHaveEnded(ended::countDown));
+                try {
+                    ended.await();
+                } catch (InterruptedException e) {
+                    return; // then at once
+                }
+            }
+        });
+    }
+
+    private static void announce() throws ErrnoException {
+        System.out.println("ready");
+        try (Fd nothing = Descriptors.openNull()) {
+            Descriptors.replace(1, nothing);
+        }
+    }
+
+    private static Path option(String[] arguments, String name) throws IOException {
+        for (int i = 0; i + 1 < arguments.length; i++) {
+            if (arguments[i].equals(name)) return Path.of(arguments[i + 1]);
+        }
+        throw new IOException("missing option " + name);
+    }
+}

@@ -1,0 +1,70 @@
+package io.balena.engine.runtime;
+
+import io.balena.engine.linux.Fd;
+import java.io.File;
+import java.io.FileInputStream;
+import java.io.FileOutputStream;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Optional;
+
+/// Which pipes a container has and where its output is logged, kept beside the runtime's state of it: a pipe lives as long as
+/// one of its ends is open, and through `/proc` a shim that follows one that died gets ends of it again.
+///
+/// The file `streams` holds a message of kind [Protocol#CREATE]. A terminal cannot be opened again: it ended with its master.
+final class StreamsRecord {
+    private final File stateRoot;
+
+    StreamsRecord(File stateRoot) {
+        this.stateRoot = stateRoot;
+    }
+
+    /// The shim's ends of the pipes of a process that another shim made.
+    record Reopened(Stdio stdio, Optional<Fd> stdin, Fd stdout, Fd stderr) {}
+
+    void save(String containerId, Stdio stdio, Optional<Fd> stdin, Fd stdout, Fd stderr) throws IOException {
+        Message.Builder record = Protocol.withStdio(Message.of(Protocol.CREATE), stdio);
+        if (stdin.isPresent()) record.text(Protocol.Tag.STDIN_PIPE, nameOfOwn(stdin.get()));
+        record.text(Protocol.Tag.STDOUT_PIPE, nameOfOwn(stdout)).text(Protocol.Tag.STDERR_PIPE, nameOfOwn(stderr));
+        try (var out = new FileOutputStream(file(containerId))) {
+            out.write(record.encode());
+        }
+    }
+
+    /// @return empty when the process had no pipes, or does not have them any more
+    Optional<Reopened> reopen(String containerId, int pid) throws IOException {
+        File file = file(containerId);
+        if (!file.exists()) return Optional.empty();
+        byte[] encoded;
+        try (var in = new FileInputStream(file)) {
+            encoded = in.readAllBytes();
+        }
+        if (encoded.length <= Message.HEADER_BYTES) return Optional.empty();
+        byte[] content = new byte[encoded.length - Message.HEADER_BYTES];
+        System.arraycopy(encoded, Message.HEADER_BYTES, content, 0, content.length);
+        Message record = Message.parse(content);
+        Optional<Fd> stdout = PipeEnds.readEnd(pid, 1, record.text(Protocol.Tag.STDOUT_PIPE));
+        Optional<Fd> stderr = PipeEnds.readEnd(pid, 2, record.text(Protocol.Tag.STDERR_PIPE));
+        if (stdout.isEmpty() || stderr.isEmpty()) {
+            if (stdout.isPresent()) stdout.get().close();
+            if (stderr.isPresent()) stderr.get().close();
+            return Optional.empty();
+        }
+        String stdin = record.text(Protocol.Tag.STDIN_PIPE);
+        Optional<Fd> writeEnd = stdin.isEmpty() ? Optional.empty() : PipeEnds.writeEnd(pid, 0, stdin);
+        return Optional.of(new Reopened(Protocol.stdio(record), writeEnd, stdout.get(), stderr.get()));
+    }
+
+    void delete(String containerId) {
+        file(containerId).delete();
+    }
+
+    private File file(String containerId) {
+        return new File(new File(stateRoot, containerId), "streams");
+    }
+
+    private static String nameOfOwn(Fd fd) throws IOException {
+        return Files.readSymbolicLink(Path.of("/proc/self/fd/" + fd.number())).toString();
+    }
+}

@@ -25,6 +25,15 @@ final class CgroupFiles {
     ///
     /// @return those it has made, topmost first
     static List<Path> makeFolders(Path root, String relative) throws IOException {
+        Path whole = root.resolve(relative);
+        try {
+            Files.createDirectory(whole);
+            return List.of(whole);
+        } catch (FileAlreadyExistsException _) {
+            return List.of();
+        } catch (NoSuchFileException _) {
+            // The first container below this parent makes the parent, too.
+        }
         List<Path> made = new ArrayList<>();
         Path folder = root;
         for (String name : relative.split("/")) {
@@ -57,6 +66,22 @@ final class CgroupFiles {
         }
     }
 
+    /// Writes each value by a call of its own to one file.
+    ///
+    /// @throws ContainerFailure worded as runc does
+    static void writeEach(Path file, List<String> values) throws ContainerFailure {
+        String value = "";
+        try (var out = Files.newOutputStream(file, StandardOpenOption.WRITE)) {
+            for (int i = 0; i < values.size(); i++) {
+                value = values.get(i);
+                out.write(value.getBytes(StandardCharsets.US_ASCII));
+            }
+        } catch (IOException e) {
+            throw new ContainerFailure(
+                    ContainerFailure.Kind.SETUP, "failed to write \"" + value + "\": write " + file + ": " + reason(e));
+        }
+    }
+
     private static String reason(IOException e) {
         String message = e instanceof FileSystemException f && f.getReason() != null ? f.getReason() : e.getMessage();
         return message == null ? "failed" : message.toLowerCase(java.util.Locale.ROOT);
@@ -78,6 +103,15 @@ final class CgroupFiles {
             }
         }
         return 0;
+    }
+
+    /// @return false also when there is no such group
+    static boolean hasMembers(Path folder) throws IOException {
+        try {
+            return !read(folder.resolve("cgroup.procs")).isEmpty();
+        } catch (NoSuchFileException _) {
+            return false;
+        }
     }
 
     /// Sends SIGKILL to every member of a group and of the groups below it.

@@ -21,6 +21,11 @@ final class CgroupV1 implements Cgroup {
     }
 
     @Override
+    public String relative() {
+        return relative;
+    }
+
+    @Override
     public void create(RuntimeSpec.Resources resources) throws IOException {
         for (int i = 0; i < hierarchies.v1().size(); i++) {
             var hierarchy = hierarchies.v1().get(i);
@@ -113,9 +118,18 @@ final class CgroupV1 implements Cgroup {
     }
 
     private void setDevices(List<RuntimeSpec.DeviceRule> rules) throws IOException {
-        for (int i = 0; i < rules.size(); i++) {
-            var rule = rules.get(i);
-            set("devices", rule.allow() ? "devices.allow" : "devices.deny", line(rule));
+        if (rules.isEmpty()) return;
+        Path folder = folder("devices");
+        if (folder == null) {
+            throw new ContainerFailure(
+                    ContainerFailure.Kind.SETUP, "cannot set device rules: the host has no cgroup controller devices");
+        }
+        // Rules are applied in their order; neighbours of one kind go through one open file.
+        for (int from = 0; from < rules.size(); ) {
+            boolean allow = rules.get(from).allow();
+            List<String> lines = new ArrayList<>();
+            while (from < rules.size() && rules.get(from).allow() == allow) lines.add(line(rules.get(from++)));
+            CgroupFiles.writeEach(folder.resolve(allow ? "devices.allow" : "devices.deny"), lines);
         }
     }
 
@@ -179,6 +193,12 @@ final class CgroupV1 implements Cgroup {
         }
         CgroupFiles.write(state, "THAWED");
         throw new ContainerFailure(ContainerFailure.Kind.SETUP, "unable to freeze " + relative);
+    }
+
+    @Override
+    public boolean hasMembers() throws IOException {
+        Path frozen = folder("freezer");
+        return CgroupFiles.hasMembers(frozen != null ? frozen : hierarchies.v1().getFirst().mount().resolve(relative));
     }
 
     @Override

@@ -22,6 +22,11 @@ final class CgroupV2 implements Cgroup {
     }
 
     @Override
+    public String relative() {
+        return relative;
+    }
+
+    @Override
     public void create(RuntimeSpec.Resources resources) throws IOException {
         enableControllers();
         CgroupFiles.makeFolders(root, relative);
@@ -142,6 +147,11 @@ final class CgroupV2 implements Cgroup {
         }
         set("cgroup.freeze", "0");
         throw new ContainerFailure(ContainerFailure.Kind.SETUP, "unable to freeze " + relative);
+    }
+
+    @Override
+    public boolean hasMembers() throws IOException {
+        return CgroupFiles.hasMembers(folder);
     }
 
     @Override

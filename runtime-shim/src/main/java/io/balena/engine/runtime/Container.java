@@ -45,6 +45,7 @@ final class Container {
 
     private ProcessId process;
     private WaitingProcess waiting;
+    private boolean ownsCgroup;
     /// Null when there are none, or when this container was found.
     private RuntimeSpec.Hooks hooks;
     private Map<String, String> annotations = Map.of();
@@ -94,6 +95,8 @@ final class Container {
         var namespaces = new Namespaces(linux == null ? List.of() : linux.namespaces());
         hooks = spec.hooks();
         annotations = spec.annotations();
+        if (cgroup.hasMembers()) throw failure("container's cgroup is not empty: " + cgroupPath);
+        ownsCgroup = true;
         cgroup.create(linux == null ? null : linux.resources());
 
         var program = new SyscallProgram();
@@ -116,7 +119,7 @@ final class Container {
             var files = new RootFilesystem(program, spec, bundle, free);
             files.addRoot();
             boolean ownCgroups = namespaces.separates(CLONE_NEWCGROUP);
-            files.addMounts(new CgroupMount(hierarchies, ownCgroups, cgroupPath.substring(1)));
+            files.addMounts(new CgroupMount(hierarchies, ownCgroups, cgroup.relative()));
             files.addDevices();
             int master = files.root() + 1;
             boolean terminal = streams instanceof StandardStreams.Terminal;
@@ -144,6 +147,7 @@ final class Container {
             waiting = new WaitingProcess(program, setup, gate, child);
             if (hooked) waiting.meanwhile(() -> runCreateHooks(child));
             waiting.awaitReady();
+            files.checkProtectedPaths();
             process = ProcessId.of(child.pid()).orElseThrow(setup::failure);
             Optional<Fd> ptyMaster = terminal ? Optional.of(child.descriptor(master)) : Optional.empty();
             return new ContainerProcess(child, ptyMaster);
@@ -330,7 +334,8 @@ final class Container {
             waiting.abandon();
             waiting = null;
         }
-        cgroup.destroy();
+        // A group that others were in before is theirs.
+        if (ownsCgroup) cgroup.destroy();
     }
 
     synchronized void delete() throws IOException {

@@ -273,7 +273,8 @@ public final class Images {
 
     /// Who runs or keeps containers from an image.
     ///
-    /// Asked by another thread, while the store is locked for writing: it must not call back into a method of [Images] that changes something.
+    /// Asked by another thread, while the store is locked for writing: it must not call back into a method of [Images] that
+    /// changes something.
     public interface ImageUsers {
         List<User> usersOf(ImageId id);
 

@@ -13,7 +13,6 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
-import java.util.regex.Pattern;
 
 /// Requests to one registry: where it is found, over which scheme, and through which redirects. Knows nothing of what is asked for.
 final class RegistryHttp implements AutoCloseable {
@@ -21,7 +20,6 @@ final class RegistryHttp implements AutoCloseable {
     private static final Duration TLS_PROBE = Duration.ofSeconds(10);
     private static final int MOST_REDIRECTS = 5;
     private static final Set<Integer> REDIRECTS = Set.of(301, 302, 303, 307, 308);
-    private static final Pattern LOOPBACK = Pattern.compile("localhost|127\\.\\d+\\.\\d+\\.\\d+|\\[::1]");
 
     private final String host;
     private final RegistryConfig config;
@@ -39,7 +37,7 @@ final class RegistryHttp implements AutoCloseable {
     }
 
     static RegistryHttp open(String host, RegistryConfig config, HttpConnections connections) {
-        boolean insecure = isInsecure(host, config);
+        boolean insecure = config.mayBeInsecure(host);
         var trust = insecure ? HttpConnections.Trust.ANYONE : HttpConnections.Trust.AUTHORITIES;
         return new RegistryHttp(host, config, connections.lease(trust), insecure);
     }
@@ -157,10 +155,5 @@ final class RegistryHttp implements AutoCloseable {
 
     private static boolean sameOrigin(URI a, URI b) {
         return a.getScheme().equalsIgnoreCase(b.getScheme()) && a.getAuthority().equalsIgnoreCase(b.getAuthority());
-    }
-
-    private static boolean isInsecure(String host, RegistryConfig config) {
-        String name = host.replaceFirst(":\\d+$", "");
-        return LOOPBACK.matcher(name).matches() || config.insecure().contains(host) || config.insecure().contains(name);
     }
 }

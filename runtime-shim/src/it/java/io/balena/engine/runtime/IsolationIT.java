@@ -282,6 +282,9 @@ class IsolationIT {
             bundle.namespaces.removeIf(n -> n.type().equals("pid"));
             bundle.namespaces.add(new RuntimeSpec.Namespace("pid", "/proc/" + first.pidFd().pid() + "/ns/pid"));
             assertTrue(out("ps").contains("sleep 100"));
+            assertEquals(
+                    Files.readSymbolicLink(Path.of("/proc/" + first.pidFd().pid() + "/ns/pid")) + "\n",
+                    out("readlink /proc/self/ns/pid"));
             first.pidFd().signal(9);
             first.pidFd().awaitEnd();
         }

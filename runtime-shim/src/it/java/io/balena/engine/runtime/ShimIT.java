@@ -32,7 +32,6 @@ import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
-import org.junit.jupiter.api.Disabled;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInfo;
 import org.junit.jupiter.api.Timeout;
@@ -127,7 +126,6 @@ class ShimIT {
         assertEquals(0, fixture.awaitExit(ProcessKey.container(id)).code());
     }
 
-    @Disabled("until the runtime makes terminals")
     @Test
     void aTerminalHasItsSizeAndHearsWhatIsTyped() throws Exception {
         Bundle bundle = fixture.bundle().script("tty; read x; stty size; echo got $x");

@@ -33,7 +33,10 @@ sealed interface Cgroup permits CgroupV1, CgroupV2 {
 
     boolean isFrozen() throws IOException;
 
-    /// Ends all its processes by SIGKILL, also frozen ones, and removes the folders. Does nothing where they are gone.
+    /// Ends all its processes by SIGKILL, also frozen ones.
+    void kill() throws IOException;
+
+    /// [Kills][#kill] its processes and removes the folders. Does nothing where they are gone.
     void destroy() throws IOException;
 
     /// See [OciRuntime#watchOutOfMemory].

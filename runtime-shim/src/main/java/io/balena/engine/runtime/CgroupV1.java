@@ -188,7 +188,7 @@ final class CgroupV1 implements Cgroup {
     }
 
     @Override
-    public void destroy() throws IOException {
+    public void kill() throws IOException {
         Path frozen = folder("freezer");
         Path members = frozen != null ? frozen : hierarchies.v1().getFirst().mount().resolve(relative);
         if (Files.exists(members)) {
@@ -196,6 +196,11 @@ final class CgroupV1 implements Cgroup {
             // A frozen process dies only once it may run again.
             if (frozen != null) CgroupFiles.write(frozen.resolve("freezer.state"), "THAWED");
         }
+    }
+
+    @Override
+    public void destroy() throws IOException {
+        kill();
         for (int i = 0; i < hierarchies.v1().size(); i++) {
             CgroupFiles.remove(hierarchies.v1().get(i).mount().resolve(relative));
         }

@@ -150,13 +150,18 @@ final class CgroupV2 implements Cgroup {
     }
 
     @Override
-    public void destroy() throws IOException {
+    public void kill() throws IOException {
         if (!Files.exists(folder)) return;
         // Since Linux 5.14; it also reaches frozen processes and those that are being forked.
         if (!setIfThere("cgroup.kill", "1")) {
             CgroupFiles.killMembers(folder);
             setIfThere("cgroup.freeze", "0");
         }
+    }
+
+    @Override
+    public void destroy() throws IOException {
+        kill();
         CgroupFiles.remove(folder);
     }
 

@@ -16,10 +16,12 @@ import io.balena.engine.runtime.Stdio;
 import java.io.IOException;
 import java.lang.System.Logger;
 import java.lang.System.Logger.Level;
+import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.TimeUnit;
 
 /// Further programs in running containers. They are not stored: none survives its container, and who asks knows its id.
 final class Execs {
@@ -79,6 +81,17 @@ final class Execs {
 
         private synchronized void ended(int code) {
             state = new State.Ended(code);
+            notifyAll();
+        }
+
+        /// The end of its output is seen a moment before its exit: who asks for the code right after must find it.
+        ///
+        /// @param limit for a program that closed its output and goes on
+        synchronized void awaitEnd(Duration limit) throws InterruptedException {
+            long end = System.nanoTime() + limit.toNanos();
+            for (long left; !(state instanceof State.Ended) && (left = end - System.nanoTime()) > 0; ) {
+                TimeUnit.NANOSECONDS.timedWait(this, left);
+            }
         }
     }
 

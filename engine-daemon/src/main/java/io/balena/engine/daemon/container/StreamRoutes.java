@@ -26,6 +26,7 @@ import java.io.OutputStream;
 import java.nio.file.Path;
 import java.time.Instant;
 import java.util.ArrayList;
+import java.time.Duration;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
@@ -37,6 +38,8 @@ import java.util.concurrent.ExecutionException;
 final class StreamRoutes {
     private static final String RAW = "application/vnd.docker.raw-stream";
     private static final String FRAMED = "application/vnd.docker.multiplexed-stream";
+    /// How long a client waits for the exit that follows the end of output, on a busy machine.
+    private static final Duration EXIT_AFTER_OUTPUT = Duration.ofSeconds(5);
 
     private final ContainerStore store;
     private final Containers containers;
@@ -202,8 +205,18 @@ final class StreamRoutes {
                 complain(toClient, tty, e.getMessage());
                 return;
             }
-            StreamRelay.run(attached, fromClient, toClient, exec.request.stdin(), tty ? Optional.of(keys) : Optional.empty());
+            if (!StreamRelay.run(attached, fromClient, toClient, exec.request.stdin(), tty ? Optional.of(keys) : Optional.empty())) {
+                awaitEnd(exec);
+            }
         });
+    }
+
+    private static void awaitEnd(Execs.Exec exec) {
+        try {
+            exec.awaitEnd(EXIT_AFTER_OUTPUT);
+        } catch (InterruptedException _) {
+            Thread.currentThread().interrupt();
+        }
     }
 
     /// The connection is no longer HTTP; the client learns the reason as output, and the exit code when it asks.

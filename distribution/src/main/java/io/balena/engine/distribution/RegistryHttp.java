@@ -68,13 +68,13 @@ final class RegistryHttp implements AutoCloseable {
         } catch (InterruptedIOException e) {
             throw e;
         } catch (IOException e) {
-            if (!insecure || origin.isPresent()) throw new IOException(unreachable(https, e), e);
+            if (!insecure || origin.isPresent()) throw new UnreachableRegistry(unreachable(https, e), e);
         }
         String plain = "http://" + host;
         try {
             return at(plain, config.idleTimeout(), resource, headers, authorization, cancellation);
         } catch (ConnectException e) {
-            throw new IOException(unreachable(plain, e), e);
+            throw new UnreachableRegistry(unreachable(plain, e), e);
         }
     }
 

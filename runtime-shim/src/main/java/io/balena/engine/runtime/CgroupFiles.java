@@ -21,32 +21,17 @@ final class CgroupFiles {
 
     private CgroupFiles() {}
 
-    /// Makes a folder below `root` and those above it.
-    ///
-    /// @return those it has made, topmost first
-    static List<Path> makeFolders(Path root, String relative) throws IOException {
+    /// Makes a folder below `root` and those above it, where they are missing.
+    static void makeFolders(Path root, String relative) throws IOException {
         Path whole = root.resolve(relative);
         try {
             Files.createDirectory(whole);
-            return List.of(whole);
         } catch (FileAlreadyExistsException _) {
-            return List.of();
+            // Made by the runtime's user, or by an earlier container of that name that ended badly.
         } catch (NoSuchFileException _) {
             // The first container below this parent makes the parent, too.
+            Files.createDirectories(whole);
         }
-        List<Path> made = new ArrayList<>();
-        Path folder = root;
-        for (String name : relative.split("/")) {
-            if (name.isEmpty()) continue;
-            folder = folder.resolve(name);
-            try {
-                Files.createDirectory(folder);
-                made.add(folder);
-            } catch (FileAlreadyExistsException _) {
-                // made by another container, perhaps this moment
-            }
-        }
-        return made;
     }
 
     /// @throws ContainerFailure worded as runc does

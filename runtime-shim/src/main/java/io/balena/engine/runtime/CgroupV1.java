@@ -29,8 +29,8 @@ final class CgroupV1 implements Cgroup {
     public void create(RuntimeSpec.Resources resources) throws IOException {
         for (int i = 0; i < hierarchies.v1().size(); i++) {
             var hierarchy = hierarchies.v1().get(i);
-            List<Path> made = CgroupFiles.makeFolders(hierarchy.mount(), relative);
-            if (hierarchy.has("cpuset")) inheritCpuset(hierarchy.mount(), made);
+            CgroupFiles.makeFolders(hierarchy.mount(), relative);
+            if (hierarchy.has("cpuset")) inheritCpuset(hierarchy.mount(), hierarchy.mount().resolve(relative));
         }
         if (resources == null) return;
         if (resources.memory() != null) setMemory(resources.memory());
@@ -43,13 +43,14 @@ final class CgroupV1 implements Cgroup {
         setDevices(resources.devices());
     }
 
-    /// A new cpuset is empty, and nothing can run in it.
-    private static void inheritCpuset(Path root, List<Path> made) throws IOException {
-        for (Path folder : made) {
+    /// A new cpuset is empty, and nothing can run in it. The one above may be as new: another container has made it this moment
+    /// and not filled it yet.
+    private static void inheritCpuset(Path root, Path folder) throws IOException {
+        for (String file : new String[] {"cpuset.cpus", "cpuset.mems"}) {
+            if (folder.equals(root) || !CgroupFiles.read(folder.resolve(file)).isEmpty()) continue;
             Path parent = folder.getParent();
-            for (String file : new String[] {"cpuset.cpus", "cpuset.mems"}) {
-                CgroupFiles.write(folder.resolve(file), CgroupFiles.read(parent.resolve(file)));
-            }
+            inheritCpuset(root, parent);
+            CgroupFiles.write(folder.resolve(file), CgroupFiles.read(parent.resolve(file)));
         }
     }
 

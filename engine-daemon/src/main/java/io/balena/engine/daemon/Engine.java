@@ -1,6 +1,7 @@
 package io.balena.engine.daemon;
 
 import io.balena.engine.daemon.container.ContainerEngine;
+import io.balena.engine.daemon.container.config.HostConfig;
 import io.balena.engine.daemon.event.Events;
 import io.balena.engine.daemon.http.ApiIdentity;
 import io.balena.engine.daemon.http.ApiServer;
@@ -96,7 +97,8 @@ final class Engine implements AutoCloseable {
 
     private static ContainerEngine.Settings containerSettings(EngineConfig config) {
         var defaults = config.containers();
-        return new ContainerEngine.Settings(config.dataRoot(), config.execRoot(), ShimProgram.command(), defaults.dns(), defaults.dnsOptions(),
+        return new ContainerEngine.Settings(config.dataRoot(), config.execRoot(), ShimProgram.command(),
+                new HostConfig.LogDefaults(defaults.logDriver(), defaults.logOptions()), defaults.dns(), defaults.dnsOptions(),
                 defaults.dnsSearch());
     }
 

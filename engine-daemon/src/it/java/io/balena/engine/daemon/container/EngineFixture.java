@@ -18,6 +18,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 import org.apache.commons.compress.archivers.tar.TarArchiveEntry;
@@ -56,7 +57,8 @@ final class EngineFixture implements AutoCloseable {
         var shim = new ShimCommand(List.of(Path.of(System.getProperty("java.home"), "bin/java").toString(), "-Xint", "-XX:+UseSerialGC",
                 "-Xmx24m", "-XX:-UsePerfData", "--enable-native-access=ALL-UNNAMED", "-cp", System.getProperty("java.class.path"),
                 "io.balena.engine.runtime.ShimMain"));
-        engine = ContainerEngine.open(new ContainerEngine.Settings(dataRoot, execRoot, shim, List.of(), List.of(), List.of()), images, layers,
+        engine = ContainerEngine.open(new ContainerEngine.Settings(dataRoot, execRoot, shim,
+                new HostConfig.LogDefaults("json-file", Map.of()), List.of(), List.of(), List.of()), images, layers,
                 Optional.empty(), events);
     }
 

@@ -2,6 +2,7 @@ package io.balena.engine.daemon.container;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import io.balena.engine.daemon.container.EtcFiles.DnsDefaults;
+import io.balena.engine.daemon.container.config.HostConfig;
 import io.balena.engine.daemon.container.log.FileChanges;
 import io.balena.engine.daemon.container.mount.Volumes;
 import io.balena.engine.daemon.event.Events;
@@ -39,7 +40,8 @@ public final class ContainerEngine implements AutoCloseable {
 
     /// @param execRoot on a tmpfs
     /// @param dns what containers get that do not say otherwise; each list may be empty
-    public record Settings(Path dataRoot, Path execRoot, ShimCommand shim, List<String> dns, List<String> dnsOptions, List<String> dnsSearch) {}
+    public record Settings(Path dataRoot, Path execRoot, ShimCommand shim, HostConfig.LogDefaults log, List<String> dns, List<String> dnsOptions,
+            List<String> dnsSearch) {}
 
     /// How many containers there are, for `/info`.
     public record Counts(int running, int paused, int stopped) {
@@ -91,7 +93,7 @@ public final class ContainerEngine implements AutoCloseable {
         var inspect = new ContainerInspect(layers, etc, execs);
         var list = new ContainerList(store, images, layers, Clock.systemUTC());
         var creation = new Creation(store, images, layers, volumes, networking, events);
-        List<Route> routes = new ArrayList<>(new ContainerRoutes(store, creation, containers, inspect, list, layers).table());
+        List<Route> routes = new ArrayList<>(new ContainerRoutes(store, creation, settings.log, containers, inspect, list, layers).table());
         routes.addAll(new StreamRoutes(store, containers, execs, events, shim, changes).table());
         return new ContainerEngine(store, creation, containers, list, restarts, shim, changes, List.copyOf(routes));
     }

@@ -36,15 +36,17 @@ final class ContainerRoutes {
 
     private final ContainerStore store;
     private final Creation creation;
+    private final HostConfig.LogDefaults log;
     private final Containers containers;
     private final ContainerInspect inspect;
     private final ContainerList list;
     private final LayerStore layers;
 
-    ContainerRoutes(ContainerStore store, Creation creation, Containers containers, ContainerInspect inspect, ContainerList list,
-            LayerStore layers) {
+    ContainerRoutes(ContainerStore store, Creation creation, HostConfig.LogDefaults log, Containers containers, ContainerInspect inspect,
+            ContainerList list, LayerStore layers) {
         this.store = store;
         this.creation = creation;
+        this.log = log;
         this.containers = containers;
         this.inspect = inspect;
         this.list = list;
@@ -78,7 +80,7 @@ final class ContainerRoutes {
         if (!body.isObject() || body.isEmpty()) throw new InvalidRequest("Config cannot be empty in order to create a container");
         JsonNode networks = body.path("NetworkingConfig").path("EndpointsConfig");
         var created = creation.create(new Creation.Request(request.query("name"), ContainerConfig.read(body),
-                HostConfig.read(object(body, "HostConfig")), networks));
+                HostConfig.read(object(body, "HostConfig"), log), networks));
         ObjectNode answer = JSON.objectNode().put("Id", created.id().hex());
         var warnings = answer.putArray("Warnings");
         created.warnings().forEach(warnings::add);

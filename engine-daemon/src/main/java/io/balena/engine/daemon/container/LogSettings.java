@@ -15,7 +15,8 @@ import java.util.regex.Pattern;
 
 /// What `LogConfig` asks for.
 final class LogSettings {
-    private static final Set<String> OPTIONS = Set.of("max-size", "max-file", "compress", "labels", "labels-regex", "env", "env-regex", "tag");
+    private static final Set<String> OPTIONS = Set.of("max-size", "max-file", "compress", "labels", "labels-regex", "env", "env-regex", "tag",
+            "mode", "max-buffer-size");
     private static final Pattern SIZE = Pattern.compile("(\\d{1,15})\\s*([kmgtKMGT]?)[iI]?[bB]?");
 
     private LogSettings() {}

@@ -79,6 +79,18 @@ public record HostConfig(ObjectNode document) {
     ///
     /// @throws io.balena.engine.daemon.EngineException.InvalidRequest when a field has the wrong type
     public static HostConfig read(JsonNode given) {
+        return read(given, LogDefaults.NONE);
+    }
+
+    /// How containers log that do not say it.
+    ///
+    /// @param options of the driver, e.g. `max-size`
+    public record LogDefaults(String driver, Map<String, String> options) {
+        static final LogDefaults NONE = new LogDefaults("json-file", Map.of());
+    }
+
+    /// @see #read(JsonNode)
+    public static HostConfig read(JsonNode given, LogDefaults defaults) {
         ObjectNode document = SHAPE.read(given);
         fill(document, "NetworkMode", "default");
         fill(document, "IpcMode", "private");
@@ -89,8 +101,13 @@ public record HostConfig(ObjectNode document) {
         if (document.path("ConsoleSize").isNull()) document.putArray("ConsoleSize").add(0).add(0);
         if (document.path("LogConfig").isNull()) document.putObject("LogConfig");
         ObjectNode log = (ObjectNode) document.get("LogConfig");
-        fill(log, "Type", "json-file");
-        if (!log.path("Config").isObject()) log.putObject("Config");
+        fill(log, "Type", defaults.driver);
+        ObjectNode options = log.path("Config").isObject() ? (ObjectNode) log.get("Config") : log.putObject("Config");
+        if (log.get("Type").asText().equals(defaults.driver)) {
+            defaults.options.forEach((name, value) -> {
+                if (!options.has(name)) options.put(name, value);
+            });
+        }
         ObjectNode restart = JsonNodeFactory.instance.objectNode()
                 .put("Name", document.path("RestartPolicy").path("Name").asText(""))
                 .put("MaximumRetryCount", document.path("RestartPolicy").path("MaximumRetryCount").asInt(0));

@@ -93,6 +93,15 @@ class ContainerConfigTest {
     }
 
     @Test
+    void theEnginesLogOptionsHoldUnlessTheContainerHasOthers() throws Exception {
+        var defaults = new HostConfig.LogDefaults("json-file", Map.of("max-size", "1m", "max-file", "2"));
+        assertEquals(Map.of("max-size", "1m", "max-file", "2"), HostConfig.read(json("{}"), defaults).logOptions());
+        assertEquals(Map.of("max-size", "9m", "max-file", "2"),
+                HostConfig.read(json("{'LogConfig':{'Type':'json-file','Config':{'max-size':'9m'}}}"), defaults).logOptions());
+        assertEquals(Map.of(), HostConfig.read(json("{'LogConfig':{'Type':'none'}}"), defaults).logOptions());
+    }
+
+    @Test
     void anEmptyListOfMaskedPathsMasksNothing() throws Exception {
         var host = HostConfig.read(json("{'MaskedPaths':[],'ReadonlyPaths':[]}"));
         assertEquals(List.of(), host.texts("MaskedPaths"));

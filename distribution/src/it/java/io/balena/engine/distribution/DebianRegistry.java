@@ -47,6 +47,8 @@ final class DebianRegistry implements TestRegistry {
                 .redirectErrorStream(true)
                 .redirectOutput(folder.resolve("registry.log").toFile())
                 .start();
+        // A test run that is stopped in the middle closes nothing.
+        Runtime.getRuntime().addShutdownHook(new Thread(process::destroy));
         DebianRegistry registry = new DebianRegistry(process, port);
         registry.awaitAnswer();
         return registry;

@@ -211,7 +211,10 @@ class HostileRegistryIT {
         for (int i = 0; i < 5; i++) registry.next("" + image.blob(i), registry.dropAfter(3_000 + i), registry.dropAfter(5_000));
         assertEquals(image.id(), engine.pull(name()));
         long wanted = image.layers().stream().mapToLong(layer -> layer.blob().length).sum() + image.configJson().length;
-        assertEquals(wanted, registry.blobBytes());
+        long sentBeforeTheBreaks = 5 * 8_000 + 10;
+        // Not what was under way in the client when it learned of the break, but all that had reached us is used.
+        assertTrue(registry.blobBytes() < wanted + sentBeforeTheBreaks);
+        assertTrue(registry.requests().stream().anyMatch(request -> request.range().isPresent()));
         for (int i = 0; i < 5; i++) assertArrayEquals(TestImage.noise(20_000, i), Files.readAllBytes(engine.fileOf(image.id(), i, "file-" + i)));
     }
 

@@ -16,6 +16,7 @@ import java.util.Map;
 import java.util.Optional;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -78,6 +79,25 @@ class ImagePullIT {
         TestImage image = TestImage.ofLayers(2, compression);
         image.publish(registry, "packed", compression.name().toLowerCase(), Manifest.OCI_MANIFEST);
         assertEquals(image.id(), engine.pull(registry.host() + "/packed:" + compression.name().toLowerCase()));
+    }
+
+    /// skopeo as an independent writer: OCI, zstd, an index around it.
+    @Test
+    void anImageThatSkopeoMadeIsPulled() throws Exception {
+        Assumptions.assumeTrue(Files.isExecutable(Path.of("/usr/bin/skopeo")), "skopeo is not installed");
+        TestImage image = TestImage.ofLayers(3, Compression.GZIP);
+        image.publish(registry, "skopeo", "1", Manifest.SCHEMA2);
+        String name = registry.host() + "/skopeo";
+        Process skopeo = new ProcessBuilder("skopeo", "--insecure-policy", "copy", "--src-tls-verify=false", "--dest-tls-verify=false",
+                        "--format", "oci", "--dest-compress-format", "zstd", "--all", "docker://" + name + ":1", "docker://" + name + ":zstd")
+                .redirectErrorStream(true).start();
+        String output = new String(skopeo.getInputStream().readAllBytes(), UTF_8);
+        assertEquals(0, skopeo.waitFor(), output);
+
+        ImageId id = engine.pull(name + ":zstd");
+
+        assertEquals(image.layers().stream().map(TestImage.LayerOfTest::diffId).toList(), engine.images.find(id).orElseThrow().diffIds());
+        assertArrayEquals(TestImage.noise(20_000, 2), Files.readAllBytes(engine.fileOf(id, 2, "file-2")));
     }
 
     @Test

@@ -112,6 +112,17 @@ class ImagesIT {
     }
 
     @Test
+    void anInterruptionBreaksOffNoChange() throws IOException {
+        ImageId id = importTar(TAR, "app:1");
+        Thread.currentThread().interrupt();
+        engine.images.tag(id, ImageReference.parse("app:2"));
+        engine.images.remove("app:1", false, true, NOBODY);
+        engine.images.remove("app:2", false, true, NOBODY);
+        assertTrue(Thread.interrupted());
+        engine.assertEmpty();
+    }
+
+    @Test
     void whatHasNotChangedIsNotWritten() throws IOException {
         ImageId id = importTar(TAR, "app:1");
         Path names = root.resolve("image/overlay2/repositories.json");

@@ -10,9 +10,11 @@ import java.io.InterruptedIOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.FutureTask;
+import java.util.concurrent.locks.LockSupport;
 import java.util.function.BooleanSupplier;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -92,8 +94,31 @@ class SharedPullIT {
     }
 
     @Test
+    void aClientWhoseMessagesFailDoesNotHarmTheOthers() throws Exception {
+        holdAtTheGate(0);
+        FutureTask<ImageId> broken = new FutureTask<>(() -> engine.pull(registry.host() + "/app:1", new Progress() {
+            @Override
+            public void status(String id, String status) {
+                if (status.equals("Pull complete")) throw new IllegalStateException("connection lost");
+            }
+
+            @Override
+            public void advance(String id, String status, long current, long total) {
+                throw new IllegalStateException("connection lost");
+            }
+        }));
+        Thread.ofVirtual().start(broken);
+        Client good = new Client();
+        good.awaitLine(": Pulling fs layer", 5);
+        gate.countDown();
+        assertEquals(image.id(), good.pulled());
+        assertEquals(image.id(), broken.get());
+        assertEquals(5, good.messages.count("Pull complete"));
+    }
+
+    @Test
     void imagesWithACommonBaseShareItWhileOneOfThemFails() throws Exception {
-        TestImage other = TestImage.ofLayers(5, Compression.GZIP).add(java.util.Map.of("x", new byte[1]), Compression.GZIP);
+        TestImage other = TestImage.ofLayers(5, Compression.GZIP).add(Map.of("x", new byte[1]), Compression.GZIP);
         other.publish(registry, "app", "other", Manifest.OCI_MANIFEST);
         registry.always("" + other.blob(5), ScriptedRegistry.status(404, ""));
         holdAtTheGate(0);
@@ -189,7 +214,7 @@ class SharedPullIT {
         private void await(BooleanSupplier condition) {
             while (!condition.getAsBoolean()) {
                 assertTrue(!result.isDone(), () -> "ended early: " + messages.lines());
-                java.util.concurrent.locks.LockSupport.parkNanos(1_000_000);
+                LockSupport.parkNanos(1_000_000);
             }
         }
     }

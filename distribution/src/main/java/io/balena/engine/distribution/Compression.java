@@ -33,7 +33,7 @@ enum Compression {
     XZ {
         @Override
         InputStream open(InputStream packed) throws IOException {
-            return new XZInputStream(packed, LARGEST_MEMORY_KIB);
+            return new XZInputStream(packed, largestXzKibibytes());
         }
     },
     ZSTD {
@@ -43,9 +43,8 @@ enum Compression {
         }
     };
 
-    /// What a decompressor may set aside for looking back. `zstd -19` asks for 8 MiB, `xz -9` for 65 MiB.
+    /// How far zstd may look back, as a power of two, in memory outside the heap. `zstd -19` asks for 8 MiB.
     private static final int LARGEST_WINDOW_LOG = 26;
-    private static final int LARGEST_MEMORY_KIB = 80 << 10;
     private static final int LONGEST_MAGIC = 6;
 
     abstract InputStream open(InputStream packed) throws IOException;
@@ -74,6 +73,11 @@ enum Compression {
         if (startsWith(start, 'B', 'Z', 'h')) return BZIP2;
         if (startsWith(start, 0xfd, '7', 'z', 'X', 'Z', 0x00)) return XZ;
         return NONE;
+    }
+
+    /// Its dictionary lies on the heap, which is small: rather refuse `xz -9`, with its 65 MiB, than starve everybody else.
+    private static int largestXzKibibytes() {
+        return (int) Math.min(80 << 10, (Runtime.getRuntime().maxMemory() >> 10) / 3);
     }
 
     private static boolean startsWith(byte[] start, int... magic) {

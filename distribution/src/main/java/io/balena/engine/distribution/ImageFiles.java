@@ -122,11 +122,17 @@ final class ImageFiles {
     /// Moves a file that cannot be explained out of the way, where a person can look at it.
     void quarantine(DamagedFile damaged) throws IOException {
         makeFolder(quarantine);
-        Path kept = quarantine.resolve(damaged.file.getFileName() + "-" + System.currentTimeMillis());
+        Path kept = freeName(quarantine.resolve(damaged.file.getFileName()));
         Files.move(damaged.file, kept);
         DurableFile.syncDirectory(quarantine);
         DurableFile.syncDirectory(damaged.file.getParent());
         LOG.log(Level.WARNING, "moved " + damaged.file + " to " + kept + ": " + damaged.reason);
+    }
+
+    private static Path freeName(Path wanted) {
+        Path name = wanted;
+        for (int n = 1; Files.exists(name); n++) name = wanted.resolveSibling(wanted.getFileName() + "-" + n);
+        return name;
     }
 
     private Path metadataOf(ImageId id) throws IOException {

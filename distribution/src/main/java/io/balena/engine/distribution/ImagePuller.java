@@ -1,17 +1,11 @@
 package io.balena.engine.distribution;
 
-import io.balena.engine.graphdriver.ChainId;
-import io.balena.engine.graphdriver.DiffId;
 import io.balena.engine.graphdriver.Digest;
 import io.balena.engine.graphdriver.LayerStore;
 import java.io.IOException;
-import java.io.InterruptedIOException;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
-import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.ExecutionException;
 
 /// Pulls images from registries: verified, streamed, layers side by side, without temporary files.
 public final class ImagePuller {
@@ -77,11 +71,13 @@ public final class ImagePuller {
             Manifest.OfImage image = imageFor(manifest);
             List<ImageReference> names = names(fetched.digest());
             ImageId id = new ImageId(image.config().digest());
-            boolean upToDate = images.named(reference).equals(Optional.of(id));
-            if (!images.nameIfPresent(id, names)) install(image, names);
+            boolean named = images.named(reference).equals(Optional.of(id));
+            boolean present = images.nameIfPresent(id, names);
+            if (!present) install(image, names);
 
             progress.status("", "Digest: " + fetched.digest());
-            progress.status("", "Status: " + (upToDate ? "Image is up to date for " : "Downloaded newer image for ") + reference.familiar());
+            String outcome = named && present ? "Image is up to date for " : "Downloaded newer image for ";
+            progress.status("", "Status: " + outcome + reference.familiar());
             if (platformWasAskedFor) warnOfOtherPlatform(id);
             return id;
         }
@@ -112,23 +108,26 @@ public final class ImagePuller {
             ImageConfig config = ImageConfig.parse(document);
             String os = config.platform().os();
             if (!os.isEmpty() && !os.equals("linux")) {
-                throw new DistributionException.InvalidContent("image operating system \"" + os + "\" cannot be used on this platform", null);
+                throw new DistributionException.InvalidContent(
+                        "image operating system \"" + os + "\" cannot be used on this platform", null);
             }
             if (config.diffIds().size() != image.layers().size()) {
                 throw new DistributionException.InvalidContent("layers from manifest don't match image configuration", null);
             }
-            Optional<ChainId> top = new LayersOfPull(image.layers(), config.diffIds()).fetch();
-            images.register(document, top, names);
+            PulledLayers pulled = new PulledLayers(layers, downloads, image.layers(), config.diffIds());
+            images.register(document, pulled.fetch(repository, reference.fullName(), progress), names);
         }
 
         private byte[] config(Descriptor descriptor) throws IOException {
             if (descriptor.size() > LARGEST_CONFIG) {
-                throw new DistributionException.InvalidContent("image configuration " + descriptor.digest() + " is larger than " + LARGEST_CONFIG + " bytes", null);
+                throw new DistributionException.InvalidContent(
+                        "image configuration " + descriptor.digest() + " is larger than " + LARGEST_CONFIG + " bytes", null);
             }
             try (var blob = new BlobStream(repository, descriptor, retries, cancellation, BlobStream.Watcher.NOBODY)) {
                 byte[] document = blob.readAllBytes();
                 if (!Digest.of(document).equals(descriptor.digest())) {
-                    throw new DistributionException.InvalidContent("image config verification failed for digest " + descriptor.digest(), null);
+                    throw new DistributionException.InvalidContent(
+                            "image config verification failed for digest " + descriptor.digest(), null);
                 }
                 return document;
             }
@@ -137,94 +136,8 @@ public final class ImagePuller {
         private void warnOfOtherPlatform(ImageId id) {
             Optional<Platform> actual = images.find(id).map(image -> Platform.of(image.config()));
             if (actual.isEmpty() || platform.runnable().contains(actual.get())) return;
-            progress.status("", "WARNING: image with reference " + reference.familiar() + " was found but its platform (" + actual.get()
-                    + ") does not match the specified platform (" + platform + ")");
-        }
-
-        /// The layers of this pull: what is there, and what is on its way.
-        private final class LayersOfPull {
-            private final List<Descriptor> blobs;
-            private final List<DiffId> diffIds;
-            private final List<Optional<ChainId>> chains = new ArrayList<>();
-            private final List<LayerDownloads.Seat> seats = new ArrayList<>();
-
-            /// Both lowest first, and of the same length.
-            LayersOfPull(List<Descriptor> blobs, List<DiffId> diffIds) {
-                this.blobs = blobs;
-                this.diffIds = diffIds;
-                chains.add(Optional.empty());
-                for (DiffId diffId : diffIds) chains.add(Optional.of(ChainId.of(chains.getLast(), diffId)));
-            }
-
-            /// @return the topmost layer, retained for the caller
-            Optional<ChainId> fetch() throws IOException {
-                int present = retainPresent();
-                try {
-                    join(present);
-                    await();
-                    Optional<ChainId> top = chains.getLast();
-                    if (top.isPresent() && !layers.retain(top.get())) throw new IOException("layer " + top.get() + " has vanished");
-                    return top;
-                } finally {
-                    leave();
-                    if (present > 0) layers.release(chains.get(present).orElseThrow());
-                }
-            }
-
-            /// @return how many of the lowest layers are in the store; the topmost of them is retained
-            private int retainPresent() {
-                for (int count = diffIds.size(); count > 0; count--) {
-                    if (layers.retain(chains.get(count).orElseThrow())) return count;
-                }
-                return 0;
-            }
-
-            private void join(int present) {
-                List<Descriptor> missing = blobs.subList(present, blobs.size());
-                PullProgress drawn = new PullProgress(progress, missing);
-                for (Descriptor blob : blobs.subList(0, present)) progress.status(blob.digest().shortHex(), "Already exists");
-                for (Descriptor blob : missing) progress.status(blob.digest().shortHex(), "Pulling fs layer");
-                for (int i = present; i < blobs.size(); i++) {
-                    Descriptor blob = blobs.get(i);
-                    var order = new LayerDownload.Order(repository, reference.fullName(), blob, diffIds.get(i), chains.get(i));
-                    Optional<LayerDownloads.Seat> below = i > present ? Optional.of(seats.getLast()) : Optional.empty();
-                    seats.add(downloads.join(order, below, drawn.layer(blob)));
-                }
-            }
-
-            /// Until all are there, or one has failed.
-            private void await() throws IOException {
-                CompletableFuture<Void> outcome = new CompletableFuture<>();
-                List<CompletableFuture<?>> each = new ArrayList<>();
-                for (LayerDownloads.Seat seat : seats) {
-                    each.add(seat.committed().whenComplete((_, failure) -> {
-                        if (failure != null) outcome.completeExceptionally(failure);
-                    }));
-                }
-                CompletableFuture.allOf(each.toArray(CompletableFuture[]::new)).thenRun(() -> outcome.complete(null));
-                try {
-                    outcome.get();
-                } catch (InterruptedException e) {
-                    throw new InterruptedIOException("the client has left");
-                } catch (ExecutionException e) {
-                    throw asThrown(e.getCause());
-                }
-            }
-
-            /// From the top, since each download sits on the one below.
-            private void leave() {
-                List<CompletableFuture<Void>> ends = seats.reversed().stream().map(LayerDownloads.Seat::leave).toList();
-                ends.forEach(CompletableFuture::join);
-            }
-        }
-
-        private static IOException asThrown(Throwable failure) {
-            return switch (failure) {
-                case RuntimeException unchecked -> throw unchecked;
-                case IOException io -> io;
-                case Error error -> throw error;
-                default -> new IOException(failure);
-            };
+            progress.status("", "WARNING: image with reference " + reference.familiar() + " was found but its platform ("
+                    + actual.get() + ") does not match the specified platform (" + platform + ")");
         }
     }
 }

@@ -78,11 +78,11 @@ public final class Images {
     /// Gives `id` the name `reference` (with its tag or digest), taking it from whichever image had it.
     public void tag(ImageId id, ImageReference reference) throws IOException {
         checkName(reference);
-        synchronized (writing) {
+        changing(() -> {
             if (catalogue.find(id).isEmpty()) throw new DistributionException.NoSuchImage(id.toString());
-            if (!publish(catalogue.references().with(reference, id))) return;
-            files.writeLastTagged(id, Instant.now());
-        }
+            if (publish(catalogue.references().with(reference, id))) files.writeLastTagged(id, Instant.now());
+            return null;
+        });
     }
 
     /// Takes a name away, or removes the image, as `DELETE /images/{name}` does.
@@ -91,17 +91,21 @@ public final class Images {
     /// @return what happened, in order: untagged references, deleted image ids and layers
     /// @throws DistributionException.Conflict with Docker's words when containers or several repositories refer to it
     public List<Removal> remove(String nameOrId, boolean force, boolean prune, ImageUsers usedBy) throws IOException {
-        RemovalPlan plan;
-        synchronized (writing) {
-            plan = RemovalPlan.of(catalogue, nameOrId, force, prune, usedBy);
-            publish(plan.result().references());
-            for (RemovalPlan.Step step : plan.steps()) {
+        RemovalPlan plan = changing(() -> {
+            RemovalPlan planned = RemovalPlan.of(catalogue, nameOrId, force, prune, usedBy);
+            publish(planned.result().references());
+            for (RemovalPlan.Step step : planned.steps()) {
                 if (!(step instanceof RemovalPlan.Step.Delete(Image image))) continue;
                 files.delete(image.id());
                 catalogue = catalogue.without(image.id());
             }
-        }
-        // Removing files takes long, and whoever needs one of these layers meanwhile has retained it: no need to keep others waiting.
+            return planned;
+        });
+        // Removing layers takes long, and whoever needs one meanwhile has retained it: no need to keep others waiting.
+        return Undisturbed.run(() -> releaseLayers(plan));
+    }
+
+    private List<Removal> releaseLayers(RemovalPlan plan) throws IOException {
         List<Removal> done = new ArrayList<>();
         for (RemovalPlan.Step step : plan.steps()) {
             switch (step) {
@@ -135,25 +139,25 @@ public final class Images {
     ///
     /// @param top its topmost layer, retained by the caller, who hands that use over whatever happens
     ImageId register(byte[] config, Optional<ChainId> top, List<ImageReference> names) throws IOException {
-        ImageId id = new ImageId(Digest.of(config));
-        boolean handedOver = false;
-        try {
-            synchronized (writing) {
+        return changing(() -> {
+            ImageId id = new ImageId(Digest.of(config));
+            boolean handedOver = false;
+            try {
                 if (catalogue.find(id).isPresent()) nameAll(id, names);
                 else {
                     add(id, config, top, names);
                     handedOver = true;
                 }
+            } finally {
+                if (!handedOver && top.isPresent()) layers.release(top.get());
             }
-        } finally {
-            if (!handedOver && top.isPresent()) layers.release(top.get());
-        }
-        return id;
+            return id;
+        });
     }
 
     private void add(ImageId id, byte[] config, Optional<ChainId> top, List<ImageReference> names) throws IOException {
         ImageConfig parsed = ImageConfig.parse(config);
-        if (!ChainId.of(parsed.diffIds()).equals(top)) throw new IllegalArgumentException("layers of another image: " + top);
+        if (!ChainId.of(parsed.diffIds()).equals(top)) throw new IllegalArgumentException("another image's layers: " + top);
         Catalogue before = catalogue;
         files.writeConfig(id, config);
         try {
@@ -171,15 +175,23 @@ public final class Images {
     ///
     /// @return false when there is no such image any more
     boolean nameIfPresent(ImageId id, List<ImageReference> names) throws IOException {
-        synchronized (writing) {
+        return changing(() -> {
             if (catalogue.find(id).isEmpty()) return false;
             nameAll(id, names);
             return true;
-        }
+        });
     }
 
     Optional<ImageId> named(ImageReference reference) {
         return catalogue.references().get(reference);
+    }
+
+    private <T> T changing(Undisturbed.Change<T> change) throws IOException {
+        return Undisturbed.run(() -> {
+            synchronized (writing) {
+                return change.make();
+            }
+        });
     }
 
     private void nameAll(ImageId id, List<ImageReference> names) throws IOException {
@@ -200,7 +212,7 @@ public final class Images {
         try (var staged = layers.stage();
                 var plain = Compression.decompress(tar)) {
             staged.extract(plain);
-            return staged.commit(Optional.empty());
+            return Undisturbed.run(() -> staged.commit(Optional.empty()));
         } catch (InvalidLayerException | CorruptStreamException e) {
             throw new DistributionException.InvalidContent(e.getMessage(), e);
         }
@@ -229,7 +241,8 @@ public final class Images {
                 LOG.log(Level.WARNING, "leaving out image " + id + ": its layer " + top.get() + " is missing");
                 return Optional.empty();
             }
-            return Optional.of(new Image(id, config.document(), config.diffIds(), parent(files, id), sizeOf(layers, config.diffIds())));
+            long size = sizeOf(layers, config.diffIds());
+            return Optional.of(new Image(id, config.document(), config.diffIds(), parent(files, id), size));
         } catch (ImageFiles.DamagedFile e) {
             files.quarantine(e);
             return Optional.empty();
@@ -260,7 +273,8 @@ public final class Images {
 
     /// Who runs or keeps containers from an image.
     ///
-    /// Asked while the store is locked for writing: it must not call back into a method of [Images] that changes something.
+    /// Asked by another thread, while the store is locked for writing: it must not call back into a method of [Images] that
+    /// changes something.
     public interface ImageUsers {
         List<User> usersOf(ImageId id);
 

@@ -7,6 +7,8 @@ import io.balena.engine.graphdriver.Layer;
 import io.balena.engine.graphdriver.LayerStore;
 import io.balena.engine.graphdriver.StagedLayer;
 import java.io.IOException;
+import java.lang.System.Logger;
+import java.lang.System.Logger.Level;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.CancellationException;
@@ -22,6 +24,9 @@ import java.util.function.Consumer;
 ///    └───────────────────┴──── last one leaves, or a failure ────▶ nothing is left of it
 /// ```
 final class LayerDownload {
+    private static final Logger LOG = System.getLogger(LayerDownload.class.getName());
+    private static final String REFUSED = "failed to register layer: ";
+
     /// What to fetch, and what must come out.
     record Order(Repository repository, String sourceName, Descriptor blob, DiffId diffId, Optional<ChainId> parentChain) {
         ChainId chain() {
@@ -65,8 +70,16 @@ final class LayerDownload {
         listeners.remove(listener);
     }
 
-    void tell(Consumer<LayerListener> news) {
-        listeners.forEach(news);
+    /// A listener that fails hears no more: its client has gone, and the others must not suffer for that.
+    private void tell(Consumer<LayerListener> news) {
+        for (LayerListener listener : listeners) {
+            try {
+                news.accept(listener);
+            } catch (RuntimeException e) {
+                listeners.remove(listener);
+                LOG.log(Level.DEBUG, "a listener to layer " + order.blob().digest() + " failed", e);
+            }
+        }
     }
 
     CompletableFuture<Layer> committed() {
@@ -89,7 +102,8 @@ final class LayerDownload {
             extract(layer);
             staged.set(layer);
             done = true;
-        } catch (Exception | LinkageError | OutOfMemoryError e) {
+        } catch (Throwable e) {
+            // Even an Error: somebody waits for the outcome.
             fail(e);
         } finally {
             repository.close();
@@ -152,9 +166,9 @@ final class LayerDownload {
         switch (below == null ? e : below) {
             case DistributionException known -> throw known;
             case IOException transfer when below != null -> throw transfer;
-            case InvalidLayerException invalid -> throw new DistributionException.InvalidContent("failed to register layer: " + e.getMessage(), invalid);
-            case CorruptStreamException corrupt -> throw new DistributionException.InvalidContent("failed to register layer: " + e.getMessage(), corrupt);
-            case IOException disk -> throw new IOException("failed to register layer: " + disk.getMessage(), disk);
+            case InvalidLayerException invalid -> throw new DistributionException.InvalidContent(REFUSED + e.getMessage(), invalid);
+            case CorruptStreamException corrupt -> throw new DistributionException.InvalidContent(REFUSED + e.getMessage(), corrupt);
+            case IOException disk -> throw new IOException(REFUSED + disk.getMessage(), disk);
             case RuntimeException bug -> throw bug;
             default -> throw new IOException(e);
         }
@@ -177,8 +191,8 @@ final class LayerDownload {
             Layer done = layer.commit(order.parentChain());
             tell(LayerListener::complete);
             if (!committed.complete(done)) layers.release(done.chainId());
-        } catch (Exception e) {
-            fail(e instanceof IOException disk ? new IOException("failed to register layer: " + disk.getMessage(), disk) : e);
+        } catch (Throwable e) {
+            fail(e instanceof IOException disk ? new IOException(REFUSED + disk.getMessage(), disk) : e);
         } finally {
             end();
         }
@@ -199,8 +213,7 @@ final class LayerDownload {
         try {
             if (layer != null) layer.close();
         } catch (IOException e) {
-            System.getLogger(LayerDownload.class.getName())
-                    .log(System.Logger.Level.WARNING, "could not remove the unfinished layer of " + order.blob().digest() + ": " + e);
+            LOG.log(Level.WARNING, "could not remove the unfinished layer of " + order.blob().digest() + ": " + e);
         }
     }
 
@@ -215,8 +228,7 @@ final class LayerDownload {
         try {
             layers.release(chain);
         } catch (IOException e) {
-            System.getLogger(LayerDownload.class.getName())
-                    .log(System.Logger.Level.WARNING, "could not remove layer " + chain + ": " + e);
+            LOG.log(Level.WARNING, "could not remove layer " + chain + ": " + e);
         }
     }
 
@@ -224,12 +236,12 @@ final class LayerDownload {
         return new BlobStream.Watcher() {
             @Override
             public void reached(long bytes) {
-                for (LayerListener listener : listeners) listener.extracting(bytes);
+                tell(listener -> listener.extracting(bytes));
             }
 
             @Override
             public void retryingIn(int seconds) {
-                for (LayerListener listener : listeners) listener.retryingIn(seconds);
+                tell(listener -> listener.retryingIn(seconds));
             }
         };
     }

@@ -6,6 +6,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.stream.Stream;
+import java.util.stream.StreamSupport;
 
 /// What a registry keeps under a tag: one image, or a choice of images by platform.
 sealed interface Manifest {
@@ -63,7 +64,7 @@ sealed interface Manifest {
     private static JsonNode read(byte[] json) {
         try {
             JsonNode root = Json.MAPPER.readTree(json);
-            if (root == null || !root.isObject()) throw new DistributionException.InvalidContent("invalid manifest: not a JSON object", null);
+            if (root == null || !root.isObject()) throw invalid("not a JSON object");
             return root;
         } catch (IOException e) {
             throw new DistributionException.InvalidContent("invalid manifest: " + Json.reason(e), e);
@@ -72,25 +73,31 @@ sealed interface Manifest {
 
     private static OfImage image(JsonNode root) {
         // The same bytes could mean an image to one reader and a list to another (CVE-2021-41190).
-        if (root.has("manifests")) throw new DistributionException.InvalidContent("invalid manifest: both layers and manifests", null);
+        if (root.has("manifests")) throw invalid("both layers and manifests");
         Descriptor config = Descriptor.of(root.path("config"));
         if (config.mediaType().contains("plugin")) {
-            throw new DistributionException.InvalidContent("Encountered remote \"" + config.mediaType() + "\"(plugin) when fetching", null);
+            throw new DistributionException.InvalidContent(
+                    "Encountered remote \"" + config.mediaType() + "\"(plugin) when fetching", null);
         }
         return new OfImage(config, each(root.path("layers")).map(Descriptor::of).toList());
     }
 
     private static Index index(JsonNode root) {
-        if (root.has("config") || root.has("layers")) throw new DistributionException.InvalidContent("invalid manifest: both layers and manifests", null);
+        if (root.has("config") || root.has("layers")) throw invalid("both layers and manifests");
         List<Index.Entry> entries = new ArrayList<>();
         for (JsonNode node : root.path("manifests")) {
             JsonNode platform = node.path("platform");
-            entries.add(new Index.Entry(Descriptor.of(node), platform.isObject() ? Optional.of(Platform.of(platform)) : Optional.empty()));
+            Optional<Platform> named = platform.isObject() ? Optional.of(Platform.of(platform)) : Optional.empty();
+            entries.add(new Index.Entry(Descriptor.of(node), named));
         }
         return new Index(List.copyOf(entries));
     }
 
+    private static DistributionException invalid(String why) {
+        return new DistributionException.InvalidContent("invalid manifest: " + why, null);
+    }
+
     private static Stream<JsonNode> each(JsonNode array) {
-        return java.util.stream.StreamSupport.stream(array.spliterator(), false);
+        return StreamSupport.stream(array.spliterator(), false);
     }
 }

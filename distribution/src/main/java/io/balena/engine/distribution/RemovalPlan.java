@@ -49,7 +49,8 @@ final class RemovalPlan {
         if (!force && inOneRepository(references(image))) {
             for (ImageUsers.User user : users.usersOf(image.id())) {
                 throw new DistributionException.Conflict("conflict: unable to remove repository reference \"" + asGiven
-                        + "\" (must force) - container " + shortId(user.containerId()) + " is using its referenced image " + shortId(image));
+                        + "\" (must force) - container " + shortId(user.containerId()) + " is using its referenced image "
+                        + shortId(image));
             }
         }
         untag(name);

@@ -32,6 +32,7 @@ record RetryPolicy(int attempts, Duration first, Duration longest) {
             case InterruptedIOException _ -> false;
             case SSLHandshakeException _ -> false;
             case CorruptStreamException _ -> false;
+            case UnreachableRegistry _ -> false;
             default -> true;
         };
     }

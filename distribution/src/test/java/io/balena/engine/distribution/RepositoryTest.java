@@ -82,6 +82,13 @@ class RepositoryTest {
     }
 
     @Test
+    void withoutAPasswordTheRefusalSaysSo() {
+        registry.always("/1", challenge("Basic realm=\"r\""));
+        RegistryFailure failure = assertThrows(RegistryFailure.class, () -> manifest(repository(NOBODY), "1"));
+        assertEquals("Get \"http://" + registry.host() + "/v2/app/manifests/1\": no basic auth credentials", failure.getMessage());
+    }
+
+    @Test
     void aRefusedPasswordIsNotShownTwice() {
         registry.always("/1", challenge("Basic realm=\"r\""));
         RegistryFailure failure = assertThrows(RegistryFailure.class, () -> manifest(repository(PASSWORD), "1"));

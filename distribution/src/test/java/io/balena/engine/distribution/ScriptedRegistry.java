@@ -2,6 +2,7 @@ package io.balena.engine.distribution;
 
 import com.sun.net.httpserver.HttpExchange;
 import com.sun.net.httpserver.HttpServer;
+import com.sun.net.httpserver.HttpsServer;
 import io.balena.engine.graphdriver.Digest;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -29,7 +30,8 @@ final class ScriptedRegistry implements TestRegistry {
     record Request(String path, Optional<String> range, Optional<String> authorization, String userAgent) {}
 
     private final HttpServer server;
-    private final PlainHttpDoor door;
+    private final int port;
+    private final Optional<PlainHttpDoor> door;
     private final Map<String, Content> contents = new ConcurrentHashMap<>();
     private final Map<String, Queue<Answer>> script = new ConcurrentHashMap<>();
     private final Map<String, Answer> always = new ConcurrentHashMap<>();
@@ -37,16 +39,22 @@ final class ScriptedRegistry implements TestRegistry {
     private final AtomicLong blobBytes = new AtomicLong();
 
     ScriptedRegistry() throws IOException {
-        server = HttpServer.create(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), 0);
+        this(HttpServer.create(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), 0));
+    }
+
+    /// Over TLS when given such a server.
+    ScriptedRegistry(HttpServer server) throws IOException {
+        this.server = server;
         server.setExecutor(Executors.newVirtualThreadPerTaskExecutor());
         server.createContext("/", this::serve);
         server.start();
-        door = new PlainHttpDoor(server.getAddress());
+        door = server instanceof HttpsServer ? Optional.empty() : Optional.of(new PlainHttpDoor(server.getAddress()));
+        port = door.map(PlainHttpDoor::port).orElse(server.getAddress().getPort());
     }
 
     @Override
     public String host() {
-        return "127.0.0.1:" + door.port();
+        return "127.0.0.1:" + port;
     }
 
     @Override
@@ -89,7 +97,7 @@ final class ScriptedRegistry implements TestRegistry {
     @Override
     public void close() {
         try {
-            door.close();
+            if (door.isPresent()) door.get().close();
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }

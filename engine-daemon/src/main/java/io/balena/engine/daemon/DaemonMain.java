@@ -13,6 +13,14 @@ import sun.misc.Signal;
 /// The daemon's program: `balenad [OPTIONS]`.
 public final class DaemonMain {
     private static final String PROGRAM = "balena-engine-daemon";
+    private static final String CARRIERS = "jdk.virtualThreadScheduler.parallelism";
+
+    // A system call made through JNA holds its carrier, and one such as syncfs(2) may take seconds. With as many carriers as processors
+    // (one, on some devices) nobody would be answered meanwhile. Carriers are made when needed and cost little.
+    static {
+        int carriers = Math.max(8, Runtime.getRuntime().availableProcessors());
+        if (System.getProperty(CARRIERS) == null) System.setProperty(CARRIERS, Integer.toString(carriers));
+    }
 
     private DaemonMain() {}
 

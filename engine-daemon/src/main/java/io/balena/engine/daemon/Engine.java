@@ -154,7 +154,8 @@ final class Engine implements AutoCloseable {
     @Override
     public void close() throws IOException {
         if (server != null) server.stopAccepting();
-        if (!config.containers().liveRestore()) containers.stopAll(Duration.ofSeconds(config.containers().shutdownSeconds()));
+        // An engine that could not begin to serve has not been asked to stop anything.
+        if (server != null && !config.containers().liveRestore()) containers.stopAll(Duration.ofSeconds(config.containers().shutdownSeconds()));
         if (server != null) server.close();
         for (AutoCloseable part : parts.reversed()) {
             try {

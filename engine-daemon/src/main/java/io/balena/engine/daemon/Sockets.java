@@ -44,7 +44,7 @@ final class Sockets {
         List<Listener> listeners = new ArrayList<>();
         for (var socket : inherited) {
             boolean meant = which.isEmpty() || which.get().equals(Integer.toString(socket.fd())) || which.equals(socket.name());
-            if (meant) listeners.add(new Listener.Inherited(socket.fd(), socket.path().isPresent()));
+            if (meant) listeners.add(new Listener.Inherited(socket.fd(), socket.path()));
         }
         if (listeners.isEmpty()) {
             throw new IOException("failed to load listeners: no sockets found via socket activation: make sure the service was started by systemd"

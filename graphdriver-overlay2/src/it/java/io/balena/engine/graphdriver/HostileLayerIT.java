@@ -150,6 +150,14 @@ class HostileLayerIT {
     }
 
     @Test
+    void whatReplacesAWhiteoutMayBeAnything() throws IOException {
+        accepts(new TarBuilder().folder("d").folder("d/e").file("d/e/.wh.a", "").file("d/e/a", "x").file("d/e/.wh.b", "").symlink("d/e/b", "a")
+                .file("d/e/.wh.c", "").hardLink("d/e/c", "d/e/a").file("d/e/.wh.f", "").folder("d/e/f").file("d/e/f/x", "y")
+                .file("d/e/.wh.n", "").device("d/e/n", 1, 3).file("d/e/z", "z").file("d/y", "y"),
+                "d/e/a", "d/e/b", "d/e/c", "d/e/f/x", "d/e/n", "d/e/z", "d/y");
+    }
+
+    @Test
     void aWhiteoutWithContentIsRefused() throws IOException {
         refuses("whiteout with content", new TarBuilder().file(".wh.a", "hello"));
     }

@@ -2,6 +2,7 @@ package io.balena.engine.graphdriver;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.balena.engine.graphdriver.ContainerLayer.Change;
@@ -10,8 +11,13 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Collections;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Optional;
+import java.util.concurrent.Callable;
+import java.util.concurrent.Executors;
+import java.util.concurrent.FutureTask;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.RegisterExtension;
@@ -29,7 +35,7 @@ class LayerStoreIT {
 
     @Test
     void aRealTreeIsExtractedAsTarDoesAndItsTarComesBackByteForByte() throws Exception {
-        Machine.sh("tar -C /usr/share -cf " + scratch + "/a.tar --numeric-owner perl5 doc/ base-files 2>/dev/null || true");
+        Machine.sh("tar -C /usr/share -cf " + scratch + "/a.tar --numeric-owner perl5 base-files doc/lib[a-g]* 2>/dev/null || true");
         try (var store = LayerStore.open(root)) {
             Layer layer = add(store, Files.newInputStream(scratch.path().resolve("a.tar")), Optional.empty());
             Machine.sh("mkdir " + scratch + "/x && tar -C " + scratch + "/x --numeric-owner -xf " + scratch + "/a.tar");
@@ -70,6 +76,127 @@ class LayerStoreIT {
             store.release(top.chainId());
             assertTrue(store.find(top.chainId()).isEmpty());
             assertTrue(store.find(base.chainId()).isPresent());
+        }
+    }
+
+    @Test
+    void anImageMayHave125LayersThoughTheirNamesDoNotFitIntoOneMount() throws Exception {
+        try (var store = LayerStore.open(root)) {
+            Optional<ChainId> top = Optional.empty();
+            for (int i = 0; i < 125; i++) {
+                Layer layer = add(store, new TarBuilder().file("f" + i, "x").file("last", "" + i).stream(), top);
+                top.ifPresent(below -> release(store, below));
+                top = Optional.of(layer.chainId());
+            }
+            ChainId all = top.orElseThrow();
+            assertThrows(InvalidLayerException.class, () -> add(store, new TarBuilder().file("a", "b").stream(), Optional.of(all)));
+            ContainerLayer container = store.createContainerLayer("deep", top);
+            Path merged = container.mount();
+            assertEquals("124", Files.readString(merged.resolve("last")));
+            assertEquals("x", Files.readString(merged.resolve("f0")));
+            assertEquals(125, Path.of(container.driverData().get("LowerDir")).toString().split(":").length - 1);
+            assertEquals(0, store.release(all).size());
+            container.remove();
+            assertEquals("l", Machine.sh("ls " + root + "/overlay2").strip());
+            assertEquals("", Machine.sh("ls " + root + "/overlay2/l").strip());
+        }
+    }
+
+    @Test
+    void theDataRootMayHaveAnyName() throws Exception {
+        try (var store = LayerStore.open(scratch.path().resolve("a:b,c d\\e"))) {
+            Layer layer = add(store, new TarBuilder().file("f", "x").stream(), Optional.empty());
+            ContainerLayer container = store.createContainerLayer("c", Optional.of(layer.chainId()));
+            assertEquals("x", Files.readString(container.mount().resolve("f")));
+            assertEquals(container.mount(), container.mount());
+            container.remove();
+        }
+    }
+
+    @Test
+    void theSameLayerCommittedByManyAtOnceIsOneLayer() throws Exception {
+        try (var store = LayerStore.open(root); var threads = Executors.newVirtualThreadPerTaskExecutor()) {
+            Layer base = add(store, new TarBuilder().file("base", "x").stream(), Optional.empty());
+            Callable<Layer> commit = () -> add(store, new TarBuilder().file("a", "b".repeat(100_000)).stream(), Optional.of(base.chainId()));
+            var layers = new HashSet<Layer>();
+            for (var result : threads.invokeAll(Collections.nCopies(6, commit))) layers.add(result.get());
+            assertEquals(1, layers.size());
+            assertEquals(3, Files.list(root.resolve("overlay2")).count(), "base, the one, and l");
+            ChainId chain = layers.iterator().next().chainId();
+            for (int i = 0; i < 5; i++) assertEquals(List.of(), store.release(chain));
+            assertEquals(List.copyOf(layers), store.release(chain));
+            assertEquals(List.of(base), store.release(base.chainId()));
+        }
+    }
+
+    @Test
+    void layersOfOneImageMayBeStagedInAnyOrder() throws Exception {
+        try (var store = LayerStore.open(root); var upper = store.stage(); var lower = store.stage()) {
+            upper.extract(new TarBuilder().file("upper", "x").stream());
+            lower.extract(new TarBuilder().member("/", '5', "", new byte[0], h -> TarBuilder.put(h, 100, "0000711")).file("lower", "y").stream());
+            var missing = new ChainId(Digest.of(new byte[0]));
+            assertThrows(NoSuchLayerException.class, () -> upper.commit(Optional.of(missing)));
+            Layer below = lower.commit(Optional.empty());
+            Layer above = upper.commit(Optional.of(below.chainId()));
+            assertEquals("711", Machine.sh("stat -c %a " + diff(store, above)).strip(), "the root of a layer is as its parent's");
+        }
+    }
+
+    @Test
+    void aLayerThatIsNotCommittedIsGone() throws Exception {
+        try (var store = LayerStore.open(root)) {
+            String before = Machine.sh("cd " + root + "; find . | sort");
+            try (var staged = store.stage()) {
+                staged.extract(new TarBuilder().file("a", "b").stream());
+            }
+            assertEquals(before, Machine.sh("cd " + root + "; find . | sort"));
+        }
+    }
+
+    @Test
+    void anExtractionThatIsInterruptedLeavesNothing() throws Exception {
+        try (var store = LayerStore.open(root)) {
+            String before = Machine.sh("cd " + root + "; find . | sort");
+            var failure = new FutureTask<>(() -> {
+                try (var staged = store.stage()) {
+                    byte[] tar = new TarBuilder().file("a", "b".repeat(10_000_000)).bytes();
+                    return assertThrows(IOException.class, () -> staged.extract(new java.io.ByteArrayInputStream(tar) {
+                        @Override
+                        public synchronized int read(byte[] to, int offset, int length) {
+                            if (pos > 2_000_000) Thread.currentThread().interrupt();
+                            return super.read(to, offset, Math.min(length, 100_000));
+                        }
+                    }));
+                }
+            });
+            Thread.ofVirtual().start(failure);
+            assertTrue(failure.get() instanceof java.io.InterruptedIOException, failure.get().toString());
+            assertEquals(before, Machine.sh("cd " + root + "; find . | sort"));
+        }
+    }
+
+    @Test
+    void pagesOfBigFilesAreGivenBack() throws Exception {
+        Machine.needs("fincore");
+        try (var store = LayerStore.open(root)) {
+            Layer layer = add(store, new TarBuilder().file("big", "b".repeat(8_000_000)).file("small", "s").stream(), Optional.empty());
+            assertEquals("0", Machine.sh("fincore -n -b -o RES " + diff(store, layer) + "/big").strip());
+        }
+    }
+
+    @Test
+    void aTreeDeeperThanThereAreDescriptorsIsRemoved() throws Exception {
+        Machine.needs("python3");
+        Machine.sh("mkdir " + scratch + "/deep; cd " + scratch + "/deep; python3 -c 'import os\nfor i in range(1500):\n os.mkdir(\"d\"); os.chdir(\"d\"); open(\"f\",\"w\").close()'");
+        TreeRemoval.remove(scratch.path().resolve("deep"));
+        assertFalse(Files.exists(scratch.path().resolve("deep")));
+    }
+
+    private static void release(LayerStore store, ChainId chain) {
+        try {
+            assertEquals(List.of(), store.release(chain));
+        } catch (IOException e) {
+            throw new java.io.UncheckedIOException(e);
         }
     }
 

@@ -36,12 +36,22 @@ public final class ContainerLayer {
 
     /// Unmounts it, if mounted.
     public synchronized void unmount() throws IOException {
-        overlay.unmount(content.mount());
+        Uninterrupted.run(() -> {
+            overlay.unmount(content.mount());
+            return null;
+        });
     }
 
     /// Unmounts and removes the layer with its `-init` layer, and releases the parent. What a crash leaves of it is removed at
     /// the next start.
     public synchronized void remove() throws IOException {
+        Uninterrupted.run(() -> {
+            removeWhole();
+            return null;
+        });
+    }
+
+    private void removeWhole() throws IOException {
         overlay.unmount(content.mount());
         Path name = paths.mount(containerId);
         Path removing = paths.unfinished().resolve("removing-" + content.mount());

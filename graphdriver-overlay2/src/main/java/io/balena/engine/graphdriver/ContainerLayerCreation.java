@@ -48,9 +48,12 @@ final class ContainerLayerCreation {
 
     private void removeAfter(Throwable t, CacheId id, Path... folders) {
         try {
-            overlay.remove(id);
-            overlay.remove(id.init());
-            for (Path folder : folders) TreeRemoval.remove(folder);
+            Uninterrupted.run(() -> {
+                overlay.remove(id);
+                overlay.remove(id.init());
+                for (Path folder : folders) TreeRemoval.remove(folder);
+                return null;
+            });
         } catch (IOException e) {
             t.addSuppressed(e);
         }

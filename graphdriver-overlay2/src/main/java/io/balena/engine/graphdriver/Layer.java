@@ -4,5 +4,5 @@ import java.util.Optional;
 
 /// A committed, read-only layer.
 ///
-/// @param size sum of the sizes of its regular files in bytes, hard links counted once
+/// @param size bytes in its regular files and symbolic links, hard links counted once, as Docker counts
 public record Layer(ChainId chainId, DiffId diffId, Optional<ChainId> parent, long size) {}

@@ -134,7 +134,7 @@ public final class LayerStore implements AutoCloseable {
     ///
     /// @return the layers removed
     public List<Layer> release(ChainId chain) throws IOException {
-        return removeUnused(Optional.of(chain), true);
+        return Uninterrupted.run(() -> removeUnused(Optional.of(chain), true));
     }
 
     /// Removes the layers that no one uses: those that were committed before a crash, but not taken over by an image. To be
@@ -147,7 +147,7 @@ public final class LayerStore implements AutoCloseable {
             unused = layers.values().stream().filter(l -> l.users == 0).map(l -> l.layer.chainId()).toList();
         }
         var removed = new ArrayList<Layer>();
-        for (ChainId chain : unused) removed.addAll(removeUnused(Optional.of(chain), false));
+        for (ChainId chain : unused) removed.addAll(Uninterrupted.run(() -> removeUnused(Optional.of(chain), false)));
         return removed;
     }
 
@@ -192,7 +192,11 @@ public final class LayerStore implements AutoCloseable {
     }
 
     Layer commit(StagedLayer staged, Optional<ChainId> parent) throws IOException {
-        int depth = retainParent(parent);
+        return Uninterrupted.run(() -> commitWhole(staged, parent));
+    }
+
+    private Layer commitWhole(StagedLayer staged, Optional<ChainId> parent) throws IOException {
+        int depth = retainParent(parent, MAX_DEPTH - 1) + 1;
         boolean handedOver = false;
         try {
             LayerExtractor.Result extracted = staged.extracted();
@@ -248,15 +252,15 @@ public final class LayerStore implements AutoCloseable {
         }
     }
 
-    /// @return how many layers there are with one on top of `parent`
-    private int retainParent(Optional<ChainId> parent) throws IOException {
-        if (parent.isEmpty()) return 1;
+    /// @return how many layers `parent` consists of
+    private int retainParent(Optional<ChainId> parent, int maxDepth) throws IOException {
+        if (parent.isEmpty()) return 0;
         synchronized (layers) {
             StoredLayer stored = layers.get(parent.get());
             if (stored == null) throw new NoSuchLayerException(parent.get());
-            if (stored.depth == MAX_DEPTH) throw new InvalidLayerException("max depth exceeded");
+            if (stored.depth > maxDepth) throw new InvalidLayerException("max depth exceeded");
             stored.users++;
-            return stored.depth + 1;
+            return stored.depth;
         }
     }
 
@@ -286,7 +290,7 @@ public final class LayerStore implements AutoCloseable {
         }
         ContainerLayer made = null;
         try {
-            retainParent(parent);
+            retainParent(parent, MAX_DEPTH);
             try {
                 Optional<CacheId> top = parent.isPresent() ? Optional.of(cacheId(parent.get())) : Optional.empty();
                 MountFiles.Content content = new ContainerLayerCreation(paths, overlay, fileSystem).create(containerId, top, parent);

@@ -24,6 +24,7 @@ final class OpenFolders implements AutoCloseable {
     private final int[] lengths = new int[MAX_DEPTH];
     private int depth;
     private byte[] path = new byte[0];
+    private boolean stale;
 
     OpenFolders(FileCalls calls) {
         this.calls = calls;
@@ -40,6 +41,8 @@ final class OpenFolders implements AutoCloseable {
     /// The folder `of[0..length)`, open until the next call; made, with those above, when it is missing.
     int open(byte[] of, int length) throws IOException {
         root();
+        while (stale && depth > 1) pop();
+        stale = false;
         while (!isOnTheWay(lengths[depth - 1], of, length)) pop();
         if (lengths[depth - 1] == length) return fds[depth - 1];
         int from = lengths[depth - 1] == 0 ? 0 : lengths[depth - 1] + 1;
@@ -52,9 +55,9 @@ final class OpenFolders implements AutoCloseable {
         return fd;
     }
 
-    /// Closes all but the root: something was removed, which may have been one of these.
+    /// Something was removed, which may have been one of these. The folder opened last stays open until the next call.
     void forget() {
-        while (depth > 1) pop();
+        stale = true;
     }
 
     @Override

@@ -1,6 +1,7 @@
 package io.balena.engine.graphdriver;
 
 import static java.nio.charset.StandardCharsets.US_ASCII;
+import static java.nio.charset.StandardCharsets.UTF_8;
 
 import io.balena.engine.linux.Errno;
 import io.balena.engine.linux.ErrnoException;
@@ -146,7 +147,8 @@ final class OverlayFolders {
 
     private void mount(CacheId id, List<String> lowers, Path merged) throws IOException {
         String absolute = options(paths.overlay() + "/", lowers, id);
-        if (absolute.length() <= MAX_OPTIONS) {
+        boolean plain = !paths.overlay().toString().matches(".*[,:\\\\].*"); // these have a meaning in mount options
+        if (plain && absolute.getBytes(UTF_8).length <= MAX_OPTIONS) {
             Mounts.mount(new Mount("overlay", "overlay", 0, absolute), merged);
             return;
         }

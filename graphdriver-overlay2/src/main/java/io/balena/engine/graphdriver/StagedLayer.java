@@ -3,7 +3,6 @@ package io.balena.engine.graphdriver;
 import static java.nio.charset.StandardCharsets.US_ASCII;
 
 import io.balena.engine.linux.DurableFile;
-import java.io.BufferedOutputStream;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.file.Files;
@@ -90,8 +89,11 @@ public final class StagedLayer implements AutoCloseable {
     }
 
     private void discard() throws IOException {
-        overlay.remove(id);
-        TreeRemoval.remove(files.folder());
+        Uninterrupted.run(() -> {
+            overlay.remove(id);
+            TreeRemoval.remove(files.folder());
+            return null;
+        });
     }
 
     private void discardAfter(Throwable t) {

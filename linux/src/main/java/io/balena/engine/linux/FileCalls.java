@@ -70,7 +70,9 @@ public final class FileCalls {
     /// openat2(2): opens below `directory` by rules that the kernel enforces for every component.
     ///
     /// @param resolve `RESOLVE_*`
-    /// @throws ErrnoException `ENOSYS` before Linux 5.6; `EXDEV` or `ELOOP` when a rule forbids the path
+    /// Before Linux 5.6, which lacks the call, no component may be a symbolic link or `..`, whatever `resolve` says.
+    ///
+    /// @throws ErrnoException `EXDEV` or `ELOOP` when a rule forbids the path
     public int openBy(int directory, byte[] path, int flags, long resolve) throws ErrnoException {
         put(name, path, 0, path.length, "openat2");
         // Unlike openat(2), this call refuses flags that have no meaning.
@@ -79,8 +81,30 @@ public final class FileCalls {
                 .putLong(8, 0)
                 .putLong(16, resolve | RESOLVE_NO_MAGICLINKS);
         int fd = FileLibc.syscall(OPENAT2, directory, name.pointer, stat.pointer, new NativeLong(OPEN_HOW_SIZE)).intValue();
-        if (fd == -1) throw failed("openat2", path, 0, path.length);
-        return fd;
+        if (fd != -1) return fd;
+        if (Native.getLastError() == Errno.ENOSYS.number()) return openStepwise(directory, path, flags);
+        throw failed("openat2", path, 0, path.length);
+    }
+
+    int openStepwise(int directory, byte[] path, int flags) throws ErrnoException {
+        int current = directory;
+        try {
+            for (int at = 0; ; ) {
+                while (at < path.length && path[at] == '/') at++;
+                int end = at;
+                while (end < path.length && path[end] != '/') end++;
+                if (end - at == 2 && path[at] == '.' && path[at + 1] == '.') {
+                    throw new ErrnoException(Errno.EXDEV.number(), "openat2", text(path, 0, path.length));
+                }
+                if (end == path.length) return open(current, path, at, end, flags | OpenFlags.NOFOLLOW, 0);
+                int next = open(current, path, at, end, OpenFlags.PATH | OpenFlags.DIRECTORY | OpenFlags.NOFOLLOW, 0);
+                if (current != directory) close(current);
+                current = next;
+                at = end;
+            }
+        } finally {
+            if (current != directory) close(current);
+        }
     }
 
     public void close(int fd) {

@@ -22,7 +22,7 @@ public final class InheritedSockets {
     /// @param path of a unix socket; empty for TCP
     public record Inherited(int fd, Optional<String> name, Optional<Path> path) {}
 
-    /// The sockets meant for this process, made close-on-exec. Empty when it was not started so.
+    /// The sockets meant for this process, made close-on-exec and non-blocking (systemd's are not unless told so). Empty when it was not started so.
     public static List<Inherited> take() throws IOException {
         if (!Long.toString(ProcessHandle.current().pid()).equals(System.getenv("LISTEN_PID"))) return List.of();
         int count;
@@ -35,7 +35,10 @@ public final class InheritedSockets {
         List<Inherited> sockets = new ArrayList<>();
         for (int i = 0; i < count; i++) {
             int fd = FIRST_FD + i;
-            Libc.check(ServiceSockets.fcntl(fd, ServiceSockets.F_SETFD, ServiceSockets.FD_CLOEXEC), "fcntl", "inherited fd " + fd);
+            String what = "inherited fd " + fd;
+            Libc.check(ServiceSockets.fcntl(fd, ServiceSockets.F_SETFD, ServiceSockets.FD_CLOEXEC), "fcntl", what);
+            int flags = Libc.check(ServiceSockets.fcntl(fd, ServiceSockets.F_GETFL, 0), "fcntl", what);
+            Libc.check(ServiceSockets.fcntl(fd, ServiceSockets.F_SETFL, flags | ServiceSockets.O_NONBLOCK), "fcntl", what);
             Optional<String> name = i < names.length && !names[i].isEmpty() ? Optional.of(names[i]) : Optional.empty();
             sockets.add(new Inherited(fd, name, path(fd)));
         }

@@ -74,14 +74,17 @@ public final class PidFd implements AutoCloseable {
     }
 
     /// Waits until the process has ended; it stays to be reaped.
-    public void awaitEnded() throws ErrnoException {
+    ///
+    /// @param timeoutMillis -1 for no limit
+    /// @return false when it has not ended within that time
+    public boolean awaitEnded(int timeoutMillis) throws ErrnoException {
         int result;
         do {
             // struct pollfd { int fd; short events, revents; }
             long[] descriptor = {fd.number() & 0xFFFFFFFFL | (long) POLLIN << 32};
-            result = ProcessCalls.poll(descriptor, 1, -1);
+            result = ProcessCalls.poll(descriptor, 1, timeoutMillis);
         } while (result == -1 && Native.getLastError() == Errno.EINTR.number());
-        Libc.check(result, "poll", pid);
+        return Libc.check(result, "poll", pid) > 0;
     }
 
     private static int exitCode(Pointer info) {

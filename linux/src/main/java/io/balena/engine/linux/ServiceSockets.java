@@ -14,6 +14,9 @@ final class ServiceSockets {
     static final int SOCK_CLOEXEC = 02000000;
     static final int MSG_NOSIGNAL = 0x4000;
     static final int F_SETFD = 2;
+    static final int F_GETFL = 3;
+    static final int F_SETFL = 4;
+    static final int O_NONBLOCK = 04000;
     static final int FD_CLOEXEC = 1;
     /// Bytes in the path of a `struct sockaddr_un`, which begins with a 16-bit family.
     static final int SUN_PATH = 108;

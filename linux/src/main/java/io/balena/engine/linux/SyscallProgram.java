@@ -189,10 +189,11 @@ public final class SyscallProgram implements AutoCloseable {
         return new PidFd((int) pid, new Fd(memory.getInt(pidFd - base)));
     }
 
-    /// As [#spawn], in the pid namespace of `member`, the other namespaces being ours.
+    /// As [#spawn], in an existing pid namespace.
     ///
-    /// @throws ErrnoException `ESRCH` when `member` has ended
-    public PidFd spawnBeside(PidFd member) throws ErrnoException {
+    /// @param pidNamespace a `/proc/<pid>/ns/pid` that is open, or a process that is in it
+    /// @throws ErrnoException `ESRCH` when that process has ended
+    public PidFd spawnIn(Fd pidNamespace, long namespaces) throws ErrnoException {
         var outcome = new Object() {
             PidFd child;
             ErrnoException failure;
@@ -200,9 +201,8 @@ public final class SyscallProgram implements AutoCloseable {
         // Joining changes the namespace of the thread's children for good, so this thread has no other use.
         Thread joined = Thread.ofPlatform().name("pid namespace").start(() -> {
             try {
-                int result = ProcessCalls.setns(member.fd().number(), CLONE_NEWPID);
-                Libc.check(result, "join pid namespace of", member.pid());
-                outcome.child = spawn(0);
+                Libc.check(ProcessCalls.setns(pidNamespace.number(), CLONE_NEWPID), "join pid namespace", pidNamespace);
+                outcome.child = spawn(namespaces);
             } catch (ErrnoException e) {
                 outcome.failure = e;
             }

@@ -197,6 +197,24 @@ class ContainerLifeIT {
     }
 
     @Test
+    void aControlGroupThatIsInUseOrWouldHoldTheHostIsRefused() throws Exception {
+        String id = fixture.newId();
+        var bundle = fixture.bundle();
+        try (var streams = fixture.new Streams(); var first = sleeper(id, bundle, streams)) {
+            for (String path : List.of(RuntimeFixture.cgroupsPath(id), "/", "//", "/balena-it/../..", ".")) {
+                bundle.write(path);
+                assertThrows(
+                        ContainerFailure.class,
+                        () -> fixture.runtime.create(fixture.newId(), bundle.folder, streams.pipes()),
+                        path);
+            }
+            assertEquals(0, fixture.exec(id, bundle.process("true")).code());
+            first.signal(9);
+            first.awaitEnd();
+        }
+    }
+
+    @Test
     void aCreatedContainerWaitsWithItsNetworkNamespaceReady() throws Exception {
         String id = fixture.newId();
         try (var streams = fixture.new Streams()) {

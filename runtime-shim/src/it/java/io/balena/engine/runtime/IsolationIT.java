@@ -88,6 +88,22 @@ class IsolationIT {
     }
 
     @Test
+    void aPrivilegedContainerHasWhatTheRuntimeHas() throws Exception {
+        List<String> all = new ArrayList<>();
+        for (int c = 0; c < 41; c++) all.add(CapabilitySet.name(c));
+        bundle.capabilities = all;
+        bundle.deviceRules = List.of(new RuntimeSpec.DeviceRule(true, null, null, null, "rwm"));
+        bundle.maskedPaths = List.of();
+        bundle.readonlyPaths = List.of();
+        String own = Files.readString(Path.of("/proc/self/status"));
+        String script = "cat /proc/self/status; mknod /tmp/kmsg c 1 11 && : < /tmp/kmsg && echo opened; "
+                + "mount -t tmpfs none /tmp && echo mounted";
+        String inside = out(script);
+        assertEquals(field(own, "CapPrm"), field(inside, "CapEff"));
+        assertTrue(inside.endsWith("opened\nmounted\n"), inside);
+    }
+
+    @Test
     void anotherUserHasNoCapabilitiesUnlessTheyAreAmbient() throws Exception {
         bundle.user = new RuntimeSpec.User(1000, 1001, 027, List.of(5, 70000));
         String status = out("cat /proc/self/status");
@@ -282,6 +298,9 @@ class IsolationIT {
             bundle.namespaces.removeIf(n -> n.type().equals("pid"));
             bundle.namespaces.add(new RuntimeSpec.Namespace("pid", "/proc/" + first.pidFd().pid() + "/ns/pid"));
             assertTrue(out("ps").contains("sleep 100"));
+            assertEquals(
+                    Files.readSymbolicLink(Path.of("/proc/" + first.pidFd().pid() + "/ns/pid")) + "\n",
+                    out("readlink /proc/self/ns/pid"));
             first.pidFd().signal(9);
             first.pidFd().awaitEnd();
         }

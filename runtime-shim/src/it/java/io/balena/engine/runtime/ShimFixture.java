@@ -172,7 +172,6 @@ final class ShimFixture implements AutoCloseable {
     @Override
     public void close() throws Exception {
         removeContainers();
-        if (Boolean.getBoolean("shim.log")) System.err.println(Files.readString(execRoot.resolve("shim.log")));
         Optional<ProcessHandle> process = ProcessHandle.of(shim.pid());
         shim.endIfIdle();
         shim.close();

@@ -32,7 +32,6 @@ import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
-import org.junit.jupiter.api.Disabled;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInfo;
 import org.junit.jupiter.api.Timeout;
@@ -127,7 +126,6 @@ class ShimIT {
         assertEquals(0, fixture.awaitExit(ProcessKey.container(id)).code());
     }
 
-    @Disabled("until the runtime makes terminals")
     @Test
     void aTerminalHasItsSizeAndHearsWhatIsTyped() throws Exception {
         Bundle bundle = fixture.bundle().script("tty; read x; stty size; echo got $x");
@@ -210,6 +208,19 @@ class ShimIT {
         assertEquals(137, status.code());
         assertTrue(status.oomKilled());
         assertTrue(fixture.events.contains(new ShimEvent.OutOfMemory(id)));
+    }
+
+    @Test
+    void theShimIsNotKilledForWhatItsContainersAreToBeKilledFor() throws Exception {
+        String own = Files.readString(Path.of("/proc/" + shim.pid() + "/oom_score_adj"));
+        Bundle bundle = fixture.bundle().running("sleep", "100");
+        bundle.oomScoreAdj = 700;
+        String id = fixture.create(bundle, NOTHING);
+        assertEquals(own, Files.readString(Path.of("/proc/" + shim.pid() + "/oom_score_adj")));
+        shim.start(id);
+        assertEquals(own, Files.readString(Path.of("/proc/" + shim.pid() + "/oom_score_adj")));
+        int pid = ((ContainerState.Running) shim.list().get(id)).pid();
+        assertEquals("700", Files.readString(Path.of("/proc/" + pid + "/oom_score_adj")).strip());
     }
 
     @Test

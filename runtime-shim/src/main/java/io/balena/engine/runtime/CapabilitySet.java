@@ -52,6 +52,10 @@ final class CapabilitySet {
 
     private CapabilitySet() {}
 
+    static String name(int capability) {
+        return NAMES[capability];
+    }
+
     /// Bit n stands for capability n. Names that this table does not have are left out, as runc does.
     static long of(List<String> names) {
         long set = 0;

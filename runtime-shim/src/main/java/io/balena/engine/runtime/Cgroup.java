@@ -11,16 +11,27 @@ import java.util.Optional;
 /// @see <a href="https://docs.kernel.org/admin-guide/cgroup-v2.html">cgroup v2</a>
 sealed interface Cgroup permits CgroupV1, CgroupV2 {
     /// @param path below the root of every hierarchy, e.g. `/docker/<id>`
-    /// @throws ContainerFailure when it would lead out of the hierarchy
+    /// @throws ContainerFailure when it would lead out of the hierarchy, or is its root: all processes of a container's group are
+    ///     ended with it
     static Cgroup at(Hierarchies hierarchies, String path) throws ContainerFailure {
+        boolean valid = false;
         for (String name : path.split("/")) {
+            if (name.isEmpty()) continue;
+            valid = true;
             if (name.equals("..") || name.equals(".")) {
-                throw new ContainerFailure(ContainerFailure.Kind.SETUP, "invalid cgroup path " + path);
+                valid = false;
+                break;
             }
         }
-        String relative = path.startsWith("/") ? path.substring(1) : path;
+        if (!valid) throw new ContainerFailure(ContainerFailure.Kind.SETUP, "invalid cgroup path " + path);
+        int start = 0;
+        while (path.charAt(start) == '/') start++;
+        String relative = path.substring(start);
         return hierarchies.v1().isEmpty() ? new CgroupV2(hierarchies, relative) : new CgroupV1(hierarchies, relative);
     }
+
+    /// Its folder below the root of each hierarchy.
+    String relative();
 
     /// Makes the folders and sets the limits.
     void create(RuntimeSpec.Resources resources) throws IOException;
@@ -31,9 +42,15 @@ sealed interface Cgroup permits CgroupV1, CgroupV2 {
     /// @param frozen whether its processes are to stand still
     void freeze(boolean frozen) throws IOException;
 
+    /// Whether there are processes in it, which is not so in a container that is yet to be made.
+    boolean hasMembers() throws IOException;
+
     boolean isFrozen() throws IOException;
 
-    /// Ends all its processes by SIGKILL, also frozen ones, and removes the folders. Does nothing where they are gone.
+    /// Ends all its processes by SIGKILL, also frozen ones.
+    void kill() throws IOException;
+
+    /// [Kills][#kill] its processes and removes the folders. Does nothing where they are gone.
     void destroy() throws IOException;
 
     /// See [OciRuntime#watchOutOfMemory].

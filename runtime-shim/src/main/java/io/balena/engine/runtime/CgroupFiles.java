@@ -21,23 +21,17 @@ final class CgroupFiles {
 
     private CgroupFiles() {}
 
-    /// Makes a folder below `root` and those above it.
-    ///
-    /// @return those it has made, topmost first
-    static List<Path> makeFolders(Path root, String relative) throws IOException {
-        List<Path> made = new ArrayList<>();
-        Path folder = root;
-        for (String name : relative.split("/")) {
-            if (name.isEmpty()) continue;
-            folder = folder.resolve(name);
-            try {
-                Files.createDirectory(folder);
-                made.add(folder);
-            } catch (FileAlreadyExistsException _) {
-                // made by another container, perhaps this moment
-            }
+    /// Makes a folder below `root` and those above it, where they are missing.
+    static void makeFolders(Path root, String relative) throws IOException {
+        Path whole = root.resolve(relative);
+        try {
+            Files.createDirectory(whole);
+        } catch (FileAlreadyExistsException _) {
+            // Made by the runtime's user, or by an earlier container of that name that ended badly.
+        } catch (NoSuchFileException _) {
+            // The first container below this parent makes the parent, too.
+            Files.createDirectories(whole);
         }
-        return made;
     }
 
     /// @throws ContainerFailure worded as runc does
@@ -54,6 +48,22 @@ final class CgroupFiles {
             throw new ContainerFailure(
                     ContainerFailure.Kind.SETUP,
                     "failed to write \"" + value + "\": write " + file + ": " + reason(e));
+        }
+    }
+
+    /// Writes each value by a call of its own to one file.
+    ///
+    /// @throws ContainerFailure worded as runc does
+    static void writeEach(Path file, List<String> values) throws ContainerFailure {
+        String value = "";
+        try (var out = Files.newOutputStream(file, StandardOpenOption.WRITE)) {
+            for (int i = 0; i < values.size(); i++) {
+                value = values.get(i);
+                out.write(value.getBytes(StandardCharsets.US_ASCII));
+            }
+        } catch (IOException e) {
+            throw new ContainerFailure(
+                    ContainerFailure.Kind.SETUP, "failed to write \"" + value + "\": write " + file + ": " + reason(e));
         }
     }
 
@@ -78,6 +88,15 @@ final class CgroupFiles {
             }
         }
         return 0;
+    }
+
+    /// @return false also when there is no such group
+    static boolean hasMembers(Path folder) throws IOException {
+        try {
+            return !read(folder.resolve("cgroup.procs")).isEmpty();
+        } catch (NoSuchFileException _) {
+            return false;
+        }
     }
 
     /// Sends SIGKILL to every member of a group and of the groups below it.

@@ -21,11 +21,16 @@ final class CgroupV1 implements Cgroup {
     }
 
     @Override
+    public String relative() {
+        return relative;
+    }
+
+    @Override
     public void create(RuntimeSpec.Resources resources) throws IOException {
         for (int i = 0; i < hierarchies.v1().size(); i++) {
             var hierarchy = hierarchies.v1().get(i);
-            List<Path> made = CgroupFiles.makeFolders(hierarchy.mount(), relative);
-            if (hierarchy.has("cpuset")) inheritCpuset(hierarchy.mount(), made);
+            CgroupFiles.makeFolders(hierarchy.mount(), relative);
+            if (hierarchy.has("cpuset")) inheritCpuset(hierarchy.mount(), hierarchy.mount().resolve(relative));
         }
         if (resources == null) return;
         if (resources.memory() != null) setMemory(resources.memory());
@@ -38,13 +43,14 @@ final class CgroupV1 implements Cgroup {
         setDevices(resources.devices());
     }
 
-    /// A new cpuset is empty, and nothing can run in it.
-    private static void inheritCpuset(Path root, List<Path> made) throws IOException {
-        for (Path folder : made) {
+    /// A new cpuset is empty, and nothing can run in it. The one above may be as new: another container has made it this moment
+    /// and not filled it yet.
+    private static void inheritCpuset(Path root, Path folder) throws IOException {
+        for (String file : new String[] {"cpuset.cpus", "cpuset.mems"}) {
+            if (folder.equals(root) || !CgroupFiles.read(folder.resolve(file)).isEmpty()) continue;
             Path parent = folder.getParent();
-            for (String file : new String[] {"cpuset.cpus", "cpuset.mems"}) {
-                CgroupFiles.write(folder.resolve(file), CgroupFiles.read(parent.resolve(file)));
-            }
+            inheritCpuset(root, parent);
+            CgroupFiles.write(folder.resolve(file), CgroupFiles.read(parent.resolve(file)));
         }
     }
 
@@ -113,9 +119,18 @@ final class CgroupV1 implements Cgroup {
     }
 
     private void setDevices(List<RuntimeSpec.DeviceRule> rules) throws IOException {
-        for (int i = 0; i < rules.size(); i++) {
-            var rule = rules.get(i);
-            set("devices", rule.allow() ? "devices.allow" : "devices.deny", line(rule));
+        if (rules.isEmpty()) return;
+        Path folder = folder("devices");
+        if (folder == null) {
+            throw new ContainerFailure(
+                    ContainerFailure.Kind.SETUP, "cannot set device rules: the host has no cgroup controller devices");
+        }
+        // Rules are applied in their order; neighbours of one kind go through one open file.
+        for (int from = 0; from < rules.size(); ) {
+            boolean allow = rules.get(from).allow();
+            List<String> lines = new ArrayList<>();
+            while (from < rules.size() && rules.get(from).allow() == allow) lines.add(line(rules.get(from++)));
+            CgroupFiles.writeEach(folder.resolve(allow ? "devices.allow" : "devices.deny"), lines);
         }
     }
 
@@ -182,13 +197,19 @@ final class CgroupV1 implements Cgroup {
     }
 
     @Override
+    public boolean hasMembers() throws IOException {
+        Path frozen = folder("freezer");
+        return CgroupFiles.hasMembers(frozen != null ? frozen : hierarchies.v1().getFirst().mount().resolve(relative));
+    }
+
+    @Override
     public boolean isFrozen() throws IOException {
         Path folder = folder("freezer");
         return folder != null && !CgroupFiles.read(folder.resolve("freezer.state")).equals("THAWED");
     }
 
     @Override
-    public void destroy() throws IOException {
+    public void kill() throws IOException {
         Path frozen = folder("freezer");
         Path members = frozen != null ? frozen : hierarchies.v1().getFirst().mount().resolve(relative);
         if (Files.exists(members)) {
@@ -196,6 +217,11 @@ final class CgroupV1 implements Cgroup {
             // A frozen process dies only once it may run again.
             if (frozen != null) CgroupFiles.write(frozen.resolve("freezer.state"), "THAWED");
         }
+    }
+
+    @Override
+    public void destroy() throws IOException {
+        kill();
         for (int i = 0; i < hierarchies.v1().size(); i++) {
             CgroupFiles.remove(hierarchies.v1().get(i).mount().resolve(relative));
         }

@@ -22,6 +22,11 @@ final class CgroupV2 implements Cgroup {
     }
 
     @Override
+    public String relative() {
+        return relative;
+    }
+
+    @Override
     public void create(RuntimeSpec.Resources resources) throws IOException {
         enableControllers();
         CgroupFiles.makeFolders(root, relative);
@@ -145,18 +150,28 @@ final class CgroupV2 implements Cgroup {
     }
 
     @Override
+    public boolean hasMembers() throws IOException {
+        return CgroupFiles.hasMembers(folder);
+    }
+
+    @Override
     public boolean isFrozen() throws IOException {
         return CgroupFiles.field(folder.resolve("cgroup.events"), "frozen") == 1;
     }
 
     @Override
-    public void destroy() throws IOException {
+    public void kill() throws IOException {
         if (!Files.exists(folder)) return;
         // Since Linux 5.14; it also reaches frozen processes and those that are being forked.
         if (!setIfThere("cgroup.kill", "1")) {
             CgroupFiles.killMembers(folder);
             setIfThere("cgroup.freeze", "0");
         }
+    }
+
+    @Override
+    public void destroy() throws IOException {
+        kill();
         CgroupFiles.remove(folder);
     }
 

@@ -108,6 +108,15 @@ final class Connection {
     }
 
     private void ready(int events) {
+        try {
+            serve(events);
+        } catch (RuntimeException | Error e) { // memory it takes up, too, is given back
+            close();
+            throw e;
+        }
+    }
+
+    private void serve(int events) {
         if (isBehind() && (events & (Epoll.WRITABLE | Epoll.ERROR | Epoll.HANGUP)) != 0) flush();
         if (closed) return;
         if (reading && (events & (Epoll.READABLE | Epoll.HANGUP)) != 0) read();

@@ -3,7 +3,6 @@ package io.balena.engine.runtime;
 import static io.balena.engine.runtime.Namespaces.CLONE_NEWCGROUP;
 import static io.balena.engine.runtime.Namespaces.CLONE_NEWIPC;
 import static io.balena.engine.runtime.Namespaces.CLONE_NEWNET;
-import static io.balena.engine.runtime.Namespaces.CLONE_NEWNS;
 import static io.balena.engine.runtime.Namespaces.CLONE_NEWPID;
 import static io.balena.engine.runtime.Namespaces.CLONE_NEWUTS;
 import static io.balena.engine.runtime.ProcessSetup.AT_FDCWD;
@@ -22,6 +21,7 @@ import java.nio.ByteOrder;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 
 /// One container and the programs that make its processes.
@@ -38,18 +38,26 @@ final class Container {
     private final String id;
     private final Path bundle;
     private final String cgroupPath;
+    private final Path stateFolder;
     private final Cgroup cgroup;
     private final Hierarchies hierarchies;
     private final HostFacts host;
 
     private ProcessId process;
     private WaitingProcess waiting;
+    private boolean ownsCgroup;
+    /// Null when there are none, or when this container was found.
+    private RuntimeSpec.Hooks hooks;
+    private Map<String, String> annotations = Map.of();
     /// Null when it has none, or when it was not read again yet.
     private SeccompFilter seccomp;
     private boolean seccompKnown;
 
-    Container(String id, Path bundle, String cgroupPath, Hierarchies hierarchies, HostFacts host) throws ContainerFailure {
+    /// @param stateFolder the container's own
+    Container(String id, Path bundle, Path stateFolder, String cgroupPath, Hierarchies hierarchies, HostFacts host)
+            throws ContainerFailure {
         this.id = id;
+        this.stateFolder = stateFolder;
         this.bundle = bundle;
         this.cgroupPath = cgroupPath;
         this.cgroup = Cgroup.at(hierarchies, cgroupPath);
@@ -58,8 +66,9 @@ final class Container {
     }
 
     /// A container an earlier shim has made.
-    static Container found(StateFile state, Hierarchies hierarchies, HostFacts host) throws ContainerFailure {
-        var container = new Container(state.id(), state.bundle(), state.cgroup(), hierarchies, host);
+    static Container found(StateFile state, Path stateFolder, Hierarchies hierarchies, HostFacts host)
+            throws ContainerFailure {
+        var container = new Container(state.id(), state.bundle(), stateFolder, state.cgroup(), hierarchies, host);
         container.process = state.process();
         return container;
     }
@@ -84,6 +93,10 @@ final class Container {
         if (spec.process() == null) throw failure("process is missing");
         var linux = spec.linux();
         var namespaces = new Namespaces(linux == null ? List.of() : linux.namespaces());
+        hooks = spec.hooks();
+        annotations = spec.annotations();
+        if (cgroup.hasMembers()) throw failure("container's cgroup is not empty: " + cgroupPath);
+        ownsCgroup = true;
         cgroup.create(linux == null ? null : linux.resources());
 
         var program = new SyscallProgram();
@@ -106,7 +119,7 @@ final class Container {
             var files = new RootFilesystem(program, spec, bundle, free);
             files.addRoot();
             boolean ownCgroups = namespaces.separates(CLONE_NEWCGROUP);
-            files.addMounts(new CgroupMount(hierarchies, ownCgroups, cgroupPath.substring(1)));
+            files.addMounts(new CgroupMount(hierarchies, ownCgroups, cgroup.relative()));
             files.addDevices();
             int master = files.root() + 1;
             boolean terminal = streams instanceof StandardStreams.Terminal;
@@ -115,6 +128,10 @@ final class Container {
                 setup.addTerminal(files.root(), master, t);
                 files.addConsole(master + 1);
             }
+            boolean hooked = hooks != null && !(hooks.prestart().isEmpty()
+                    && hooks.createRuntime().isEmpty()
+                    && hooks.createContainer().isEmpty());
+            if (hooked) setup.addGate();
             files.addPivot(terminal ? master + 2 : master);
             setup.addSession();
             if (terminal) setup.addControllingTerminal(master + 1);
@@ -125,14 +142,37 @@ final class Container {
             setup.addExecute(seccomp);
             files.addExceptions();
 
-            PidFd child = program.spawn(namespaces.created() & ~CLONE_NEWCGROUP);
+            PidFd child = spawn(program, namespaces);
             gate.closeChildsEnd();
             waiting = new WaitingProcess(program, setup, gate, child);
+            if (hooked) waiting.meanwhile(() -> runCreateHooks(child));
             waiting.awaitReady();
+            files.checkProtectedPaths();
             process = ProcessId.of(child.pid()).orElseThrow(setup::failure);
             Optional<Fd> ptyMaster = terminal ? Optional.of(child.descriptor(master)) : Optional.empty();
             return new ContainerProcess(child, ptyMaster);
         }
+    }
+
+    private static PidFd spawn(SyscallProgram program, Namespaces namespaces) throws IOException {
+        // The cgroup namespace is left by the child itself, once it is where its view is to begin.
+        long flags = namespaces.created() & ~CLONE_NEWCGROUP;
+        String path = namespaces.path(CLONE_NEWPID);
+        if (path == null) return program.spawn(flags);
+        try (var namespace = Fd.open(Path.of(path), 0)) {
+            return program.spawnIn(namespace, flags);
+        }
+    }
+
+    private void runCreateHooks(PidFd child) throws IOException {
+        var runner = hookRunner();
+        runner.run("prestart", hooks.prestart(), "creating", child.pid(), null);
+        runner.run("createRuntime", hooks.createRuntime(), "creating", child.pid(), null);
+        runner.run("createContainer", hooks.createContainer(), "creating", child.pid(), child);
+    }
+
+    private HookRunner hookRunner() {
+        return new HookRunner(id, bundle, annotations, stateFolder);
     }
 
     private void addMembership(SyscallProgram program, ProcessSetup setup, int free) {
@@ -218,11 +258,18 @@ final class Container {
     synchronized void start() throws IOException {
         if (waiting == null) throw failure("cannot start a container that has stopped or runs");
         try {
+            if (hooks != null) {
+                hookRunner().run("startContainer", hooks.startContainer(), "created", process.pid(), waiting.child());
+            }
             waiting.execute();
-        } finally {
-            waiting.close();
+        } catch (IOException | RuntimeException e) {
+            waiting.end();
             waiting = null;
+            throw e;
         }
+        waiting.close();
+        waiting = null;
+        if (hooks != null) hookRunner().run("poststart", hooks.poststart(), "running", process.pid(), null);
     }
 
     ContainerProcess exec(RuntimeSpec.Process process, StandardStreams streams) throws IOException {
@@ -240,8 +287,7 @@ final class Container {
                 int container = free - 1;
                 setup.addProcFiles(free);
                 addMembership(program, setup, free);
-                long all = CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWNET | CLONE_NEWCGROUP;
-                program.add(Syscall.SETNS, "join namespaces of", id, container, all);
+                program.add(Syscall.SETNS, "join namespaces of", id, container, Namespaces.ALL_BUT_PID);
                 program.add(Syscall.CLOSE, "close", null, container);
                 free = container;
                 setup.addSession();
@@ -256,7 +302,7 @@ final class Container {
                 setup.addGate();
                 setup.addExecute(filter);
 
-                PidFd pidFd = program.spawnBeside(first);
+                PidFd pidFd = program.spawnIn(first.fd(), 0);
                 gate.closeChildsEnd();
                 child = new WaitingProcess(program, setup, gate, pidFd);
                 child.awaitReady();
@@ -288,7 +334,8 @@ final class Container {
             waiting.abandon();
             waiting = null;
         }
-        cgroup.destroy();
+        // A group that others were in before is theirs.
+        if (ownsCgroup) cgroup.destroy();
     }
 
     synchronized void delete() throws IOException {
@@ -298,6 +345,7 @@ final class Container {
             waiting = null;
         }
         cgroup.destroy();
+        if (hooks != null) hookRunner().run("poststop", hooks.poststop(), "stopped", 0, null);
     }
 
     private static ContainerFailure failure(String message) {

@@ -16,8 +16,8 @@ import java.util.Optional;
 /// Either side may be newer than the other, since a shim outlives upgrades of its daemon: fields whose tag is unknown are passed
 /// over, missing ones read as empty, 0 or false, and a tag or kind never changes its meaning.
 final class Message {
-    /// Longest message, in bytes: room for any environment execve(2) would accept.
-    static final int MAX_BYTES = 4 << 20;
+    /// Longest message, in bytes: room for any arguments and environment execve(2) would accept.
+    static final int MAX_BYTES = 2 << 20;
     static final int HEADER_BYTES = 4;
 
     private final int kind;

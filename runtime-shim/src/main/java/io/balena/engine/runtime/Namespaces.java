@@ -12,6 +12,9 @@ final class Namespaces {
     static final long CLONE_NEWPID = 0x20000000;
     static final long CLONE_NEWNET = 0x40000000;
 
+    /// What a process can join after it was made; a pid namespace it can only be made in.
+    static final long ALL_BUT_PID = CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWNET;
+
     private final List<RuntimeSpec.Namespace> namespaces;
     private final long created;
 

@@ -1,10 +1,7 @@
 package io.balena.engine.runtime;
 
 import io.balena.engine.linux.Fd;
-import io.balena.engine.linux.Gate;
 import io.balena.engine.linux.PidFd;
-import io.balena.engine.linux.ProcessId;
-import io.balena.engine.linux.Syscall;
 import io.balena.engine.linux.SyscallProgram;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -43,7 +40,8 @@ final class OciRuntime {
         Container container = null;
         try {
             var spec = SpecReader.spec(readConfig(bundle));
-            container = new Container(id, bundle.toAbsolutePath(), cgroup(id, spec), hierarchies, host);
+            container = new Container(
+                    id, bundle.toAbsolutePath(), stateRoot.resolve(id), cgroup(id, spec), hierarchies, host);
             var process = container.create(spec, streams);
             new StateFile(id, container.process(), container.bundle(), container.cgroupPath()).write(stateRoot);
             containers.put(id, container);
@@ -100,6 +98,11 @@ final class OciRuntime {
         StateFile.remove(stateRoot, id);
     }
 
+    /// Ends what is left of a container whose first process has ended. Only a pid namespace of its own makes the kernel do so.
+    void killAll(String id) throws IOException {
+        container(id).cgroup().kill();
+    }
+
     /// Containers of `stateRoot` whose first process still lives, made by an earlier shim.
     Map<String, ContainerProcess> recover() throws IOException {
         Map<String, ContainerProcess> living = new HashMap<>();
@@ -133,7 +136,7 @@ final class OciRuntime {
         if (known != null) return Optional.of(known);
         Optional<StateFile> state = StateFile.read(stateRoot, id);
         if (state.isEmpty()) return Optional.empty();
-        var found = Container.found(state.get(), hierarchies, host);
+        var found = Container.found(state.get(), stateRoot.resolve(id), hierarchies, host);
         Container other = containers.putIfAbsent(id, found);
         return Optional.of(other == null ? found : other);
     }

@@ -2,6 +2,9 @@ package io.balena.engine.runtime;
 
 import io.balena.engine.linux.Syscall;
 import io.balena.engine.linux.SyscallProgram;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -86,11 +89,22 @@ final class ProcessSetup {
     ///
     /// @param free the child's lowest free descriptor
     void addProcFiles(int free) {
-        if (process.oomScoreAdj() != null) {
-            addWrite("/proc/self/oom_score_adj", Integer.toString(process.oomScoreAdj()), free);
-        }
         if (process.apparmorProfile() != null && !process.apparmorProfile().isEmpty() && host.apparmor()) {
             addWrite("/proc/self/attr/exec", "exec " + process.apparmorProfile(), free);
+        }
+    }
+
+    /// Gives the process its place in the order of those the kernel kills when memory runs out.
+    ///
+    /// To be called after its execve: as long as it shares our memory, the kernel gives all who do the same value, us included.
+    void adjustOomScore(int pid) throws IOException {
+        // The shim's own value, which would be inherited, is for nobody else.
+        int score = process.oomScoreAdj() == null ? 0 : process.oomScoreAdj();
+        Path file = Path.of("/proc/" + pid + "/oom_score_adj");
+        try {
+            Files.writeString(file, Integer.toString(score));
+        } catch (IOException e) {
+            if (Files.exists(file)) throw e; // else it has ended, and was reaped
         }
     }
 

@@ -42,6 +42,8 @@ final class RootFilesystem {
     private static final long MNT_DETACH = 2;
     private static final long O_CREAT = 0100;
     private static final long O_NONBLOCK = 04000;
+    private static final int ENOENT = 2;
+    private static final int ENOTDIR = 20;
     private static final long S_IFCHR = 0020000;
     private static final long S_IFBLK = 0060000;
     private static final long S_IFIFO = 0010000;
@@ -66,6 +68,8 @@ final class RootFilesystem {
     /// Blocks of rows that are only reached by jumps, to be added behind the program's end.
     private final List<MissingDestination> missing = new ArrayList<>();
     private final List<UnmadeDevice> unmade = new ArrayList<>();
+    /// Rows that open what is to be hidden or made read-only.
+    private final List<Integer> protectedRows = new ArrayList<>();
 
     private record MissingDestination(int row, String path, boolean isFile, long how) {}
 
@@ -394,7 +398,7 @@ final class RootFilesystem {
             program.add(Syscall.MOUNT, "remount read-only", path, 0, treePath, 0, flags, 0);
             close(tree);
             close(target);
-            program.onFailure(open, program.next());
+            protectedRows.add(program.onFailure(open, program.next()));
         }
         var masked = spec.linux().maskedPaths();
         for (int i = 0; i < masked.size(); i++) {
@@ -406,7 +410,20 @@ final class RootFilesystem {
             program.add(Syscall.MOUNT, "mask", path, tmpfs, targetPath, tmpfs, MS_RDONLY, 0);
             program.onFailure(over, program.next());
             close(target);
-            program.onFailure(open, program.next());
+            protectedRows.add(program.onFailure(open, program.next()));
+        }
+    }
+
+    /// Makes sure, once the child waits, that what it has not protected does not exist.
+    ///
+    /// @throws ContainerFailure when a path could not be opened for another reason, e.g. because somebody renames folders meanwhile
+    void checkProtectedPaths() throws ContainerFailure {
+        for (int row : protectedRows) {
+            long result = program.result(row);
+            if (result >= 0 || result == -ENOENT || result == -ENOTDIR) continue;
+            throw new ContainerFailure(
+                    ContainerFailure.Kind.SETUP,
+                    program.attempt(row) + " " + program.subject(row) + ": errno " + -result);
         }
     }
 

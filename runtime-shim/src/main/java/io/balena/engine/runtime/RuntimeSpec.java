@@ -44,7 +44,7 @@ public record RuntimeSpec(
     /// @param args program and arguments; the program is looked for in the `PATH` of `env`, inside the container
     /// @param cwd absolute; made when missing
     /// @param capabilities when missing, none
-    /// @param oomScoreAdj when missing, that of the runtime is inherited
+    /// @param oomScoreAdj when missing, 0
     @JsonInclude(JsonInclude.Include.NON_NULL)
     public record Process(
             boolean terminal,

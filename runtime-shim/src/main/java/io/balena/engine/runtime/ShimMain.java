@@ -5,7 +5,9 @@ import io.balena.engine.linux.Descriptors;
 import io.balena.engine.linux.ErrnoException;
 import io.balena.engine.linux.Fd;
 import java.io.File;
+import java.io.FileOutputStream;
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.concurrent.CountDownLatch;
 
@@ -36,6 +38,7 @@ public final class ShimMain {
         Children.leaveSession();
         if (!Descriptors.tryLock(lock)) return TAKEN;
         Children.adoptOrphans();
+        keepFromBeingKilled(diagnostics);
         File state = stateRoot.toFile();
         if (!state.isDirectory() && !state.mkdirs()) throw new IOException("cannot make " + state);
 
@@ -47,6 +50,16 @@ public final class ShimMain {
             loop.run();
         }
         return 0;
+    }
+
+    /// A child that is being set up is in its container's cgroup and shares our memory. Should the container be out of memory just
+    /// then, the kernel would take the child for its greatest user, and kill all who have that memory. Only -1000 keeps it from it.
+    private static void keepFromBeingKilled(Diagnostics diagnostics) {
+        try (var out = new FileOutputStream("/proc/self/oom_score_adj")) {
+            out.write("-1000".getBytes(StandardCharsets.US_ASCII));
+        } catch (IOException e) {
+            diagnostics.warning("the shim may be killed for a container that is out of memory: " + e.getMessage());
+        }
     }
 
     /// SIGTERM, as at shutdown, begins the JVM's end; it waits here for the last container, whose output is still to be logged.

@@ -21,6 +21,23 @@ final class WaitingProcess implements AutoCloseable {
         this.child = child;
     }
 
+    /// Waits at the gate before the child leaves the host's files, and lets it pass when `work` was done.
+    ///
+    /// @throws ContainerFailure when a row of its program failed
+    void meanwhile(Work work) throws IOException {
+        if (!gate.awaitReport()) throw setup.failure();
+        work.run();
+        gate.pass();
+    }
+
+    interface Work {
+        void run() throws IOException;
+    }
+
+    PidFd child() {
+        return child;
+    }
+
     /// Waits until the child is set up but for its last steps.
     ///
     /// @throws ContainerFailure when a row of its program failed
@@ -37,6 +54,7 @@ final class WaitingProcess implements AutoCloseable {
         boolean reported = gate.awaitReport();
         if (reported) throw new IllegalStateException("the child reported twice");
         setup.checkExecuted();
+        setup.adjustOomScore(child.pid());
     }
 
     /// Ends the child, frees its number and forgets it.
@@ -50,7 +68,7 @@ final class WaitingProcess implements AutoCloseable {
     /// Ends the child, which others know and will reap.
     void end() throws IOException {
         kill();
-        child.awaitEnded();
+        child.awaitEnded(-1);
         close();
     }
 

@@ -16,6 +16,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
@@ -197,7 +198,7 @@ class JsonFileLogTest {
 
     private static void write(JsonFileLog log, JsonFileLog.Stream stream, byte[] output, int pieceBytes) {
         for (int at = 0; at < output.length; at += pieceBytes) {
-            byte[] piece = java.util.Arrays.copyOfRange(output, at, Math.min(output.length, at + pieceBytes));
+            byte[] piece = Arrays.copyOfRange(output, at, Math.min(output.length, at + pieceBytes));
             log.write(stream, piece, piece.length);
         }
         log.end(stream);

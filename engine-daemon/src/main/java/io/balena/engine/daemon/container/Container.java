@@ -21,6 +21,8 @@ final class Container {
 
     /// The restart that is waiting for its time, if the state is `Restarting`. Guarded by the lock.
     Future<?> pendingRestart;
+    /// Its last end could not be recorded, so the shim still has it. Guarded by the lock.
+    boolean unacknowledged;
     /// A user restarts it: its end is no reason to remove it. Guarded by the lock.
     boolean userRestarts;
 

@@ -29,6 +29,7 @@ import java.util.function.Consumer;
 /// All about containers, put together: opens what is stored, takes up what runs, and offers the routes.
 public final class ContainerEngine implements AutoCloseable {
     private final ContainerStore store;
+    private final Creation creation;
     private final Containers containers;
     private final ContainerList list;
     private final Restarts restarts;
@@ -47,9 +48,10 @@ public final class ContainerEngine implements AutoCloseable {
         }
     }
 
-    private ContainerEngine(ContainerStore store, Containers containers, ContainerList list, Restarts restarts, Shim shim,
+    private ContainerEngine(ContainerStore store, Creation creation, Containers containers, ContainerList list, Restarts restarts, Shim shim,
             FileChanges changes, List<Route> routes) {
         this.store = store;
+        this.creation = creation;
         this.containers = containers;
         this.list = list;
         this.restarts = restarts;
@@ -91,7 +93,19 @@ public final class ContainerEngine implements AutoCloseable {
         var creation = new Creation(store, images, layers, volumes, networking, events);
         List<Route> routes = new ArrayList<>(new ContainerRoutes(store, creation, containers, inspect, list, layers).table());
         routes.addAll(new StreamRoutes(store, containers, execs, events, shim, changes).table());
-        return new ContainerEngine(store, containers, list, restarts, shim, changes, List.copyOf(routes));
+        return new ContainerEngine(store, creation, containers, list, restarts, shim, changes, List.copyOf(routes));
+    }
+
+    ContainerStore store() {
+        return store;
+    }
+
+    Creation creation() {
+        return creation;
+    }
+
+    Containers containers() {
+        return containers;
     }
 
     public List<Route> routes() {

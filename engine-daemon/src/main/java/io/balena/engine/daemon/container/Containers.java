@@ -285,6 +285,8 @@ final class Containers {
     CompletableFuture<Integer> await(String idOrName, Condition condition) {
         Container container = store.find(idOrName);
         try (var _ = container.lock()) {
+            // Whoever found it just before it was removed would wait for ever.
+            if (store.get(container.id().hex()).isEmpty()) return CompletableFuture.completedFuture(container.state().exitCode());
             return switch (condition) {
                 case NEXT_EXIT -> container.waiters.nextExit();
                 case REMOVED -> container.waiters.removal();

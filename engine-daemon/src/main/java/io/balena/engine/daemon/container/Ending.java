@@ -65,14 +65,13 @@ final class Ending {
         try {
             store.save(container, next, Start.durability(before));
         } catch (IOException e) {
-            // It has ended, whether or not the disk takes it. The shim keeps the exit for a later engine.
+            // It has ended, whether or not the disk takes it. The shim keeps the exit: for a later engine, or until the next start.
             LOG.log(Level.WARNING, "Recording the end of container {0}: {1}", before.id(), e.getMessage());
             container.publish(next);
-            announce(container, exited, again);
-            return false;
+            container.unacknowledged = true;
         }
         announce(container, exited, again);
-        acknowledge(before.id());
+        if (!container.unacknowledged) acknowledge(before.id());
         if (again) restarts.schedule(container, Duration.between(since, status.at()));
         return !again && before.host().autoRemove() && !container.userRestarts;
     }

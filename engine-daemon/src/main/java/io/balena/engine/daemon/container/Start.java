@@ -95,6 +95,10 @@ final class Start {
         done.push(() -> deleteBundle(record.id()));
         Optional<Stdio.Log> log = record.logPath().isEmpty() ? Optional.empty()
                 : LogSettings.of(record.config(), record.host(), Path.of(record.logPath()));
+        if (container.unacknowledged) {
+            shim.delete(ProcessKey.container(id));
+            container.unacknowledged = false;
+        }
         int pid = shim.create(id, bundle, new Stdio(record.config().openStdin(), record.config().stdinOnce(), log));
         done.push(() -> shim.delete(ProcessKey.container(id)));
         NetworkSettings network = record.network();

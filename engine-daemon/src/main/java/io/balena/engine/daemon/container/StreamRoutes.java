@@ -148,6 +148,9 @@ final class StreamRoutes {
     /// The streams of a container, at once when it runs, else when it is started.
     private CompletableFuture<AttachedStream> stream(Container container, boolean stdin, boolean stdout, boolean stderr) throws IOException {
         try (var _ = container.lock()) {
+            if (container.state() instanceof ContainerState.Removing) {
+                throw new Conflict("container " + container.id() + " is marked for removal and cannot be attached to");
+            }
             if (!container.state().isAlive()) return container.attachments.await(stdin, stdout, stderr);
         }
         return CompletableFuture.completedFuture(shim.attach(ProcessKey.container(container.id().hex()), stdin, stdout, stderr));

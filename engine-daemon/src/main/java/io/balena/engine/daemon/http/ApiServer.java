@@ -20,15 +20,24 @@ import java.nio.file.Path;
 import java.nio.file.attribute.PosixFileAttributeView;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 
 /// The API on its sockets. One event loop serves all connections; each request is answered on a virtual thread.
 public final class ApiServer implements AutoCloseable {
+    static {
+        NettySettings.apply();
+    }
+
+    // One arena without caches: all buffers are made on one thread. Chunks of 128 KiB, where the default would take 4 MiB.
+    private static final ByteBufAllocator ALLOCATOR = new PooledByteBufAllocator(true, 0, 1, 8192, 4, 0, 0, false);
+
     private final HangUpAwareEpoll.Factory epoll = HangUpAwareEpoll.factory(64);
     private final EventLoopGroup loop = new MultiThreadIoEventLoopGroup(1, Thread.ofPlatform().name("api").factory(), epoll);
-    private final List<Channel> listening = new ArrayList<>();
+    private final Map<Channel, String> listening = new LinkedHashMap<>();
     private final List<Path> socketFiles = new ArrayList<>();
 
     private ApiServer() {}
@@ -37,7 +46,6 @@ public final class ApiServer implements AutoCloseable {
     ///
     /// @throws IOException when one of `listeners` cannot be bound; none is bound then
     public static ApiServer bind(List<Listener> listeners, List<Route> routes, ApiIdentity identity) throws IOException {
-        NettyLog.use();
         var router = new Router(routes);
         var server = new ApiServer();
         try {
@@ -83,10 +91,10 @@ public final class ApiServer implements AutoCloseable {
                             .childOption(ChannelOption.TCP_NODELAY, true)
                             .bind(new InetSocketAddress(host, port)),
                     host + ":" + port);
-            case Listener.Inherited(int fd, boolean unix) -> await(
-                    bootstrap.channelFactory(() -> unix ? new EpollServerDomainSocketChannel(fd) : (ServerChannel) new EpollServerSocketChannel(fd))
+            case Listener.Inherited(int fd, Optional<Path> path) -> await(
+                    bootstrap.channelFactory(() -> path.isPresent() ? new EpollServerDomainSocketChannel(fd, true) : (ServerChannel) new EpollServerSocketChannel(fd))
                             .register(),
-                    "file descriptor " + fd);
+                    path.map(Path::toString).orElse("file descriptor " + fd));
         }
     }
 
@@ -102,21 +110,21 @@ public final class ApiServer implements AutoCloseable {
     private void await(io.netty.channel.ChannelFuture bound, String where) throws IOException {
         bound.awaitUninterruptibly();
         if (!bound.isSuccess()) throw new IOException("listen " + where + ": " + bound.cause().getMessage(), bound.cause());
-        listening.add(bound.channel());
+        listening.put(bound.channel(), where);
     }
 
     /// Where it can be reached: paths of sockets, and addresses with their ports.
     public List<String> addresses() {
-        return listening.stream().map(Channel::localAddress).map(address -> switch (address) {
-            case DomainSocketAddress unix -> unix.path();
-            case InetSocketAddress tcp -> tcp.getAddress().getHostAddress() + ":" + tcp.getPort();
-            default -> address.toString();
-        }).toList();
+        return listening.entrySet().stream()
+                .map(each -> each.getKey().localAddress() instanceof InetSocketAddress tcp
+                        ? tcp.getAddress().getHostAddress() + ":" + tcp.getPort()
+                        : each.getValue())
+                .toList();
     }
 
     /// Accepts no more connections; those there are go on.
     public void stopAccepting() {
-        listening.forEach(channel -> channel.close().awaitUninterruptibly());
+        listening.keySet().forEach(channel -> channel.close().awaitUninterruptibly());
         listening.clear();
     }
 
@@ -127,7 +135,4 @@ public final class ApiServer implements AutoCloseable {
         loop.shutdownGracefully(0, 1, TimeUnit.SECONDS).awaitUninterruptibly(2, TimeUnit.SECONDS);
         for (Path file : socketFiles) Files.deleteIfExists(file);
     }
-
-    // One arena without caches: all buffers are made on one thread. Chunks of 128 KiB, where the default would take 4 MiB.
-    private static final ByteBufAllocator ALLOCATOR = new PooledByteBufAllocator(true, 0, 1, 8192, 4, 0, 0, false);
 }

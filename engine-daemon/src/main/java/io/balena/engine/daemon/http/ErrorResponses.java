@@ -42,6 +42,7 @@ public final class ErrorResponses {
             case EngineException e -> status(e);
             case DistributionException e -> status(e);
             case ContainerFailure e -> status(e);
+            case ClientLeftException _ -> 400;
             case UnsupportedOperationException _ -> 501;
             default -> 500;
         };

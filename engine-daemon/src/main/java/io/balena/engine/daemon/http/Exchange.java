@@ -68,7 +68,7 @@ final class Exchange implements Runnable {
     /// The client has closed its sending side: a body that is not complete never will be. Over TCP that is also how a client that has
     /// left looks, so nobody may be listening to a stream.
     synchronized void clientHasNothingToAdd() {
-        body.fail(new IOException("unexpected EOF"));
+        body.fail(new ClientLeftException("unexpected EOF"));
         mayBeAlone = true;
         if (streaming != null) streaming.interrupt();
     }
@@ -215,9 +215,10 @@ final class Exchange implements Runnable {
 
     private void hijack(Response.Hijack hijack) throws IOException {
         boolean upgrade = head.headers().contains(HttpHeaderNames.UPGRADE);
+        // Clients that do not upgrade are those that know no other type.
         String words = upgrade
                 ? "HTTP/1.1 101 UPGRADED\r\nContent-Type: " + hijack.contentType() + "\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n"
-                : "HTTP/1.1 200 OK\r\nContent-Type: " + hijack.contentType() + "\r\n\r\n";
+                : "HTTP/1.1 200 OK\r\nContent-Type: application/vnd.docker.raw-stream\r\n\r\n";
         begun = true;
         RequestBody fromClient = connection.takeOver(words);
         beginHijack();

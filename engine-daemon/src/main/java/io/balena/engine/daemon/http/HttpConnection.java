@@ -18,7 +18,6 @@ import io.netty.handler.codec.http.TooLongHttpHeaderException;
 import io.netty.handler.codec.http.TooLongHttpLineException;
 import io.netty.util.ReferenceCountUtil;
 import io.netty.util.concurrent.Future;
-import java.io.EOFException;
 import java.io.IOException;
 import java.io.InterruptedIOException;
 import java.util.concurrent.ExecutionException;
@@ -206,7 +205,7 @@ final class HttpConnection extends ChannelInboundHandlerAdapter {
     }
 
     static IOException clientHasLeft() {
-        return new EOFException("the client has left");
+        return new ClientLeftException("the client has left");
     }
 
     /// Ends the exchange after what was sent. Called by the exchange's thread, as its last act.

@@ -14,6 +14,6 @@ public sealed interface Listener {
 
     /// A listening socket this process was started with, as systemd's socket activation does.
     ///
-    /// @param unix or else TCP
-    record Inherited(int fd, boolean unix) implements Listener {}
+    /// @param path of a unix socket; empty for TCP
+    record Inherited(int fd, Optional<Path> path) implements Listener {}
 }

@@ -120,7 +120,7 @@ public final class MountRequests {
                 JsonNode given = json.path("TmpfsOptions");
                 if (given.path("SizeBytes").asLong(0) > 0) options.add("size=" + given.get("SizeBytes").asLong());
                 options.add("mode=" + Integer.toOctalString(given.path("Mode").asInt(0) == 0 ? 01777 : given.get("Mode").asInt()));
-                yield new MountPoint(type, "", "", destination, "", writable, "", String.join(",", options), false, false);
+                yield new MountPoint(type, "", "", destination, "", writable, "", String.join(",", options), true, false);
             }
         };
     }

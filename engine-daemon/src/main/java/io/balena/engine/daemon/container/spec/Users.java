@@ -5,6 +5,7 @@ import static java.nio.charset.StandardCharsets.ISO_8859_1;
 import io.balena.engine.daemon.EngineException.InvalidRequest;
 import io.balena.engine.runtime.RuntimeSpec;
 import java.io.IOException;
+import java.nio.file.FileSystemLoopException;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
@@ -31,14 +32,20 @@ final class Users {
     }
 
     static Users of(ContainerRoot root) throws IOException {
-        return new Users(entries(root.resolve("/etc/passwd")), entries(root.resolve("/etc/group")));
+        return new Users(entries(root, "/etc/passwd"), entries(root, "/etc/group"));
     }
 
     static Users parse(String passwd, String group) {
         return new Users(split(passwd), split(group));
     }
 
-    private static List<String[]> entries(Path file) throws IOException {
+    private static List<String[]> entries(ContainerRoot root, String inside) throws IOException {
+        Path file;
+        try {
+            file = root.resolve(inside);
+        } catch (FileSystemLoopException e) {
+            return List.of();
+        }
         if (!Files.isRegularFile(file, LinkOption.NOFOLLOW_LINKS) || Files.size(file) > MOST_BYTES) return List.of();
         return split(Files.readString(file, ISO_8859_1));
     }

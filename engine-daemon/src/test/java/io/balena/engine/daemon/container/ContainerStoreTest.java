@@ -1,0 +1,202 @@
+package io.balena.engine.daemon.container;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertInstanceOf;
+import static org.junit.jupiter.api.Assertions.assertSame;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.JsonNodeFactory;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.balena.engine.daemon.EngineException.Conflict;
+import io.balena.engine.daemon.EngineException.InvalidRequest;
+import io.balena.engine.daemon.EngineException.NotFound;
+import io.balena.engine.daemon.container.ContainerStore.Durability;
+import io.balena.engine.daemon.container.config.ContainerConfig;
+import io.balena.engine.daemon.container.config.HostConfig;
+import io.balena.engine.daemon.container.config.RestartPolicy;
+import io.balena.engine.daemon.container.mount.Volumes;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.attribute.FileTime;
+import java.time.Instant;
+import java.util.List;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class ContainerStoreTest {
+    private static final ObjectMapper JSON = new ObjectMapper();
+    private static final ContainerId FIRST = new ContainerId("ab1".concat("0".repeat(61)));
+    private static final ContainerId SECOND = new ContainerId("ab2".concat("0".repeat(61)));
+
+    @TempDir
+    Path root;
+
+    private Path directory;
+    private ContainerStore store;
+
+    @BeforeEach
+    void open() throws Exception {
+        directory = root.resolve("containers");
+        var etc = new EtcFiles(directory, new EtcFiles.DnsDefaults(List.of(), List.of(), List.of()));
+        store = ContainerStore.open(directory, etc, Volumes.open(root));
+    }
+
+    @Test
+    void aContainerIsFoundByIdNameAndPrefix() throws Exception {
+        var first = add(FIRST, "one");
+        add(SECOND, "two");
+        assertSame(first, store.find(FIRST.hex()));
+        assertSame(first, store.find("one"));
+        assertSame(first, store.find("/one"));
+        assertSame(first, store.find("ab1"));
+        assertEquals("multiple IDs found with provided prefix: ab", assertThrows(InvalidRequest.class, () -> store.find("ab")).getMessage());
+        assertEquals("No such container: ac", assertThrows(NotFound.class, () -> store.find("ac")).getMessage());
+    }
+
+    @Test
+    void aNameThatLooksLikeAPrefixIsAName() throws Exception {
+        add(FIRST, "one");
+        var second = add(SECOND, "ab1");
+        assertSame(second, store.find("ab1"));
+    }
+
+    @Test
+    void aTakenNameIsRefusedInDockersWords() throws Exception {
+        add(FIRST, "one");
+        assertEquals("Conflict. The container name \"/one\" is already in use by container \"" + FIRST
+                        + "\". You have to remove (or rename) that container to be able to reuse that name.",
+                assertThrows(Conflict.class, () -> store.reserve("one", SECOND)).getMessage());
+    }
+
+    @Test
+    void recordsComeBackAsTheyWere() throws Exception {
+        var container = add(FIRST, "one");
+        var since = Instant.parse("2026-01-01T00:00:00.123456789Z");
+        save(container, container.record().with(new ContainerState.Exited(7, true, since, since.plusSeconds(1), "")).wasStarted()
+                .stoppedByUser(true).restarted(3));
+        open();
+        assertEquals(container.record().toString(), store.find("one").record().toString());
+    }
+
+    @Test
+    void eachStateComesBack() throws Exception {
+        var container = add(FIRST, "one");
+        var running = new ContainerState.Running(5, Instant.ofEpochSecond(1));
+        var exited = new ContainerState.Exited(1, false, Instant.ofEpochSecond(1), Instant.ofEpochSecond(2), "");
+        for (ContainerState state : List.of(new ContainerState.Created(127, "not found"), running, new ContainerState.Paused(running),
+                new ContainerState.Restarting(exited), exited)) {
+            save(container, container.record().with(state));
+            open();
+            container = store.find("one");
+            assertEquals(state, container.state());
+        }
+    }
+
+    @Test
+    void fieldsOfMobysFilesThatWeDoNotKnowAreKept() throws Exception {
+        add(FIRST, "one");
+        Path file = directory.resolve(FIRST.hex()).resolve("config.v2.json");
+        ObjectNode json = (ObjectNode) JSON.readTree(file.toFile());
+        json.put("MountLabel", "kept").putObject("SecretReferences").put("a", 1);
+        Files.write(file, JSON.writeValueAsBytes(json));
+        open();
+        var container = store.find("one");
+        save(container, container.record().named("other"));
+        var after = JSON.readTree(file.toFile());
+        assertEquals("kept", after.get("MountLabel").asText());
+        assertEquals(1, after.get("SecretReferences").get("a").asInt());
+        assertEquals("/other", after.get("Name").asText());
+    }
+
+    @Test
+    void onlyWhatChangedIsWritten() throws Exception {
+        var container = add(FIRST, "one");
+        Path config = directory.resolve(FIRST.hex()).resolve("config.v2.json");
+        Path host = directory.resolve(FIRST.hex()).resolve("hostconfig.json");
+        var longAgo = FileTime.from(Instant.EPOCH);
+        Files.setLastModifiedTime(config, longAgo);
+        Files.setLastModifiedTime(host, longAgo);
+        save(container, container.record().with(container.state()));
+        assertEquals(longAgo, Files.getLastModifiedTime(config), "nothing changed");
+        save(container, container.record().with(container.record().host().withRestartPolicy(new RestartPolicy("always", 0))));
+        assertEquals(longAgo, Files.getLastModifiedTime(config));
+        assertTrue(Files.getLastModifiedTime(host).compareTo(longAgo) > 0);
+    }
+
+    @Test
+    void aDamagedContainerIsSetAsideAndTheOthersLoad() throws Exception {
+        add(FIRST, "one");
+        add(SECOND, "two");
+        Files.write(directory.resolve(FIRST.hex()).resolve("config.v2.json"), new byte[2000]);
+        open();
+        assertEquals(1, store.all().size());
+        assertTrue(Files.exists(directory.resolve(".damaged-" + FIRST).resolve("config.v2.json")));
+        assertEquals(List.of(), store.unfinished(), "its layer is not to be removed");
+    }
+
+    @Test
+    void aContainerWithoutConfigIsSetAside() throws Exception {
+        add(FIRST, "one");
+        Path file = directory.resolve(FIRST.hex()).resolve("config.v2.json");
+        ObjectNode json = (ObjectNode) JSON.readTree(file.toFile());
+        json.putNull("Config");
+        Files.write(file, JSON.writeValueAsBytes(json));
+        open();
+        assertTrue(store.all().isEmpty());
+        assertTrue(Files.exists(directory.resolve(".damaged-" + FIRST)));
+    }
+
+    @Test
+    void anUnfinishedCreationIsFound() throws Exception {
+        store.prepare(FIRST);
+        open();
+        assertEquals(List.of(FIRST.hex()), store.unfinished());
+        store.forget(FIRST.hex());
+        assertFalse(Files.exists(directory.resolve(FIRST.hex())));
+    }
+
+    @Test
+    void anUnfinishedRemovalIsFound() throws Exception {
+        add(FIRST, "one");
+        store.beginRemoval(FIRST);
+        open();
+        assertTrue(store.all().isEmpty());
+        assertEquals(List.of(FIRST.hex()), store.unfinished());
+        store.forget(FIRST.hex());
+        try (var left = Files.list(directory)) {
+            assertEquals(0, left.count());
+        }
+    }
+
+    @Test
+    void whatCannotBeWrittenHasNotHappened() throws Exception {
+        var container = add(FIRST, "one");
+        store.beginRemoval(FIRST); // takes the folder away from under it
+        var before = container.record();
+        try (var _ = container.lock()) {
+            assertThrows(IOException.class,
+                    () -> store.save(container, before.with(new ContainerState.Running(1, Instant.EPOCH)), Durability.POWER_CUT));
+        }
+        assertSame(before, container.record());
+        assertInstanceOf(ContainerState.Created.class, container.state());
+    }
+
+    private void save(Container container, ContainerRecord next) throws Exception {
+        try (var _ = container.lock()) {
+            store.save(container, next, Durability.POWER_CUT);
+        }
+    }
+
+    private Container add(ContainerId id, String name) throws Exception {
+        store.reserve(name, id);
+        store.prepare(id);
+        return store.add(new ContainerRecord(id, Instant.parse("2026-01-01T00:00:00Z"), name, "sha256:" + "0".repeat(64),
+                ContainerConfig.read(JSON.readTree("{\"Image\":\"bb\",\"Cmd\":[\"true\"]}")), HostConfig.read(JSON.readTree("{}")),
+                ContainerState.created(), List.of(), NetworkSettings.none(), 0, false, false, "/log", JsonNodeFactory.instance.objectNode()));
+    }
+}

@@ -11,19 +11,24 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 final class BusyboxImage {
     static final String NAME = "busybox:it";
 
+    private static final Path BUSYBOX = Path.of("/bin/busybox");
+
     private BusyboxImage() {}
 
+    static void assumePossible() {
+        assumeTrue(Files.isExecutable(BUSYBOX) && Command.of("ldd", BUSYBOX.toString()).run().status() != 0, "needs busybox-static");
+    }
+
     static Path tree(Engine engine) {
-        var busybox = Path.of("/bin/busybox");
-        assumeTrue(Files.isExecutable(busybox) && Command.of("ldd", busybox.toString()).run().status() != 0, "needs busybox-static");
+        assumePossible();
         var root = engine.scratch();
         try {
             for (var folder : new String[] {"bin", "dev", "etc", "proc", "root", "sys", "tmp", "home/web"}) {
                 Files.createDirectories(root.resolve(folder));
             }
-            Files.copy(busybox, root.resolve("bin/busybox"));
+            Files.copy(BUSYBOX, root.resolve("bin/busybox"));
             root.resolve("bin/busybox").toFile().setExecutable(true, false);
-            for (var applet : Command.of(busybox.toString(), "--list").run().out().split("\n")) {
+            for (var applet : Command.of(BUSYBOX.toString(), "--list").run().out().split("\n")) {
                 if (!applet.equals("busybox")) Files.createSymbolicLink(root.resolve("bin/" + applet), Path.of("busybox"));
             }
             Files.writeString(root.resolve("etc/passwd"), "root:x:0:0:root:/root:/bin/sh\nweb:x:1234:1235::/home/web:/bin/sh\n");

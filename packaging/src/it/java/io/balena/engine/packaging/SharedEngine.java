@@ -1,5 +1,6 @@
 package io.balena.engine.packaging;
 
+import org.junit.jupiter.api.extension.BeforeAllCallback;
 import org.junit.jupiter.api.extension.ExtensionContext;
 import org.junit.jupiter.api.extension.ExtensionContext.Namespace;
 import org.junit.jupiter.api.extension.ParameterContext;
@@ -7,7 +8,13 @@ import org.junit.jupiter.api.extension.ParameterResolver;
 
 /// Gives tests the one engine that all share, with the image `busybox`; it is started for the first and stopped after
 /// the last. Tests that harm an engine start their own.
-final class SharedEngine implements ParameterResolver {
+final class SharedEngine implements BeforeAllCallback, ParameterResolver {
+    /// A reason to skip counts as such only here; where parameters are resolved it would be a failure.
+    @Override public void beforeAll(ExtensionContext context) {
+        Engine.assumeRunnable();
+        BusyboxImage.assumePossible();
+    }
+
     private record Started(Engine engine) implements AutoCloseable {
         @Override public void close() {
             engine.close();
@@ -19,7 +26,6 @@ final class SharedEngine implements ParameterResolver {
     }
 
     @Override public Object resolveParameter(ParameterContext parameter, ExtensionContext context) {
-        Engine.assumeRunnable();
         return context.getRoot().getStore(Namespace.create(SharedEngine.class))
                 .computeIfAbsent("engine", _ -> {
                     var engine = Engine.start();

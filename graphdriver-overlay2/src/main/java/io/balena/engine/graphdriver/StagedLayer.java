@@ -31,7 +31,9 @@ public final class StagedLayer implements AutoCloseable {
         files = new LayerFiles(paths.unfinished().resolve("write-set-" + id));
         try {
             OverlayFolders.makeDirectory(files.folder(), "rwx------");
-            DurableFile.replace(files.cacheId(), id.text().getBytes(US_ASCII), "rw-r--r--");
+            Files.write(files.cacheId(), id.text().getBytes(US_ASCII));
+            // The one sync before the content: the folder's name says all that a restart after a power cut must know, and each
+            // further sync would write once more what layers being extracted beside this one have changed so far.
             DurableFile.syncDirectory(paths.unfinished());
             overlay.create(id);
         } catch (Throwable t) {

@@ -126,7 +126,7 @@ final class TarAssembler extends InputStream {
     private void beginFile(long size, byte[] crc64) throws IOException {
         if (name == null) throw new IOException("tar-split record of a file without a name");
         byte[] path = TarPath.clean(name);
-        fd = calls.openBy(root, path, OpenFlags.RDONLY | OpenFlags.NOFOLLOW | OpenFlags.NONBLOCK, FileCalls.RESOLVE_IN_ROOT);
+        fd = calls.openBy(root, path, OpenFlags.RDONLY | OpenFlags.NOFOLLOW | OpenFlags.NONBLOCK, OpenFlags.RESOLVE_IN_ROOT);
         if (!calls.stat(fd).isRegular()) throw damaged("is no regular file");
         missing = size;
         checksum = crc64;

@@ -1,7 +1,6 @@
 package io.balena.engine.linux;
 
 import com.sun.jna.Memory;
-import com.sun.jna.Platform;
 import com.sun.jna.Pointer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
@@ -10,7 +9,6 @@ import java.nio.file.Path;
 ///
 /// @see <a href="https://man7.org/linux/man-pages/man2/bpf.2.html">bpf(2)</a>
 public final class BpfProgram {
-    private static final int BPF = Platform.isARM() ? 280 : 321;
     private static final int PROG_LOAD = 5;
     private static final int PROG_ATTACH = 8;
     private static final int PROG_TYPE_CGROUP_DEVICE = 15;
@@ -25,7 +23,7 @@ public final class BpfProgram {
     /// @param instructions `struct bpf_insn` each
     /// @throws ErrnoException `EINVAL` when the kernel cannot prove the program harmless
     public static void attachDeviceFilter(long[] instructions, Path cgroup) throws ErrnoException {
-        try (Fd program = load(instructions); Fd folder = Fd.open(cgroup, (int) SyscallProgram.O_DIRECTORY);
+        try (Fd program = load(instructions); Fd folder = Fd.open(cgroup, OpenFlags.DIRECTORY);
                 Memory attributes = new Memory(ATTRIBUTES_BYTES)) {
             // { __u32 target_fd, attach_bpf_fd, attach_type, attach_flags; }
             attributes.clear();
@@ -50,11 +48,11 @@ public final class BpfProgram {
             attributes.setInt(4, instructions.length);
             attributes.setLong(8, Pointer.nativeValue(code));
             attributes.setLong(16, Pointer.nativeValue(license));
-            return new Fd((int) Libc.check(call(PROG_LOAD, attributes), "bpf(BPF_PROG_LOAD)", "device filter"));
+            return new Fd(Libc.check(call(PROG_LOAD, attributes), "bpf(BPF_PROG_LOAD)", "device filter"));
         }
     }
 
-    private static long call(int command, Memory attributes) {
-        return ProcessCalls.syscall(BPF, command, Pointer.nativeValue(attributes), ATTRIBUTES_BYTES, 0, 0);
+    private static int call(int command, Memory attributes) {
+        return Libc.call(Syscall.BPF, command, Pointer.nativeValue(attributes), ATTRIBUTES_BYTES, 0);
     }
 }

@@ -30,7 +30,7 @@ public final class NativeBuffer implements AutoCloseable {
     /// @throws ErrnoException `EIO` from a terminal nobody has open any more
     public int read(Fd from, int offset, int length) throws ErrnoException {
         check(offset, length);
-        return result(LoopCalls.read(from.number(), memory.share(offset), length), "read", from);
+        return result(Libc.read(from.number(), memory.share(offset), length), "read", from);
     }
 
     /// Writes `length` bytes from `offset`, or as many of them as fit.
@@ -39,7 +39,7 @@ public final class NativeBuffer implements AutoCloseable {
     /// @throws ErrnoException `EPIPE` when the reader is gone; `ENOSPC`, `EDQUOT` when a disk is full
     public int write(Fd to, int offset, int length) throws ErrnoException {
         check(offset, length);
-        return result(LoopCalls.write(to.number(), memory.share(offset), length), "write", to);
+        return result(Libc.write(to.number(), memory.share(offset), length), "write", to);
     }
 
     public void get(int offset, byte[] into, int at, int length) {

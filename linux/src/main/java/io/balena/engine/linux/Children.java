@@ -63,21 +63,17 @@ public final class Children {
 
     /// @return empty with `WNOHANG` when there is no such child, or it has not ended
     private static OptionalInt waitFor(int idType, int id, int options, int field) throws ErrnoException {
-        long address = Native.malloc(SIGINFO_BYTES);
-        try {
-            Pointer info = new Pointer(address);
-            info.clear(SIGINFO_BYTES);
+        try (var memory = NativeMemory.zeroed(SIGINFO_BYTES)) {
+            Pointer info = memory.pointer();
             while (ProcessLibc.waitid(idType, id, info, WEXITED | WALL | options) == -1) {
                 int errno = Native.getLastError();
                 if (errno == Errno.EINTR.number()) continue;
                 if (errno == Errno.ECHILD.number() && (options & WNOHANG) != 0) return OptionalInt.empty();
-                throw new ErrnoException(errno, "waitid", id);
+                throw new ErrnoException(errno, "waitid", idType == P_PIDFD ? "pidfd " + id : id);
             }
             if (info.getInt(PID) == 0) return OptionalInt.empty();
             int value = info.getInt(field);
             return OptionalInt.of(field == STATUS && info.getInt(CODE) != CLD_EXITED ? 128 + value : value);
-        } finally {
-            Native.free(address);
         }
     }
 }

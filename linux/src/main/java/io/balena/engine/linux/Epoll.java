@@ -25,8 +25,8 @@ public final class Epoll implements AutoCloseable {
     private static final int CAPACITY = 64;
 
     private final Fd epoll;
-    private final long address = Native.malloc(SIZE * (CAPACITY + 1L));
-    private final Pointer ready = new Pointer(address);
+    private final NativeMemory memory = new NativeMemory(SIZE * (CAPACITY + 1));
+    private final Pointer ready = memory.pointer();
     private final Pointer argument = ready.share((long) SIZE * CAPACITY);
 
     public Epoll() throws ErrnoException {
@@ -67,7 +67,7 @@ public final class Epoll implements AutoCloseable {
     @Override
     public void close() {
         epoll.close();
-        Native.free(address);
+        memory.close();
     }
 
     private void control(int operation, Fd fd, int events, long token) throws ErrnoException {

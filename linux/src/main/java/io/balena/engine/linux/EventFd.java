@@ -1,14 +1,13 @@
 package io.balena.engine.linux;
 
-import com.sun.jna.Native;
 import com.sun.jna.Pointer;
 
 /// Wakes a thread that waits in [Epoll].
 public final class EventFd implements AutoCloseable {
     private final Fd fd;
     // Not shared with the reader: several threads may signal at once, all with the same eight bytes.
-    private final long address = Native.malloc(16);
-    private final Pointer one = new Pointer(address);
+    private final NativeMemory memory = NativeMemory.zeroed(2 * Long.BYTES);
+    private final Pointer one = memory.pointer();
 
     public EventFd() throws ErrnoException {
         fd = create();
@@ -37,6 +36,6 @@ public final class EventFd implements AutoCloseable {
     @Override
     public void close() {
         fd.close();
-        Native.free(address);
+        memory.close();
     }
 }

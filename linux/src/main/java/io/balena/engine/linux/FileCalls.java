@@ -18,7 +18,7 @@ public final class FileCalls {
     public static final int WORKING_DIRECTORY = -100;
 
     /// The most bytes that one [#write] moves.
-    public static final int MAX_WRITE = 256 * 1024;
+    private static final int MAX_WRITE = 256 * 1024;
 
     private static final int PATH_MAX = 4096;
     private static final int AT_SYMLINK_NOFOLLOW = 0x100;

@@ -8,15 +8,14 @@ public final class NativeBuffer implements AutoCloseable {
     /// Returned where a non-blocking descriptor has no bytes, or no room, at the moment.
     public static final int WOULD_BLOCK = -1;
 
-    private final long address;
+    private final NativeMemory owned;
     private final Pointer memory;
     private final int capacity;
 
     /// @param capacity bytes
     public NativeBuffer(int capacity) {
-        this.address = Native.malloc(capacity);
-        if (address == 0) throw new OutOfMemoryError("malloc(" + capacity + ")");
-        this.memory = new Pointer(address);
+        this.owned = new NativeMemory(capacity);
+        this.memory = owned.pointer();
         this.capacity = capacity;
     }
 
@@ -54,7 +53,7 @@ public final class NativeBuffer implements AutoCloseable {
 
     @Override
     public void close() {
-        Native.free(address);
+        owned.close();
     }
 
     private static int result(int result, String call, Fd fd) throws ErrnoException {

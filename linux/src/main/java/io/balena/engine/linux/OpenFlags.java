@@ -15,10 +15,8 @@ public final class OpenFlags {
     public static final int CREAT = 0100;
     public static final int EXCL = 0200;
     public static final int NOCTTY = 0400;
-    public static final int TRUNC = 01000;
     public static final int APPEND = 02000;
     public static final int NONBLOCK = 04000;
-    public static final int NOATIME = 01000000;
     public static final int CLOEXEC = 02000000;
     public static final int PATH = 010000000;
     public static final int DIRECTORY = ARM ? 040000 : 0200000;

@@ -1,6 +1,5 @@
 package io.balena.engine.linux;
 
-import com.sun.jna.Native;
 import com.sun.jna.Pointer;
 
 /// What a terminal's master can do that other files cannot.
@@ -21,15 +20,11 @@ public final class PseudoTerminal {
     /// Tells a terminal its size; the processes in its foreground get SIGWINCH.
     public static void setWindowSize(Fd terminal, int rows, int columns) throws ErrnoException {
         // struct winsize { unsigned short rows, columns, x pixels, y pixels }
-        long address = Native.malloc(8);
-        try {
-            Pointer size = new Pointer(address);
-            size.setLong(0, 0);
+        try (var memory = NativeMemory.zeroed(8)) {
+            Pointer size = memory.pointer();
             size.setShort(0, (short) rows);
             size.setShort(2, (short) columns);
             Libc.check(LoopLibc.ioctl(terminal.number(), TIOCSWINSZ, size), "ioctl(TIOCSWINSZ)", terminal);
-        } finally {
-            Native.free(address);
         }
     }
 }

@@ -6,7 +6,6 @@ import static io.balena.engine.linux.SocketLibc.SOCK_CLOEXEC;
 import static io.balena.engine.linux.SocketLibc.SOCK_DGRAM;
 import static java.nio.charset.StandardCharsets.UTF_8;
 
-import com.sun.jna.Memory;
 import java.io.IOException;
 import java.util.Optional;
 
@@ -32,9 +31,9 @@ public final class ServiceManager {
         byte[] bytes = assignments.getBytes(UTF_8);
         try (var address = address(socket.get());
                 var fd = new Fd(Libc.check(SocketLibc.socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0), "socket", "for " + socket.get()));
-                var message = new Memory(bytes.length)) {
-            message.write(0, bytes, 0, bytes.length);
-            int sent = SocketLibc.sendto(fd.number(), message, bytes.length, MSG_NOSIGNAL, address.pointer(), address.length());
+                var message = new NativeMemory(bytes.length)) {
+            message.pointer().write(0, bytes, 0, bytes.length);
+            int sent = SocketLibc.sendto(fd.number(), message.pointer(), bytes.length, MSG_NOSIGNAL, address.pointer(), address.length());
             Libc.check(sent, "sendto", socket.get());
         }
     }

@@ -2,7 +2,6 @@ package io.balena.engine.linux;
 
 import static io.balena.engine.linux.SocketLibc.AF_UNIX;
 
-import com.sun.jna.Native;
 import com.sun.jna.Pointer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
@@ -18,13 +17,11 @@ final class UnixAddress implements AutoCloseable {
     private static final int FAMILY_BYTES = 2;
     private static final int BYTES = FAMILY_BYTES + LONGEST + 1;
 
-    private final long address = Native.malloc(BYTES);
-    private final Pointer memory = new Pointer(address);
+    private final NativeMemory memory = NativeMemory.zeroed(BYTES);
     private int length;
 
     private UnixAddress() {
-        memory.clear(BYTES);
-        memory.setShort(0, (short) AF_UNIX);
+        memory.pointer().setShort(0, (short) AF_UNIX);
     }
 
     /// @param call what it is for, named by the exception
@@ -44,7 +41,7 @@ final class UnixAddress implements AutoCloseable {
         byte[] bytes = name.getBytes(StandardCharsets.UTF_8);
         if (bytes.length > LONGEST) throw new ErrnoException(Errno.ENAMETOOLONG.number(), call, shown);
         var made = new UnixAddress();
-        made.memory.write(FAMILY_BYTES + at, bytes, 0, bytes.length);
+        made.memory.pointer().write(FAMILY_BYTES + at, bytes, 0, bytes.length);
         made.length = FAMILY_BYTES + at + bytes.length;
         return made;
     }
@@ -55,9 +52,9 @@ final class UnixAddress implements AutoCloseable {
     static Optional<Path> pathOf(int socket) throws ErrnoException {
         try (var address = new UnixAddress()) {
             int[] length = {BYTES};
-            Libc.check(SocketLibc.getsockname(socket, address.memory, length), "getsockname", "fd " + socket);
-            if (address.memory.getShort(0) != AF_UNIX) return Optional.empty();
-            byte[] path = address.memory.getByteArray(FAMILY_BYTES, Math.clamp(length[0] - FAMILY_BYTES, 0, LONGEST + 1));
+            Libc.check(SocketLibc.getsockname(socket, address.pointer(), length), "getsockname", "fd " + socket);
+            if (address.pointer().getShort(0) != AF_UNIX) return Optional.empty();
+            byte[] path = address.pointer().getByteArray(FAMILY_BYTES, Math.clamp(length[0] - FAMILY_BYTES, 0, LONGEST + 1));
             int end = 0;
             while (end < path.length && path[end] != 0) end++;
             return Optional.of(Path.of(new String(path, 0, end, StandardCharsets.UTF_8)));
@@ -65,7 +62,7 @@ final class UnixAddress implements AutoCloseable {
     }
 
     Pointer pointer() {
-        return memory;
+        return memory.pointer();
     }
 
     /// Bytes of it that count.
@@ -75,6 +72,6 @@ final class UnixAddress implements AutoCloseable {
 
     @Override
     public void close() {
-        Native.free(address);
+        memory.close();
     }
 }

@@ -8,7 +8,6 @@ import static io.balena.engine.linux.SocketLibc.SOL_SOCKET;
 import static io.balena.engine.linux.SocketLibc.SO_PEERCRED;
 
 import com.sun.jna.Native;
-import com.sun.jna.Pointer;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Optional;
@@ -72,16 +71,12 @@ public final class UnixListener implements AutoCloseable {
     /// Whether the process at the other end of `connection` runs as root or as this process's user.
     public static boolean peerIsTrusted(Fd connection) throws ErrnoException {
         // struct ucred { pid_t pid; uid_t uid; gid_t gid; }
-        long address = Native.malloc(12);
-        try {
-            Pointer credentials = new Pointer(address);
+        try (var credentials = NativeMemory.zeroed(12)) {
             int[] length = {12};
-            int result = SocketLibc.getsockopt(connection.number(), SOL_SOCKET, SO_PEERCRED, credentials, length);
+            int result = SocketLibc.getsockopt(connection.number(), SOL_SOCKET, SO_PEERCRED, credentials.pointer(), length);
             Libc.check(result, "getsockopt(SO_PEERCRED)", connection);
-            int uid = credentials.getInt(4);
+            int uid = credentials.pointer().getInt(4);
             return uid == 0 || uid == ProcessLibc.geteuid();
-        } finally {
-            Native.free(address);
         }
     }
 

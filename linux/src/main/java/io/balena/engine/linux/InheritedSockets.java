@@ -22,7 +22,8 @@ public final class InheritedSockets {
     /// @param path of a unix socket; empty for TCP
     public record Inherited(int fd, Optional<String> name, Optional<Path> path) {}
 
-    /// The sockets meant for this process, made close-on-exec and non-blocking (systemd's are not unless told so). Empty when it was not started so.
+    /// The sockets meant for this process, made close-on-exec and non-blocking (systemd's are not unless told so). Empty when it was
+    /// not started so.
     public static List<Inherited> take() throws IOException {
         if (!Long.toString(ProcessHandle.current().pid()).equals(System.getenv("LISTEN_PID"))) return List.of();
         int count;

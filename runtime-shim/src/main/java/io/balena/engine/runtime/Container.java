@@ -6,7 +6,6 @@ import static io.balena.engine.runtime.Namespaces.CLONE_NEWNET;
 import static io.balena.engine.runtime.Namespaces.CLONE_NEWPID;
 import static io.balena.engine.runtime.Namespaces.CLONE_NEWUTS;
 import static io.balena.engine.runtime.ProcessSetup.AT_FDCWD;
-import static io.balena.engine.runtime.ProcessSetup.GATE;
 
 import io.balena.engine.linux.Fd;
 import io.balena.engine.linux.Gate;

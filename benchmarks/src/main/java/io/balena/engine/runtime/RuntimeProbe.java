@@ -1,12 +1,12 @@
 package io.balena.engine.runtime;
 
 import io.balena.engine.linux.Fd;
+import io.balena.engine.linux.OpenFlags;
 import java.io.IOException;
 import java.nio.file.Path;
 
 /// Lets benchmarks drive the runtime, which is private to its module.
 public final class RuntimeProbe implements AutoCloseable {
-    private static final int O_RDWR = 2;
 
     private final OciRuntime runtime;
     private final Path bundle;
@@ -23,7 +23,7 @@ public final class RuntimeProbe implements AutoCloseable {
     public RuntimeProbe(Path stateRoot, Path bundle) throws IOException {
         this.runtime = new OciRuntime(stateRoot);
         this.bundle = bundle;
-        this.nowhere = Fd.open(Path.of("/dev/null"), O_RDWR);
+        this.nowhere = Fd.open(Path.of("/dev/null"), OpenFlags.RDWR);
     }
 
     /// Creates, starts, awaits and deletes a container.

@@ -2,7 +2,7 @@
 ///
 /// ```
 /// Main ── GlobalOptions            which engine, which command
-///   └── SystemCommands, ImageCommands, ContainerCommands, RunCommands, ProcessCommands   one class per group
+///   └── SystemCommands, ImageCommands, ContainerCommands, RunCommands   one class per group, built when asked for
 ///         └── EngineClient         requests and answers as JSON, errors as ApiException
 ///               └── HttpConnection  one connection: headers, chunks, upgrade to a raw stream
 /// ```

@@ -190,7 +190,7 @@ class ImagesIT {
             assertThrows(DistributionException.NoSuchImage.class, () -> engine.images.resolve("app:1"));
             engine.images.tag(id, ImageReference.parse("app:1"));
         }
-        assertEquals(6, engine.namesIn("image/overlay2/quarantine").size());
+        assertEquals(6, engine.namesIn("quarantine/image/overlay2").size());
     }
 
     @Test
@@ -202,7 +202,7 @@ class ImagesIT {
         engine = Engine.open(root);
         assertEquals(List.of(intact), engine.images.list().stream().map(Image::id).toList());
         assertThrows(DistributionException.NoSuchImage.class, () -> engine.images.resolve("damaged:1"));
-        assertEquals(1, engine.namesIn("image/overlay2/quarantine").size());
+        assertEquals(1, engine.namesIn("quarantine/image/overlay2/imagedb/content/sha256").size());
     }
 
     @Test

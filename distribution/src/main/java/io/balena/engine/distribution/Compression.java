@@ -94,41 +94,14 @@ enum Compression {
         return new CorruptStreamException(compression.name().toLowerCase(Locale.ROOT) + ": " + e.getMessage(), e);
     }
 
-    /// Remembers whether reading failed below the decompressor.
-    private static final class Source extends FilterInputStream {
-        private boolean failed;
-
-        Source(InputStream in) {
+    /// Passes reads on, and has what goes wrong in them explained.
+    private abstract static class Watched extends FilterInputStream {
+        Watched(InputStream in) {
             super(in);
         }
 
-        @Override
-        public int read() throws IOException {
-            byte[] one = new byte[1];
-            return read(one, 0, 1) < 0 ? -1 : one[0] & 0xff;
-        }
-
-        @Override
-        public int read(byte[] buffer, int offset, int length) throws IOException {
-            try {
-                return in.read(buffer, offset, length);
-            } catch (IOException e) {
-                failed = true;
-                throw e;
-            }
-        }
-    }
-
-    /// Decompressors say "corrupt" in many ways, some of them unchecked; this one says it in one.
-    private static final class Unpacked extends FilterInputStream {
-        private final Source source;
-        private final Compression compression;
-
-        Unpacked(InputStream in, Source source, Compression compression) {
-            super(in);
-            this.source = source;
-            this.compression = compression;
-        }
+        /// @return what to throw instead of `e`
+        abstract IOException failed(Exception e) throws IOException;
 
         @Override
         public int read() throws IOException {
@@ -141,8 +114,41 @@ enum Compression {
             try {
                 return in.read(buffer, offset, length);
             } catch (IOException | RuntimeException e) {
-                throw corruptUnlessFailed(source, compression, e);
+                throw failed(e);
             }
+        }
+    }
+
+    /// Remembers whether reading failed below the decompressor.
+    private static final class Source extends Watched {
+        private boolean failed;
+
+        Source(InputStream in) {
+            super(in);
+        }
+
+        @Override
+        IOException failed(Exception e) {
+            if (e instanceof RuntimeException unexpected) throw unexpected;
+            failed = true;
+            return (IOException) e;
+        }
+    }
+
+    /// Decompressors say "corrupt" in many ways, some of them unchecked; this one says it in one.
+    private static final class Unpacked extends Watched {
+        private final Source source;
+        private final Compression compression;
+
+        Unpacked(InputStream in, Source source, Compression compression) {
+            super(in);
+            this.source = source;
+            this.compression = compression;
+        }
+
+        @Override
+        IOException failed(Exception e) throws IOException {
+            return corruptUnlessFailed(source, compression, e);
         }
     }
 }

@@ -3,6 +3,7 @@ package io.balena.engine.distribution;
 import static java.nio.charset.StandardCharsets.US_ASCII;
 
 import io.balena.engine.graphdriver.Digest;
+import io.balena.engine.graphdriver.Quarantine;
 import io.balena.engine.linux.DurableFile;
 import java.io.IOException;
 import java.lang.System.Logger;
@@ -29,19 +30,19 @@ final class ImageFiles {
     private final Path contents;
     private final Path metadata;
     private final Path repositories;
-    private final Path quarantine;
+    private final Quarantine quarantine;
 
-    private ImageFiles(Path root) {
-        this.root = root;
+    private ImageFiles(Path dataRoot) {
+        this.root = dataRoot.resolve("image/overlay2");
         this.contents = root.resolve("imagedb/content/sha256");
         this.metadata = root.resolve("imagedb/metadata/sha256");
         this.repositories = root.resolve("repositories.json");
-        this.quarantine = root.resolve("quarantine");
+        this.quarantine = new Quarantine(dataRoot);
     }
 
     /// Makes the folders and deletes temporary files that a crash left.
     static ImageFiles open(Path dataRoot) throws IOException {
-        ImageFiles files = new ImageFiles(dataRoot.resolve("image/overlay2"));
+        ImageFiles files = new ImageFiles(dataRoot);
         for (Path folder : List.of(files.contents, files.metadata)) makeFolder(folder);
         for (Path folder : List.of(files.root, files.contents)) deleteTemporaries(folder);
         return files;
@@ -119,20 +120,9 @@ final class ImageFiles {
         DurableFile.replace(repositories, references.toJson());
     }
 
-    /// Moves a file that cannot be explained out of the way, where a person can look at it.
+    /// Moves a file that cannot be explained out of the way, see [Quarantine].
     void quarantine(DamagedFile damaged) throws IOException {
-        makeFolder(quarantine);
-        Path kept = freeName(quarantine.resolve(damaged.file.getFileName()));
-        Files.move(damaged.file, kept);
-        DurableFile.syncDirectory(quarantine);
-        DurableFile.syncDirectory(damaged.file.getParent());
-        LOG.log(Level.WARNING, "moved " + damaged.file + " to " + kept + ": " + damaged.reason);
-    }
-
-    private static Path freeName(Path wanted) {
-        Path name = wanted;
-        for (int n = 1; Files.exists(name); n++) name = wanted.resolveSibling(wanted.getFileName() + "-" + n);
-        return name;
+        quarantine.take(damaged.file, damaged.reason);
     }
 
     private Path metadataOf(ImageId id) throws IOException {

@@ -37,7 +37,7 @@ public final class Images {
 
     /// Opens the store; retains the layers of every image in `layers`.
     ///
-    /// Damaged files are moved to `image/overlay2/quarantine` with a warning; an image whose layers are missing is left out.
+    /// Damaged files are moved to `quarantine` with a warning; an image whose layers are missing is left out.
     public static Images open(Path dataRoot, LayerStore layers) throws IOException {
         ImageFiles files = ImageFiles.open(dataRoot);
         Catalogue catalogue = new Catalogue(Map.of(), references(files));

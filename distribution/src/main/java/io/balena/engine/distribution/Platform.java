@@ -1,8 +1,8 @@
 package io.balena.engine.distribution;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import io.balena.engine.linux.KernelFile;
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;
@@ -86,7 +86,7 @@ record Platform(String os, String architecture, String variant) {
     /// @param cpuinfo `/proc/cpuinfo`, whose line `CPU architecture: 7` says what the 32-bit kernel runs on
     static String armVariantOf(Path cpuinfo) {
         try {
-            String text = Files.readString(cpuinfo);
+            String text = KernelFile.text(cpuinfo);
             // The kernel calls the ARMv6 of the first Raspberry Pi "7"; its model name tells the truth.
             if (text.contains("ARMv6-compatible")) return "v6";
             return text.lines()

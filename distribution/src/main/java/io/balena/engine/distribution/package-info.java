@@ -11,7 +11,8 @@
 ///   distribution/                          caches; may be deleted
 ///     diffid-by-digest/sha256/<blob>       sha256:<layer>
 ///     v2metadata-by-diffid/sha256/<layer>  [{"Digest":"sha256:<blob>","SourceRepository":"…","HMAC":""}], newest last
-///   quarantine/                            what made no sense at start-up
 /// ```
+/// What makes no sense at start-up is moved to `quarantine/` ([io.balena.engine.graphdriver.Quarantine]).
+///
 /// Files are replaced whole, by [io.balena.engine.linux.DurableFile]; only the caches do without.
 package io.balena.engine.distribution;

@@ -1,5 +1,6 @@
 package io.balena.engine.daemon;
 
+import io.balena.engine.linux.KernelFile;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -38,7 +39,8 @@ final class PidFile implements AutoCloseable {
         try {
             Path theirs = Path.of("/proc", Long.toString(pid), "exe").toRealPath();
             Path ours = Path.of("/proc/self/exe").toRealPath();
-            return theirs.equals(ours) && Files.readString(Path.of("/proc", Long.toString(pid), "cmdline")).contains(DaemonMain.class.getName());
+            return theirs.equals(ours)
+                    && KernelFile.text(Path.of("/proc", Long.toString(pid), "cmdline")).contains(DaemonMain.class.getName());
         } catch (IOException e) {
             return false;
         }

@@ -52,7 +52,7 @@ final class FileSystemSync {
     private static int openIn(FileCalls calls, int directory, byte[] file) {
         try {
             return calls.openBy(directory, file, OpenFlags.RDONLY | OpenFlags.NONBLOCK | OpenFlags.NOFOLLOW,
-                    FileCalls.RESOLVE_IN_ROOT);
+                    OpenFlags.RESOLVE_IN_ROOT);
         } catch (IOException e) {
             // Replaced by a later entry, or a kernel without openat2: the pages stay until someone needs the memory.
             System.getLogger(FileSystemSync.class.getName()).log(System.Logger.Level.DEBUG,

@@ -94,7 +94,7 @@ final class LayerChanges {
     private FileStat statIn(int root, byte[] path) throws IOException {
         int fd;
         try {
-            fd = calls.openBy(root, path, OpenFlags.PATH | OpenFlags.NOFOLLOW, FileCalls.RESOLVE_BENEATH | FileCalls.RESOLVE_NO_SYMLINKS);
+            fd = calls.openBy(root, path, OpenFlags.PATH | OpenFlags.NOFOLLOW, OpenFlags.RESOLVE_BENEATH | OpenFlags.RESOLVE_NO_SYMLINKS);
         } catch (ErrnoException e) {
             if (e.errno() == Errno.ENOENT || e.errno() == Errno.ENOTDIR || e.errno() == Errno.ELOOP) return null;
             throw e;

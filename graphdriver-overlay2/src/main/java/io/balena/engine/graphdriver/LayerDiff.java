@@ -23,7 +23,7 @@ import java.util.Map;
 /// the same tar.
 ///
 /// A file that grows meanwhile is cut at the size its header told, one that shrinks is filled with zeros.
-final class LayerDiff extends InputStream {
+final class LayerDiff extends TarSource {
     private static final byte[] WHITEOUT = ".wh.".getBytes(US_ASCII);
     private static final byte[] OPAQUE = ".wh..wh..opq".getBytes(US_ASCII);
 
@@ -34,13 +34,10 @@ final class LayerDiff extends InputStream {
     private final FileCalls calls = new FileCalls();
     private final Deque<Folder> folders = new ArrayDeque<>();
     private final Map<Inode, byte[]> linked = new HashMap<>();
-    private byte[] headers = new byte[0];
-    private int headersAt;
     private int fd = -1;
     private long missing;
     private int padding;
     private boolean ended;
-    private boolean closed;
 
     private LayerDiff() {}
 
@@ -51,34 +48,16 @@ final class LayerDiff extends InputStream {
     }
 
     @Override
-    public int read() throws IOException {
-        byte[] one = new byte[1];
-        return read(one, 0, 1) < 0 ? -1 : one[0] & 0xff;
-    }
-
-    @Override
-    public int read(byte[] to, int offset, int length) throws IOException {
-        if (closed) throw new IOException("stream closed");
-        if (length == 0) return 0;
-        while (true) {
-            if (headersAt < headers.length) {
-                int piece = Math.min(length, headers.length - headersAt);
-                System.arraycopy(headers, headersAt, to, offset, piece);
-                headersAt += piece;
-                return piece;
-            }
-            if (missing > 0) return content(to, offset, length);
-            if (fd >= 0) {
-                calls.close(fd);
-                fd = -1;
-            }
-            if (padding > 0) {
-                give(new byte[padding]);
-                padding = 0;
-            } else if (!next()) {
-                return -1;
-            }
+    int produce(byte[] to, int offset, int length) throws IOException {
+        if (missing > 0) return content(to, offset, length);
+        if (fd >= 0) {
+            calls.close(fd);
+            fd = -1;
         }
+        if (padding == 0) return next() ? 0 : -1;
+        give(new byte[padding]);
+        padding = 0;
+        return 0;
     }
 
     private int content(byte[] to, int offset, int length) throws IOException {
@@ -90,11 +69,6 @@ final class LayerDiff extends InputStream {
         }
         missing -= got;
         return got;
-    }
-
-    private void give(byte[] bytes) {
-        headers = bytes;
-        headersAt = 0;
     }
 
     private void enter(int folder, byte[] path) throws IOException {
@@ -179,9 +153,7 @@ final class LayerDiff extends InputStream {
     }
 
     @Override
-    public void close() {
-        if (closed) return;
-        closed = true;
+    void release() {
         if (fd >= 0) calls.close(fd);
         while (!folders.isEmpty()) calls.close(folders.pop().fd());
     }

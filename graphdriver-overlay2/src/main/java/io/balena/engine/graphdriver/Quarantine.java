@@ -6,22 +6,26 @@ import java.lang.System.Logger.Level;
 import java.nio.file.Files;
 import java.nio.file.Path;
 
-/// Takes what the store cannot explain out of its way without deleting it: it may be the only copy of a container's data.
-final class Quarantine {
+/// Where a store puts what it found below the data root and cannot explain, instead of deleting it: it may be the only copy of
+/// somebody's data, and a person can look at it.
+public final class Quarantine {
     private static final System.Logger LOG = System.getLogger(Quarantine.class.getName());
 
-    private final StorePaths paths;
+    private final Path dataRoot;
+    private final Path folder;
 
-    Quarantine(StorePaths paths) {
-        this.paths = paths;
+    public Quarantine(Path dataRoot) {
+        this.dataRoot = dataRoot;
+        this.folder = dataRoot.resolve("quarantine");
     }
 
-    /// Moves `found` to `quarantine/<its path below the data root>`.
-    void take(Path found, String reason) throws IOException {
-        Path place = paths.quarantine().resolve(paths.root().relativize(found).toString());
-        if (!Files.exists(paths.quarantine())) OverlayFolders.makeDirectory(paths.quarantine(), "rwx------");
-        Files.createDirectories(place.getParent());
-        for (int n = 1; Files.exists(place); n++) place = place.resolveSibling(found.getFileName() + "." + n);
+    /// Moves `found` to `quarantine/<its path below the data root>`, with a number added when that is taken. Says so in the log.
+    public void take(Path found, String reason) throws IOException {
+        Path wanted = folder.resolve(dataRoot.relativize(found));
+        if (!Files.exists(folder)) OverlayFolders.makeDirectory(folder, "rwx------");
+        Files.createDirectories(wanted.getParent());
+        Path place = wanted;
+        for (int n = 1; Files.exists(place); n++) place = wanted.resolveSibling(found.getFileName() + "." + n);
         Files.move(found, place);
         DurableFile.syncDirectory(place.getParent());
         DurableFile.syncDirectory(found.getParent());

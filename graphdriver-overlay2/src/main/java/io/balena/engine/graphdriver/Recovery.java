@@ -27,7 +27,7 @@ final class Recovery {
     Recovery(StorePaths paths, OverlayFolders overlay) {
         this.paths = paths;
         this.overlay = overlay;
-        this.quarantine = new Quarantine(paths);
+        this.quarantine = new Quarantine(paths.root());
     }
 
     /// Layers that are whole, with all layers below them.

@@ -68,11 +68,6 @@ record StorePaths(Path root) {
         return layerdb().resolve("tmp");
     }
 
-    /// What was found and could not be explained.
-    Path quarantine() {
-        return root.resolve("quarantine");
-    }
-
     /// Snapshots of Docker's BuildKit lie in `overlay2`, too, known to it alone.
     Path buildkit() {
         return root.resolve("buildkit");

@@ -19,7 +19,7 @@ import java.util.zip.GZIPInputStream;
 /// The tar of a layer, put together from its tar-split record and the files on disk.
 ///
 /// Each file is checked against the recorded size and CRC-64 while it passes; a difference ends the stream with an exception.
-final class TarAssembler extends InputStream {
+final class TarAssembler extends TarSource {
     private static final int FILE = 1;
     private static final int SEGMENT = 2;
     // One line may hold a segment of any size: Docker records all that follows a tar's end in one.
@@ -31,13 +31,10 @@ final class TarAssembler extends InputStream {
     private final int root;
     private final Crc64 crc = new Crc64();
 
-    private byte[] segment = new byte[0];
-    private int segmentAt;
     private int fd = -1;
     private byte[] name;
     private long missing;
     private byte[] checksum;
-    private boolean closed;
 
     /// @param diff the layer's files
     TarAssembler(Path record, Path diff) throws IOException {
@@ -52,25 +49,9 @@ final class TarAssembler extends InputStream {
     }
 
     @Override
-    public int read() throws IOException {
-        byte[] one = new byte[1];
-        return read(one, 0, 1) < 0 ? -1 : one[0] & 0xff;
-    }
-
-    @Override
-    public int read(byte[] to, int offset, int length) throws IOException {
-        if (closed) throw new IOException("stream closed");
-        if (length == 0) return 0;
-        while (true) {
-            if (segmentAt < segment.length) {
-                int piece = Math.min(length, segment.length - segmentAt);
-                System.arraycopy(segment, segmentAt, to, offset, piece);
-                segmentAt += piece;
-                return piece;
-            }
-            if (fd >= 0) return readFile(to, offset, length);
-            if (!nextRecord()) return -1;
-        }
+    int produce(byte[] to, int offset, int length) throws IOException {
+        if (fd >= 0) return readFile(to, offset, length);
+        return nextRecord() ? 0 : -1;
     }
 
     private int readFile(byte[] to, int offset, int length) throws IOException {
@@ -111,10 +92,7 @@ final class TarAssembler extends InputStream {
             }
         }
         switch (type) {
-            case SEGMENT -> {
-                segment = payload == null ? new byte[0] : payload;
-                segmentAt = 0;
-            }
+            case SEGMENT -> give(payload == null ? new byte[0] : payload);
             case FILE -> {
                 if (size > 0) beginFile(size, payload);
             }
@@ -126,7 +104,7 @@ final class TarAssembler extends InputStream {
     private void beginFile(long size, byte[] crc64) throws IOException {
         if (name == null) throw new IOException("tar-split record of a file without a name");
         byte[] path = TarPath.clean(name);
-        fd = calls.openBy(root, path, OpenFlags.RDONLY | OpenFlags.NOFOLLOW | OpenFlags.NONBLOCK, FileCalls.RESOLVE_IN_ROOT);
+        fd = calls.openBy(root, path, OpenFlags.RDONLY | OpenFlags.NOFOLLOW | OpenFlags.NONBLOCK, OpenFlags.RESOLVE_IN_ROOT);
         if (!calls.stat(fd).isRegular()) throw damaged("is no regular file");
         missing = size;
         checksum = crc64;
@@ -138,9 +116,7 @@ final class TarAssembler extends InputStream {
     }
 
     @Override
-    public void close() throws IOException {
-        if (closed) return;
-        closed = true;
+    void release() throws IOException {
         if (fd >= 0) calls.close(fd);
         calls.close(root);
         records.close();

@@ -11,7 +11,7 @@
 /// │   └── tmp/                         layers and containers being made or removed: nobody was told of them
 /// ├── overlay2/<cache-id>/             diff, link, lower, work, merged, committed            OverlayFolders
 /// │   └── l/<short name>               → ../<cache-id>/diff
-/// └── quarantine/                      what the store found and could not explain            Recovery
+/// └── quarantine/                      what could not be explained, under its old path       Quarantine
 /// ```
 /// A layer comes in through [io.balena.engine.graphdriver.StagedLayer]: one pass over its tar, in stages
 /// ([io.balena.engine.graphdriver.LayerExtractor]), the files made by a thread whose root is the layer. Order makes it safe: the

@@ -43,16 +43,16 @@ class FileCallsIT {
 
     @Test
     void inARootLinksThatClimbStopThere() throws IOException {
-        assertEquals("content", read(calls.openBy(fd, bytes("up/b/file"), OpenFlags.RDONLY, FileCalls.RESOLVE_IN_ROOT)));
-        assertEquals("content", read(calls.openBy(fd, bytes("/../inside/file"), OpenFlags.RDONLY, FileCalls.RESOLVE_IN_ROOT)));
+        assertEquals("content", read(calls.openBy(fd, bytes("up/b/file"), OpenFlags.RDONLY, OpenFlags.RESOLVE_IN_ROOT)));
+        assertEquals("content", read(calls.openBy(fd, bytes("/../inside/file"), OpenFlags.RDONLY, OpenFlags.RESOLVE_IN_ROOT)));
     }
 
     @Test
     void beneathAFolderNothingClimbs() throws IOException {
-        assertEquals("content", read(calls.openBy(fd, bytes("inside/file"), OpenFlags.RDONLY, FileCalls.RESOLVE_BENEATH)));
-        assertEquals(Errno.EXDEV, refused("up/b/file", FileCalls.RESOLVE_BENEATH));
-        assertEquals(Errno.EXDEV, refused("a/../..", FileCalls.RESOLVE_BENEATH));
-        assertEquals(Errno.ELOOP, refused("inside/file", FileCalls.RESOLVE_BENEATH | FileCalls.RESOLVE_NO_SYMLINKS));
+        assertEquals("content", read(calls.openBy(fd, bytes("inside/file"), OpenFlags.RDONLY, OpenFlags.RESOLVE_BENEATH)));
+        assertEquals(Errno.EXDEV, refused("up/b/file", OpenFlags.RESOLVE_BENEATH));
+        assertEquals(Errno.EXDEV, refused("a/../..", OpenFlags.RESOLVE_BENEATH));
+        assertEquals(Errno.ELOOP, refused("inside/file", OpenFlags.RESOLVE_BENEATH | OpenFlags.RESOLVE_NO_SYMLINKS));
     }
 
     @Test

@@ -1,14 +1,14 @@
 package io.balena.engine.linux;
 
 import static io.balena.engine.linux.Libc.check;
-import static io.balena.engine.linux.NetworkLibc.AF_INET;
-import static io.balena.engine.linux.NetworkLibc.SOCK_CLOEXEC;
-import static io.balena.engine.linux.NetworkLibc.SOCK_DGRAM;
-import static io.balena.engine.linux.NetworkLibc.SOCK_STREAM;
-import static io.balena.engine.linux.NetworkLibc.SOL_SOCKET;
-import static io.balena.engine.linux.NetworkLibc.SO_REUSEADDR;
+import static io.balena.engine.linux.SocketLibc.AF_INET;
+import static io.balena.engine.linux.SocketLibc.SOCK_CLOEXEC;
+import static io.balena.engine.linux.SocketLibc.SOCK_DGRAM;
+import static io.balena.engine.linux.SocketLibc.SOCK_STREAM;
+import static io.balena.engine.linux.SocketLibc.SOL_SOCKET;
+import static io.balena.engine.linux.SocketLibc.SO_REUSEADDR;
 
-import com.sun.jna.Memory;
+import com.sun.jna.Pointer;
 import java.io.IOException;
 import java.net.Inet4Address;
 
@@ -27,6 +27,8 @@ public final class BoundPort implements AutoCloseable {
         }
     }
 
+    private static final int SOCKADDR_IN_BYTES = 16;
+
     private final Fd socket;
 
     private BoundPort(Fd socket) {
@@ -41,20 +43,21 @@ public final class BoundPort implements AutoCloseable {
     ///     `EPROTONOSUPPORT` when the kernel lacks the protocol
     public static BoundPort open(Protocol protocol, Inet4Address address, int port, boolean listen) throws IOException {
         String on = protocol.name().toLowerCase(java.util.Locale.ROOT) + " " + address.getHostAddress() + ":" + port;
-        var socket = new Fd(check(NetworkLibc.socket(AF_INET, protocol.socketType | SOCK_CLOEXEC, protocol.number), "socket", on));
-        try (var memory = new Memory(16)) {
+        var socket = new Fd(check(SocketLibc.socket(AF_INET, protocol.socketType | SOCK_CLOEXEC, protocol.number), "socket", on));
+        try (var structure = NativeMemory.zeroed(SOCKADDR_IN_BYTES)) {
+            Pointer memory = structure.pointer();
             if (protocol.socketType == SOCK_STREAM) {
                 memory.setInt(0, 1);
-                check(NetworkLibc.setsockopt(socket.number(), SOL_SOCKET, SO_REUSEADDR, memory, 4), "setsockopt", on);
+                check(SocketLibc.setsockopt(socket.number(), SOL_SOCKET, SO_REUSEADDR, memory, 4), "setsockopt", on);
             }
             // struct sockaddr_in: family in the machine's byte order, port and address in the network's.
-            memory.clear();
+            memory.clear(SOCKADDR_IN_BYTES);
             memory.setShort(0, (short) AF_INET);
             memory.setByte(2, (byte) (port >> 8));
             memory.setByte(3, (byte) port);
             memory.write(4, address.getAddress(), 0, 4);
-            check(NetworkLibc.bind(socket.number(), memory, 16), "bind", on);
-            if (listen && protocol.socketType == SOCK_STREAM) check(NetworkLibc.listen(socket.number(), 1), "listen", on);
+            check(SocketLibc.bind(socket.number(), memory, SOCKADDR_IN_BYTES), "bind", on);
+            if (listen && protocol.socketType == SOCK_STREAM) check(SocketLibc.listen(socket.number(), 1), "listen", on);
             return new BoundPort(socket);
         } catch (Throwable e) {
             socket.close();

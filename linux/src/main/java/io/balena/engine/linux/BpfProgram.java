@@ -1,7 +1,5 @@
 package io.balena.engine.linux;
 
-import com.sun.jna.Memory;
-import com.sun.jna.Platform;
 import com.sun.jna.Pointer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
@@ -10,7 +8,6 @@ import java.nio.file.Path;
 ///
 /// @see <a href="https://man7.org/linux/man-pages/man2/bpf.2.html">bpf(2)</a>
 public final class BpfProgram {
-    private static final int BPF = Platform.isARM() ? 280 : 321;
     private static final int PROG_LOAD = 5;
     private static final int PROG_ATTACH = 8;
     private static final int PROG_TYPE_CGROUP_DEVICE = 15;
@@ -25,36 +22,36 @@ public final class BpfProgram {
     /// @param instructions `struct bpf_insn` each
     /// @throws ErrnoException `EINVAL` when the kernel cannot prove the program harmless
     public static void attachDeviceFilter(long[] instructions, Path cgroup) throws ErrnoException {
-        try (Fd program = load(instructions); Fd folder = Fd.open(cgroup, (int) SyscallProgram.O_DIRECTORY);
-                Memory attributes = new Memory(ATTRIBUTES_BYTES)) {
+        try (Fd program = load(instructions); Fd folder = Fd.open(cgroup, OpenFlags.DIRECTORY);
+                var memory = NativeMemory.zeroed(ATTRIBUTES_BYTES)) {
             // { __u32 target_fd, attach_bpf_fd, attach_type, attach_flags; }
-            attributes.clear();
+            Pointer attributes = memory.pointer();
             attributes.setInt(0, folder.number());
             attributes.setInt(4, program.number());
             attributes.setInt(8, ATTACH_CGROUP_DEVICE);
             attributes.setInt(12, ALLOW_MULTI);
-            Libc.check(call(PROG_ATTACH, attributes), "bpf(BPF_PROG_ATTACH)", cgroup);
+            Libc.check(call(PROG_ATTACH, memory), "bpf(BPF_PROG_ATTACH)", cgroup);
         }
     }
 
     private static Fd load(long[] instructions) throws ErrnoException {
-        try (Memory code = new Memory(instructions.length * 8L);
-                Memory license = new Memory(8);
-                Memory attributes = new Memory(ATTRIBUTES_BYTES)) {
-            code.write(0, instructions, 0, instructions.length);
+        try (var code = new NativeMemory(instructions.length * 8);
+                var license = new NativeMemory(8);
+                var memory = NativeMemory.zeroed(ATTRIBUTES_BYTES)) {
+            code.pointer().write(0, instructions, 0, instructions.length);
             byte[] name = "Apache\0".getBytes(StandardCharsets.US_ASCII);
-            license.write(0, name, 0, name.length);
+            license.pointer().write(0, name, 0, name.length);
             // { __u32 prog_type, insn_cnt; __u64 insns, license; … }
-            attributes.clear();
+            Pointer attributes = memory.pointer();
             attributes.setInt(0, PROG_TYPE_CGROUP_DEVICE);
             attributes.setInt(4, instructions.length);
-            attributes.setLong(8, Pointer.nativeValue(code));
-            attributes.setLong(16, Pointer.nativeValue(license));
-            return new Fd((int) Libc.check(call(PROG_LOAD, attributes), "bpf(BPF_PROG_LOAD)", "device filter"));
+            attributes.setLong(8, code.address());
+            attributes.setLong(16, license.address());
+            return new Fd(Libc.check(call(PROG_LOAD, memory), "bpf(BPF_PROG_LOAD)", "device filter"));
         }
     }
 
-    private static long call(int command, Memory attributes) {
-        return ProcessCalls.syscall(BPF, command, Pointer.nativeValue(attributes), ATTRIBUTES_BYTES, 0, 0);
+    private static int call(int command, NativeMemory attributes) {
+        return Libc.call(Syscall.BPF, command, attributes.address(), ATTRIBUTES_BYTES, 0);
     }
 }

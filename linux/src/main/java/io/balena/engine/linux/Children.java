@@ -29,48 +29,51 @@ public final class Children {
     ///
     /// @return its exit code, or 128 + the signal that ended it; empty when it has not ended, or is not our child
     public static OptionalInt reap(PidFd process) throws ErrnoException {
-        return waitFor(P_PIDFD, process.fd().number(), 0, STATUS);
+        return waitFor(P_PIDFD, process.fd().number(), WNOHANG, STATUS);
+    }
+
+    /// As [PidFd#awaitEnd()].
+    static int awaitEnd(PidFd process) throws ErrnoException {
+        return waitFor(P_PIDFD, process.fd().number(), 0, STATUS).orElseThrow();
     }
 
     /// The pid of some child that has ended and was not reaped; it stays so.
     public static OptionalInt anyEnded() throws ErrnoException {
-        return waitFor(P_ALL, 0, WNOWAIT, PID);
+        return waitFor(P_ALL, 0, WNOHANG | WNOWAIT, PID);
     }
 
     /// Frees the pid of a child that has ended.
     public static void reap(int pid) throws ErrnoException {
-        waitFor(P_PID, pid, 0, STATUS);
+        waitFor(P_PID, pid, WNOHANG, STATUS);
     }
 
     /// Makes this process the parent of its descendants' orphans.
     public static void adoptOrphans() throws ErrnoException {
-        Libc.check(LoopCalls.prctl(PR_SET_CHILD_SUBREAPER, 1), "prctl(PR_SET_CHILD_SUBREAPER)", null);
+        Libc.check(ProcessLibc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0), "prctl(PR_SET_CHILD_SUBREAPER)", null);
     }
 
     public static int ownPid() {
-        return LoopCalls.getpid();
+        return ProcessLibc.getpid();
     }
 
     /// Leaves the terminal and process group of whoever started this process. Does nothing for the leader of a group.
     public static void leaveSession() {
-        LoopCalls.setsid();
+        ProcessLibc.setsid();
     }
 
+    /// @return empty with `WNOHANG` when there is no such child, or it has not ended
     private static OptionalInt waitFor(int idType, int id, int options, int field) throws ErrnoException {
-        long address = Native.malloc(SIGINFO_BYTES);
-        try {
-            Pointer info = new Pointer(address);
-            info.clear(SIGINFO_BYTES);
-            if (LoopCalls.waitid(idType, id, info, WEXITED | WNOHANG | WALL | options) == -1) {
+        try (var memory = NativeMemory.zeroed(SIGINFO_BYTES)) {
+            Pointer info = memory.pointer();
+            while (ProcessLibc.waitid(idType, id, info, WEXITED | WALL | options) == -1) {
                 int errno = Native.getLastError();
-                if (errno == Errno.ECHILD.number()) return OptionalInt.empty();
-                throw new ErrnoException(errno, "waitid", id);
+                if (errno == Errno.EINTR.number()) continue;
+                if (errno == Errno.ECHILD.number() && (options & WNOHANG) != 0) return OptionalInt.empty();
+                throw new ErrnoException(errno, "waitid", idType == P_PIDFD ? "pidfd " + id : id);
             }
             if (info.getInt(PID) == 0) return OptionalInt.empty();
             int value = info.getInt(field);
             return OptionalInt.of(field == STATUS && info.getInt(CODE) != CLD_EXITED ? 128 + value : value);
-        } finally {
-            Native.free(address);
         }
     }
 }

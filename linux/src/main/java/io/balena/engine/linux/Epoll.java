@@ -14,7 +14,6 @@ public final class Epoll implements AutoCloseable {
     /// Both directions are closed; reported whether asked for or not.
     public static final int HANGUP = 0x010;
 
-    private static final int EPOLL_CLOEXEC = 02000000;
     private static final int ADD = 1;
     private static final int DELETE = 2;
     private static final int MODIFY = 3;
@@ -26,12 +25,12 @@ public final class Epoll implements AutoCloseable {
     private static final int CAPACITY = 64;
 
     private final Fd epoll;
-    private final long address = Native.malloc(SIZE * (CAPACITY + 1L));
-    private final Pointer ready = new Pointer(address);
+    private final NativeMemory memory = new NativeMemory(SIZE * (CAPACITY + 1));
+    private final Pointer ready = memory.pointer();
     private final Pointer argument = ready.share((long) SIZE * CAPACITY);
 
     public Epoll() throws ErrnoException {
-        epoll = new Fd(Libc.check(LoopCalls.epoll_create1(EPOLL_CLOEXEC), "epoll_create1", null));
+        epoll = new Fd(Libc.check(LoopLibc.epoll_create1(OpenFlags.CLOEXEC), "epoll_create1", null));
     }
 
     /// @param token comes back from [#token(int)]
@@ -50,7 +49,7 @@ public final class Epoll implements AutoCloseable {
     /// @param timeoutMillis -1 for none
     /// @return how many descriptors are ready; see [#token(int)] and [#events(int)]
     public int await(int timeoutMillis) throws ErrnoException {
-        int count = LoopCalls.epoll_wait(epoll.number(), ready, CAPACITY, timeoutMillis);
+        int count = LoopLibc.epoll_wait(epoll.number(), ready, CAPACITY, timeoutMillis);
         if (count >= 0) return count;
         int errno = Native.getLastError();
         if (errno == Errno.EINTR.number()) return 0;
@@ -68,12 +67,12 @@ public final class Epoll implements AutoCloseable {
     @Override
     public void close() {
         epoll.close();
-        Native.free(address);
+        memory.close();
     }
 
     private void control(int operation, Fd fd, int events, long token) throws ErrnoException {
         argument.setInt(0, events);
         argument.setLong(DATA, token);
-        Libc.check(LoopCalls.epoll_ctl(epoll.number(), operation, fd.number(), argument), "epoll_ctl", fd);
+        Libc.check(LoopLibc.epoll_ctl(epoll.number(), operation, fd.number(), argument), "epoll_ctl", fd);
     }
 }

@@ -1,21 +1,22 @@
 package io.balena.engine.linux;
 
-import com.sun.jna.Native;
 import com.sun.jna.Pointer;
 
 /// Wakes a thread that waits in [Epoll].
 public final class EventFd implements AutoCloseable {
-    private static final int EFD_CLOEXEC = 02000000;
-    private static final int EFD_NONBLOCK = 04000;
-
     private final Fd fd;
     // Not shared with the reader: several threads may signal at once, all with the same eight bytes.
-    private final long address = Native.malloc(16);
-    private final Pointer one = new Pointer(address);
+    private final NativeMemory memory = NativeMemory.zeroed(2 * Long.BYTES);
+    private final Pointer one = memory.pointer();
 
     public EventFd() throws ErrnoException {
-        fd = new Fd(Libc.check(LoopCalls.eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), "eventfd", null));
+        fd = create();
         one.setLong(0, 1);
+    }
+
+    /// The bare descriptor, non-blocking: readable while its counter is not 0.
+    static Fd create() throws ErrnoException {
+        return new Fd(Libc.check(LoopLibc.eventfd(0, OpenFlags.CLOEXEC | OpenFlags.NONBLOCK), "eventfd", null));
     }
 
     public Fd fd() {
@@ -24,17 +25,17 @@ public final class EventFd implements AutoCloseable {
 
     public void signal() {
         // Fails only when the counter is full: then the reader is woken anyway.
-        LoopCalls.write(fd.number(), one, Long.BYTES);
+        Libc.write(fd.number(), one, Long.BYTES);
     }
 
     /// Forgets the signals so far.
     public void reset() {
-        LoopCalls.read(fd.number(), one.share(Long.BYTES), Long.BYTES);
+        Libc.read(fd.number(), one.share(Long.BYTES), Long.BYTES);
     }
 
     @Override
     public void close() {
         fd.close();
-        Native.free(address);
+        memory.close();
     }
 }

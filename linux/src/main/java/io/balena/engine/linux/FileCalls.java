@@ -4,7 +4,6 @@ import static java.nio.charset.StandardCharsets.ISO_8859_1;
 import static java.nio.charset.StandardCharsets.UTF_8;
 
 import com.sun.jna.Native;
-import com.sun.jna.NativeLong;
 import java.nio.ByteBuffer;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -19,15 +18,7 @@ public final class FileCalls {
     public static final int WORKING_DIRECTORY = -100;
 
     /// The most bytes that one [#write] moves.
-    public static final int MAX_WRITE = 256 * 1024;
-
-    /// openat2(2): no component may be a symbolic link.
-    public static final long RESOLVE_NO_SYMLINKS = 0x04;
-    /// openat2(2): the path may not leave the directory; `..`, absolute names and links that try fail with `EXDEV`.
-    public static final long RESOLVE_BENEATH = 0x08;
-    /// openat2(2): the directory is taken for the root, as chroot(2) does.
-    public static final long RESOLVE_IN_ROOT = 0x10;
-    private static final long RESOLVE_NO_MAGICLINKS = 0x02;
+    private static final int MAX_WRITE = 256 * 1024;
 
     private static final int PATH_MAX = 4096;
     private static final int AT_SYMLINK_NOFOLLOW = 0x100;
@@ -38,7 +29,6 @@ public final class FileCalls {
     private static final int POSIX_FADV_DONTNEED = 4;
     private static final int XATTR_SIZE_MAX = 64 * 1024;
     private static final int SEEK_SET = 0;
-    private static final NativeLong OPENAT2 = new NativeLong(437); // the same on every architecture
     private static final int OPEN_HOW_SIZE = 24;
 
     private final CallBuffer name = new CallBuffer(PATH_MAX);
@@ -69,9 +59,9 @@ public final class FileCalls {
 
     /// openat2(2): opens below `directory` by rules that the kernel enforces for every component.
     ///
-    /// @param resolve `RESOLVE_*`
     /// Before Linux 5.6, which lacks the call, no component may be a symbolic link or `..`, whatever `resolve` says.
     ///
+    /// @param resolve `RESOLVE_*` of [OpenFlags]; magic links are never followed
     /// @throws ErrnoException `EXDEV` or `ELOOP` when a rule forbids the path
     public int openBy(int directory, byte[] path, int flags, long resolve) throws ErrnoException {
         put(name, path, 0, path.length, "openat2");
@@ -79,8 +69,8 @@ public final class FileCalls {
         int largeFile = (flags & OpenFlags.PATH) == 0 ? OpenFlags.LARGEFILE : 0;
         stat.bytes.putLong(0, flags | OpenFlags.CLOEXEC | largeFile)
                 .putLong(8, 0)
-                .putLong(16, resolve | RESOLVE_NO_MAGICLINKS);
-        int fd = FileLibc.syscall(OPENAT2, directory, name.pointer, stat.pointer, new NativeLong(OPEN_HOW_SIZE)).intValue();
+                .putLong(16, resolve | OpenFlags.RESOLVE_NO_MAGICLINKS);
+        int fd = Libc.call(Syscall.OPENAT2, directory, name.address, stat.address, OPEN_HOW_SIZE);
         if (fd != -1) return fd;
         if (Native.getLastError() == Errno.ENOSYS.number()) return openStepwise(directory, path, flags);
         throw failed("openat2", path, 0, path.length);
@@ -116,7 +106,7 @@ public final class FileCalls {
         while (from < to) {
             int length = Math.min(to - from, MAX_WRITE);
             data.bytes.put(0, bytes, from, length);
-            int written = FileLibc.write(fd, data.pointer, length);
+            int written = Libc.write(fd, data.pointer, length);
             if (written == -1) {
                 if (Native.getLastError() == Errno.EINTR.number()) continue;
                 throw new ErrnoException(Native.getLastError(), "write", "fd " + fd);
@@ -130,7 +120,7 @@ public final class FileCalls {
     /// @return bytes read, -1 at the end of the file
     public int read(int fd, byte[] bytes, int from, int length) throws ErrnoException {
         if (length == 0) return 0;
-        int got = Libc.check(FileLibc.read(fd, data.pointer, Math.min(length, MAX_WRITE)), "read", "fd " + fd);
+        int got = Libc.check(Libc.read(fd, data.pointer, Math.min(length, MAX_WRITE)), "read", "fd " + fd);
         if (got == 0) return -1;
         data.bytes.get(0, bytes, from, got);
         return got;
@@ -138,11 +128,11 @@ public final class FileCalls {
 
     /// Moves the file's position to `offset` bytes from its start.
     public void seek(int fd, long offset) throws ErrnoException {
-        Libc.check(FileLibc.lseek64(fd, offset, SEEK_SET), "lseek", "fd " + fd);
+        Libc.check(Libc.lseek64(fd, offset, SEEK_SET), "lseek", "fd " + fd);
     }
 
     public void truncate(int fd, long size) throws ErrnoException {
-        Libc.check(FileLibc.ftruncate64(fd, size), "ftruncate", "fd " + fd);
+        Libc.check(Libc.ftruncate64(fd, size), "ftruncate", "fd " + fd);
     }
 
     public void sync(int fd) throws ErrnoException {
@@ -228,7 +218,7 @@ public final class FileCalls {
     }
 
     public void chmod(int fd, int mode) throws ErrnoException {
-        Libc.check(FileLibc.fchmod(fd, mode), "fchmod", "fd " + fd);
+        Libc.check(Libc.fchmod(fd, mode), "fchmod", "fd " + fd);
     }
 
     /// Follows a symbolic link, as Linux knows no other way: not for names that may be one.

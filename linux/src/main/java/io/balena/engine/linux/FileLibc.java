@@ -5,10 +5,7 @@ import com.sun.jna.NativeLong;
 import com.sun.jna.Platform;
 import com.sun.jna.Pointer;
 
-/// File calls, bound by JNA direct mapping.
-///
-/// `size_t` is an `int` here: no call of ours moves more than 2 GiB, and both libffi and the calling conventions of our
-/// architectures widen it. `off64_t` is a `long` everywhere, hence the names ending in 64, which 32-bit ARM needs.
+/// Calls about files, their names, and mounts.
 final class FileLibc {
     static {
         Native.register(FileLibc.class, Platform.C_LIBRARY_NAME);
@@ -18,19 +15,6 @@ final class FileLibc {
 
     /// `int openat(int dirfd, const char *pathname, int flags, mode_t mode)`
     static native int openat(int dirfd, Pointer pathname, int flags, int mode);
-
-
-    /// `ssize_t write(int fd, const void *buf, size_t count)`
-    static native int write(int fd, Pointer buf, int count);
-
-    /// `ssize_t read(int fd, void *buf, size_t count)`
-    static native int read(int fd, Pointer buf, int count);
-
-    /// `off64_t lseek64(int fd, off64_t offset, int whence)`
-    static native long lseek64(int fd, long offset, int whence);
-
-    /// `int ftruncate64(int fd, off64_t length)`
-    static native int ftruncate64(int fd, long length);
 
     /// `int fsync(int fd)`
     static native int fsync(int fd);
@@ -71,9 +55,6 @@ final class FileLibc {
     /// `int fchownat(int dirfd, const char *pathname, uid_t owner, gid_t group, int flags)`
     static native int fchownat(int dirfd, Pointer pathname, int owner, int group, int flags);
 
-    /// `int fchmod(int fd, mode_t mode)`
-    static native int fchmod(int fd, int mode);
-
     /// `int fchmodat(int dirfd, const char *pathname, mode_t mode, int flags)`
     static native int fchmodat(int dirfd, Pointer pathname, int mode, int flags);
 
@@ -112,12 +93,6 @@ final class FileLibc {
 
     /// `mode_t umask(mode_t mask)`
     static native int umask(int mask);
-
-    /// `int unshare(int flags)`
-    static native int unshare(int flags);
-
-    /// `long syscall(long number, int dirfd, const char *pathname, struct open_how *how, size_t size)`: glibc has no openat2
-    static native NativeLong syscall(NativeLong number, int dirfd, Pointer pathname, Pointer how, NativeLong size);
 
     /// `int mount(const char *source, const char *target, const char *type, unsigned long flags, const void *data)`
     static native int mount(String source, String target, String type, NativeLong flags, String data);

@@ -1,5 +1,9 @@
 package io.balena.engine.linux;
 
+import static io.balena.engine.linux.SocketLibc.AF_UNIX;
+import static io.balena.engine.linux.SocketLibc.SOCK_CLOEXEC;
+import static io.balena.engine.linux.SocketLibc.SOCK_STREAM;
+
 import com.sun.jna.Native;
 
 /// The line between this process and a child that executes a [SyscallProgram]: the child reports and waits, we let it go on.
@@ -7,10 +11,6 @@ import com.sun.jna.Native;
 /// It is a socket pair. When either side ends, or the child's program has reached its execve, the other reads the end of the
 /// stream: so a child that waits for a parent that died ends, and a parent that waits for a child learns how that went.
 public final class Gate implements AutoCloseable {
-    private static final int AF_UNIX = 1;
-    private static final int SOCK_STREAM = 1;
-    private static final int SOCK_CLOEXEC = 02000000;
-
     private final Fd ours;
     private final Fd childs;
 
@@ -22,7 +22,7 @@ public final class Gate implements AutoCloseable {
     /// @param least lowest number the child's end may have here
     public static Gate open(int least) throws ErrnoException {
         int[] ends = new int[2];
-        Libc.check(ProcessCalls.socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), "socketpair", null);
+        Libc.check(SocketLibc.socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), "socketpair", null);
         Fd ours = new Fd(ends[0]);
         Fd childs = new Fd(ends[1]);
         if (childs.number() >= least) return new Gate(ours, childs);
@@ -49,9 +49,9 @@ public final class Gate implements AutoCloseable {
     /// @return false when it has ended or executed its program instead
     public boolean awaitReport() throws ErrnoException {
         byte[] one = new byte[1];
-        long count;
+        int count;
         do {
-            count = ProcessCalls.read(ours.number(), one, 1);
+            count = Libc.read(ours.number(), one, 1);
         } while (count == -1 && Native.getLastError() == Errno.EINTR.number());
         // A child that ended before it read what was sent to it resets the connection.
         if (count == -1 && Native.getLastError() == Errno.ECONNRESET.number()) return false;
@@ -60,7 +60,7 @@ public final class Gate implements AutoCloseable {
 
     /// Lets the child go on. A child that has ended meanwhile is noticed by the next [#awaitReport].
     public void pass() throws ErrnoException {
-        long count = ProcessCalls.write(ours.number(), new byte[1], 1);
+        int count = Libc.write(ours.number(), new byte[1], 1);
         if (count == -1 && Native.getLastError() == Errno.EPIPE.number()) return;
         Libc.check(count, "write", "gate");
     }

@@ -3,7 +3,6 @@ package io.balena.engine.linux;
 import com.sun.jna.NativeLong;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.nio.file.Path;
 
 /// mount(2), umount2(2), and the kernel's table of mounts.
@@ -31,7 +30,7 @@ public final class Mounts {
     /// @see <a href="https://man7.org/linux/man-pages/man5/proc_pid_mountinfo.5.html">proc_pid_mountinfo(5)</a>
     public static boolean isMounted(Path target) throws IOException {
         String wanted = " " + escape(target.toString()) + " ";
-        String table = Files.readString(Path.of("/proc/self/mountinfo"), StandardCharsets.ISO_8859_1);
+        String table = new String(KernelFile.bytes(Path.of("/proc/self/mountinfo")), StandardCharsets.ISO_8859_1);
         for (String line : table.split("\n")) {
             if (line.contains(wanted) && fifthField(line).equals(wanted.strip())) return true;
         }

@@ -8,15 +8,14 @@ public final class NativeBuffer implements AutoCloseable {
     /// Returned where a non-blocking descriptor has no bytes, or no room, at the moment.
     public static final int WOULD_BLOCK = -1;
 
-    private final long address;
+    private final NativeMemory owned;
     private final Pointer memory;
     private final int capacity;
 
     /// @param capacity bytes
     public NativeBuffer(int capacity) {
-        this.address = Native.malloc(capacity);
-        if (address == 0) throw new OutOfMemoryError("malloc(" + capacity + ")");
-        this.memory = new Pointer(address);
+        this.owned = new NativeMemory(capacity);
+        this.memory = owned.pointer();
         this.capacity = capacity;
     }
 
@@ -30,7 +29,7 @@ public final class NativeBuffer implements AutoCloseable {
     /// @throws ErrnoException `EIO` from a terminal nobody has open any more
     public int read(Fd from, int offset, int length) throws ErrnoException {
         check(offset, length);
-        return result(LoopCalls.read(from.number(), memory.share(offset), length), "read", from);
+        return result(Libc.read(from.number(), memory.share(offset), length), "read", from);
     }
 
     /// Writes `length` bytes from `offset`, or as many of them as fit.
@@ -39,7 +38,7 @@ public final class NativeBuffer implements AutoCloseable {
     /// @throws ErrnoException `EPIPE` when the reader is gone; `ENOSPC`, `EDQUOT` when a disk is full
     public int write(Fd to, int offset, int length) throws ErrnoException {
         check(offset, length);
-        return result(LoopCalls.write(to.number(), memory.share(offset), length), "write", to);
+        return result(Libc.write(to.number(), memory.share(offset), length), "write", to);
     }
 
     public void get(int offset, byte[] into, int at, int length) {
@@ -54,7 +53,7 @@ public final class NativeBuffer implements AutoCloseable {
 
     @Override
     public void close() {
-        Native.free(address);
+        owned.close();
     }
 
     private static int result(int result, String call, Fd fd) throws ErrnoException {

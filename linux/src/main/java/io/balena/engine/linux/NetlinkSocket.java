@@ -1,13 +1,12 @@
 package io.balena.engine.linux;
 
 import static io.balena.engine.linux.Libc.check;
-import static io.balena.engine.linux.NetworkLibc.AF_NETLINK;
-import static io.balena.engine.linux.NetworkLibc.SOCK_CLOEXEC;
-import static io.balena.engine.linux.NetworkLibc.SOCK_RAW;
+import static io.balena.engine.linux.SocketLibc.AF_NETLINK;
+import static io.balena.engine.linux.SocketLibc.SOCK_CLOEXEC;
+import static io.balena.engine.linux.SocketLibc.SOCK_RAW;
 
 import com.sun.jna.Memory;
 import com.sun.jna.Native;
-import com.sun.jna.NativeLong;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
@@ -42,7 +41,7 @@ final class NetlinkSocket implements AutoCloseable {
 
     static NetlinkSocket open(int protocol) throws IOException {
         var socket = new NetlinkSocket(new Fd(
-                check(NetworkLibc.socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, protocol), "socket", "AF_NETLINK")));
+                check(SocketLibc.socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, protocol), "socket", "AF_NETLINK")));
         // Older kernels know neither option: then errors come without words, which is no reason to fail.
         socket.enable(NETLINK_EXT_ACK);
         socket.enable(NETLINK_CAP_ACK);
@@ -51,7 +50,7 @@ final class NetlinkSocket implements AutoCloseable {
 
     private void enable(int option) {
         memory.setInt(0, 1);
-        NetworkLibc.setsockopt(socket.number(), SOL_NETLINK, option, memory, 4);
+        SocketLibc.setsockopt(socket.number(), SOL_NETLINK, option, memory, 4);
     }
 
     /// Has `message` carried out.
@@ -111,16 +110,16 @@ final class NetlinkSocket implements AutoCloseable {
         byte[] bytes = message.finish(++sequence);
         memory.write(0, bytes, 0, bytes.length);
         for (;;) {
-            if (NetworkLibc.send(socket.number(), memory, new NativeLong(bytes.length), 0).longValue() >= 0) return sequence;
+            if (SocketLibc.send(socket.number(), memory, bytes.length, 0) >= 0) return sequence;
             throwUnlessInterrupted(attempt);
         }
     }
 
     private void receive(String attempt) throws IOException {
         for (;;) {
-            long length = NetworkLibc.recv(socket.number(), memory, new NativeLong(RECEIVE_LENGTH), 0).longValue();
+            int length = SocketLibc.recv(socket.number(), memory, RECEIVE_LENGTH, 0);
             if (length >= 0) {
-                received.clear().limit((int) length);
+                received.clear().limit(length);
                 return;
             }
             throwUnlessInterrupted(attempt);

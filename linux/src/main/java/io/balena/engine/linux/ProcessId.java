@@ -18,7 +18,7 @@ public record ProcessId(int pid, long startTicks) {
     public static Optional<ProcessId> of(int pid) throws IOException {
         byte[] stat;
         try {
-            stat = Files.readAllBytes(Path.of("/proc/" + pid + "/stat"));
+            stat = KernelFile.bytes(Path.of("/proc/" + pid + "/stat"));
         } catch (NoSuchFileException _) {
             return Optional.empty();
         } catch (IOException e) {

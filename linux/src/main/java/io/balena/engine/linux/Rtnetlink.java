@@ -4,8 +4,8 @@ import static io.balena.engine.linux.NetlinkMessage.NLM_F_ACK;
 import static io.balena.engine.linux.NetlinkMessage.NLM_F_CREATE;
 import static io.balena.engine.linux.NetlinkMessage.NLM_F_DUMP;
 import static io.balena.engine.linux.NetlinkMessage.NLM_F_EXCL;
-import static io.balena.engine.linux.NetworkLibc.AF_INET;
-import static io.balena.engine.linux.NetworkLibc.AF_INET6;
+import static io.balena.engine.linux.SocketLibc.AF_INET;
+import static io.balena.engine.linux.SocketLibc.AF_INET6;
 
 import java.io.IOException;
 import java.net.Inet4Address;

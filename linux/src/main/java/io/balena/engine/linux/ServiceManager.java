@@ -1,9 +1,11 @@
 package io.balena.engine.linux;
 
+import static io.balena.engine.linux.SocketLibc.AF_UNIX;
+import static io.balena.engine.linux.SocketLibc.MSG_NOSIGNAL;
+import static io.balena.engine.linux.SocketLibc.SOCK_CLOEXEC;
+import static io.balena.engine.linux.SocketLibc.SOCK_DGRAM;
 import static java.nio.charset.StandardCharsets.UTF_8;
 
-import com.sun.jna.Memory;
-import com.sun.jna.NativeLong;
 import java.io.IOException;
 import java.util.Optional;
 
@@ -26,18 +28,18 @@ public final class ServiceManager {
     /// Sends assignments such as `READY=1`, one a line. Does nothing when nobody listens.
     public void tell(String assignments) throws IOException {
         if (socket.isEmpty()) return;
-        byte[] path = socket.get().getBytes(UTF_8);
-        if (path.length >= ServiceSockets.SUN_PATH) throw new ErrnoException(Errno.ENAMETOOLONG.number(), "sendto", socket.get());
         byte[] bytes = assignments.getBytes(UTF_8);
-        int type = ServiceSockets.SOCK_DGRAM | ServiceSockets.SOCK_CLOEXEC;
-        try (var fd = new Fd(Libc.check(ServiceSockets.socket(ServiceSockets.AF_UNIX, type, 0), "socket", "for " + socket.get()));
-                var message = new Memory(bytes.length);
-                var address = ServiceSockets.address(path)) {
-            message.write(0, bytes, 0, bytes.length);
-            // Abstract names are as long as the address says; paths may carry their zero byte or not.
-            NativeLong sent = ServiceSockets.sendto(
-                    fd.number(), message, new NativeLong(bytes.length), ServiceSockets.MSG_NOSIGNAL, address, 2 + path.length);
-            Libc.check(sent.longValue(), "sendto", socket.get());
+        try (var address = address(socket.get());
+                var fd = new Fd(Libc.check(SocketLibc.socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0), "socket", "for " + socket.get()));
+                var message = new NativeMemory(bytes.length)) {
+            message.pointer().write(0, bytes, 0, bytes.length);
+            int sent = SocketLibc.sendto(fd.number(), message.pointer(), bytes.length, MSG_NOSIGNAL, address.pointer(), address.length());
+            Libc.check(sent, "sendto", socket.get());
         }
+    }
+
+    private static UnixAddress address(String socket) throws ErrnoException {
+        if (socket.startsWith("@")) return UnixAddress.ofAbstractName(socket.substring(1), "sendto");
+        return UnixAddress.ofPath(socket, "sendto");
     }
 }

@@ -2,10 +2,11 @@ package io.balena.engine.linux;
 
 import com.sun.jna.Platform;
 
-/// The system calls a [SyscallProgram] may hold, with their numbers on each architecture.
+/// System calls by their numbers on each architecture: those a [SyscallProgram] may hold, and those libc may not have.
 ///
 /// Numbers from 424 on are the same everywhere.
 public enum Syscall {
+    BPF(321, 280),
     CAPSET(126, 91),
     CHDIR(80, 49),
     CLOSE(3, 57),
@@ -30,6 +31,9 @@ public enum Syscall {
     OPENAT(257, 56),
     OPENAT2(437, 437),
     OPEN_TREE(428, 428),
+    PIDFD_GETFD(438, 438),
+    PIDFD_OPEN(434, 434),
+    PIDFD_SEND_SIGNAL(424, 424),
     PIVOT_ROOT(155, 41),
     PRCTL(157, 167),
     PRLIMIT64(302, 261),

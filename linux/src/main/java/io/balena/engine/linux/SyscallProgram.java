@@ -1,7 +1,7 @@
 package io.balena.engine.linux;
 
-import com.sun.jna.Platform;
 import com.sun.jna.Pointer;
+import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 import java.util.List;
@@ -18,12 +18,6 @@ import java.util.List;
 public final class SyscallProgram implements AutoCloseable {
     /// What [#result] says of a row that was not executed, or is being executed, or was an execve that succeeded.
     public static final long NOT_DONE = Long.MIN_VALUE;
-
-    /// `O_DIRECTORY` of open(2), which has another number on ARM than on x86.
-    public static final long O_DIRECTORY = Platform.isARM() ? 040000 : 0200000;
-
-    /// `O_NOFOLLOW` of open(2), likewise.
-    public static final long O_NOFOLLOW = Platform.isARM() ? 0100000 : 0400000;
 
     // Only pages that are touched cost memory. 2 MiB is what the kernel accepts as arguments and environment by default.
     private static final long ROWS_BYTES = 1 << 20;
@@ -193,37 +187,17 @@ public final class SyscallProgram implements AutoCloseable {
     ///
     /// @param pidNamespace a `/proc/<pid>/ns/pid` that is open, or a process that is in it
     /// @throws ErrnoException `ESRCH` when that process has ended
-    public PidFd spawnIn(Fd pidNamespace, long namespaces) throws ErrnoException {
-        var outcome = new Object() {
-            PidFd child;
-            ErrnoException failure;
-        };
+    public PidFd spawnIn(Fd pidNamespace, long namespaces) throws IOException {
         // Joining changes the namespace of the thread's children for good, so this thread has no other use.
-        Thread joined = Thread.ofPlatform().name("pid namespace").start(() -> {
-            try {
-                Libc.check(ProcessCalls.setns(pidNamespace.number(), CLONE_NEWPID), "join pid namespace", pidNamespace);
-                outcome.child = spawn(namespaces);
-            } catch (ErrnoException e) {
-                outcome.failure = e;
-            }
+        return DisposableThread.call("pid namespace", () -> {
+            Libc.check(Libc.setns(pidNamespace.number(), CLONE_NEWPID), "join pid namespace", pidNamespace);
+            return spawn(namespaces);
         });
-        boolean interrupted = false;
-        while (true) {
-            try {
-                joined.join();
-                break;
-            } catch (InterruptedException _) {
-                interrupted = true;
-            }
-        }
-        if (interrupted) Thread.currentThread().interrupt();
-        if (outcome.failure != null) throw outcome.failure;
-        return outcome.child;
     }
 
     /// Keeps processes without power over this one from reading its memory, and that of its children before their execve.
     public static void protectMemory() throws ErrnoException {
-        Libc.check(ProcessCalls.prctl(PR_SET_DUMPABLE, 0, 0, 0, 0), "prctl", "PR_SET_DUMPABLE");
+        Libc.check(ProcessLibc.prctl(PR_SET_DUMPABLE, 0, 0, 0, 0), "prctl", "PR_SET_DUMPABLE");
     }
 
     /// Executes the program in the calling thread and returns when it has ended.

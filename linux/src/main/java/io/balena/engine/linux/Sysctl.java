@@ -1,8 +1,6 @@
 package io.balena.engine.linux;
 
 import java.io.IOException;
-import java.nio.ByteBuffer;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
@@ -45,14 +43,8 @@ public final class Sysctl {
         }
     }
 
-    /// In one read(2), large enough: many parameters give nothing to a second one, and the JDK, which sees a length of 0, would
-    /// begin with a single byte.
     private static String read(Path file) throws IOException {
-        try (var channel = Files.newByteChannel(file)) {
-            var bytes = ByteBuffer.allocate(4096);
-            channel.read(bytes);
-            return StandardCharsets.UTF_8.decode(bytes.flip()).toString().strip();
-        }
+        return KernelFile.text(file).strip();
     }
 
     private static Path file(String name) {

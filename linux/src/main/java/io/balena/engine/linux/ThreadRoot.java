@@ -42,7 +42,7 @@ public final class ThreadRoot {
     }
 
     private static void unshare() throws IOException {
-        Libc.check(FileLibc.unshare(CLONE_FS), "unshare", "CLONE_FS");
+        Libc.check(Libc.unshare(CLONE_FS), "unshare", "CLONE_FS");
     }
 
     private static <T> FutureTask<T> start(String name, Callable<T> work, Step first) throws IOException {

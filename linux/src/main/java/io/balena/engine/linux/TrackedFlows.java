@@ -2,7 +2,7 @@ package io.balena.engine.linux;
 
 import static io.balena.engine.linux.NetlinkMessage.NLM_F_ACK;
 import static io.balena.engine.linux.NetlinkMessage.NLM_F_DUMP;
-import static io.balena.engine.linux.NetworkLibc.AF_INET;
+import static io.balena.engine.linux.SocketLibc.AF_INET;
 
 import java.io.IOException;
 import java.net.Inet4Address;

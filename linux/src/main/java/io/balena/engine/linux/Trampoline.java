@@ -171,7 +171,7 @@ final class Trampoline {
         byte[] bytes = code.assembled();
         long address = map(bytes.length);
         new Pointer(address).write(0, bytes, 0, bytes.length);
-        if (ProcessCalls.mprotect(address, bytes.length, PROT_READ | PROT_EXEC) == -1) {
+        if (ProcessLibc.mprotect(address, bytes.length, PROT_READ | PROT_EXEC) == -1) {
             throw new IllegalStateException("mprotect: errno " + Native.getLastError());
         }
         SPAWN = Function.getFunction(new Pointer(address));
@@ -193,13 +193,13 @@ final class Trampoline {
     /// Zeroed memory, given back by [#unmap].
     static long map(long bytes) {
         long address =
-                ProcessCalls.mmap64(0, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+                ProcessLibc.mmap64(0, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
         if (address == -1) throw new OutOfMemoryError("mmap of " + bytes + " bytes: errno " + Native.getLastError());
         return address;
     }
 
     static void unmap(long address, long bytes) {
-        ProcessCalls.munmap(address, bytes);
+        ProcessLibc.munmap(address, bytes);
     }
 
     private static String word(int instruction) {

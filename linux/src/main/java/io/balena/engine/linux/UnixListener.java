@@ -1,23 +1,20 @@
 package io.balena.engine.linux;
 
+import static io.balena.engine.linux.SocketLibc.AF_UNIX;
+import static io.balena.engine.linux.SocketLibc.SOCK_CLOEXEC;
+import static io.balena.engine.linux.SocketLibc.SOCK_NONBLOCK;
+import static io.balena.engine.linux.SocketLibc.SOCK_STREAM;
+import static io.balena.engine.linux.SocketLibc.SOL_SOCKET;
+import static io.balena.engine.linux.SocketLibc.SO_PEERCRED;
+
 import com.sun.jna.Native;
-import com.sun.jna.Pointer;
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.Optional;
 
 /// A listening stream socket in the file system, for its owner alone.
 public final class UnixListener implements AutoCloseable {
-    private static final int AF_UNIX = 1;
-    private static final int SOCK_STREAM = 1;
-    private static final int SOCK_NONBLOCK = 04000;
-    private static final int SOCK_CLOEXEC = 02000000;
-    private static final int SOL_SOCKET = 1;
-    private static final int SO_PEERCRED = 17;
     private static final int BACKLOG = 128;
-    /// Bytes of `sun_path`, one of which ends the name.
-    private static final int PATH_BYTES = 108;
 
     private final Fd fd;
 
@@ -31,28 +28,25 @@ public final class UnixListener implements AutoCloseable {
     /// @throws ErrnoException `ENAMETOOLONG` beyond 103 bytes
     public static UnixListener bind(Path path) throws IOException {
         Path unready = path.resolveSibling(path.getFileName() + ".new");
-        byte[] name = unready.toString().getBytes(StandardCharsets.UTF_8);
-        if (name.length >= PATH_BYTES) throw new ErrnoException(Errno.ENAMETOOLONG.number(), "bind", path);
-        unready.toFile().delete();
-        Fd fd = new Fd(Libc.check(
-                LoopCalls.socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), "socket", path));
-        long address = Native.malloc(2 + PATH_BYTES);
+        try (var address = UnixAddress.ofPath(unready.toString(), "bind")) {
+            unready.toFile().delete();
+            return bind(path, unready, address);
+        }
+    }
+
+    private static UnixListener bind(Path path, Path unready, UnixAddress address) throws IOException {
+        int type = SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC;
+        Fd fd = new Fd(Libc.check(SocketLibc.socket(AF_UNIX, type, 0), "socket", path));
         try {
-            Pointer sockaddr = new Pointer(address);
-            sockaddr.clear(2 + PATH_BYTES);
-            sockaddr.setShort(0, (short) AF_UNIX);
-            sockaddr.write(2, name, 0, name.length);
             // Linux gives the new name the mode of the socket itself: no moment in which the umask decides.
-            Libc.check(LoopCalls.fchmod(fd.number(), 0600), "fchmod", path);
-            Libc.check(LoopCalls.bind(fd.number(), sockaddr, 2 + name.length + 1), "bind", path);
-            Libc.check(LoopCalls.listen(fd.number(), BACKLOG), "listen", path);
+            Libc.check(Libc.fchmod(fd.number(), 0600), "fchmod", path);
+            Libc.check(SocketLibc.bind(fd.number(), address.pointer(), address.length()), "bind", path);
+            Libc.check(SocketLibc.listen(fd.number(), BACKLOG), "listen", path);
             if (!unready.toFile().renameTo(path.toFile())) throw new IOException("rename " + unready + " to " + path);
             return new UnixListener(fd);
         } catch (IOException e) {
             fd.close();
             throw e;
-        } finally {
-            Native.free(address);
         }
     }
 
@@ -65,7 +59,7 @@ public final class UnixListener implements AutoCloseable {
     ///
     /// @throws ErrnoException `EMFILE`, `ENFILE`, `ENOMEM`: it goes on waiting
     public Optional<Fd> accept() throws ErrnoException {
-        int accepted = LoopCalls.accept4(fd.number(), null, null, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        int accepted = SocketLibc.accept4(fd.number(), null, null, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (accepted >= 0) return Optional.of(new Fd(accepted));
         ErrnoException failure = new ErrnoException(Native.getLastError(), "accept4", fd);
         return switch (failure.errno()) {
@@ -77,16 +71,12 @@ public final class UnixListener implements AutoCloseable {
     /// Whether the process at the other end of `connection` runs as root or as this process's user.
     public static boolean peerIsTrusted(Fd connection) throws ErrnoException {
         // struct ucred { pid_t pid; uid_t uid; gid_t gid; }
-        long address = Native.malloc(12);
-        try {
-            Pointer credentials = new Pointer(address);
+        try (var credentials = NativeMemory.zeroed(12)) {
             int[] length = {12};
-            int result = LoopCalls.getsockopt(connection.number(), SOL_SOCKET, SO_PEERCRED, credentials, length);
+            int result = SocketLibc.getsockopt(connection.number(), SOL_SOCKET, SO_PEERCRED, credentials.pointer(), length);
             Libc.check(result, "getsockopt(SO_PEERCRED)", connection);
-            int uid = credentials.getInt(4);
-            return uid == 0 || uid == LoopCalls.geteuid();
-        } finally {
-            Native.free(address);
+            int uid = credentials.pointer().getInt(4);
+            return uid == 0 || uid == ProcessLibc.geteuid();
         }
     }
 

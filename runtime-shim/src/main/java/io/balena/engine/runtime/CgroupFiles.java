@@ -1,5 +1,8 @@
 package io.balena.engine.runtime;
 
+import io.balena.engine.linux.ErrnoException;
+import io.balena.engine.linux.KernelFile;
+import io.balena.engine.linux.PidFd;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.AccessDeniedException;
@@ -74,8 +77,9 @@ final class CgroupFiles {
 
     static String read(Path file) throws IOException {
         try {
-            return KernelFile.read(file.toString()).trim();
-        } catch (java.io.FileNotFoundException e) {
+            return KernelFile.text(file).trim();
+        } catch (FileSystemException e) {
+            // Also ENODEV, while the group is being removed.
             throw new NoSuchFileException(file.toString());
         }
     }
@@ -112,9 +116,9 @@ final class CgroupFiles {
         for (String pid : members.split("\n")) {
             // "0" stands for a process of another pid namespace that we cannot name.
             if (pid.equals("0")) continue;
-            try (var process = io.balena.engine.linux.PidFd.open(Integer.parseInt(pid))) {
+            try (var process = PidFd.open(Integer.parseInt(pid))) {
                 process.signal(SIGKILL);
-            } catch (io.balena.engine.linux.ErrnoException _) {
+            } catch (ErrnoException _) {
                 // it has ended
             }
         }

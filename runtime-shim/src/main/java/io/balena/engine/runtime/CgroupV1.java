@@ -1,6 +1,6 @@
 package io.balena.engine.runtime;
 
-import io.balena.engine.linux.EventFds;
+import io.balena.engine.linux.CgroupEvents;
 import io.balena.engine.linux.Fd;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -231,7 +231,7 @@ final class CgroupV1 implements Cgroup {
     public Optional<Fd> watchOutOfMemory() throws IOException {
         Path folder = folder("memory");
         if (folder == null || !Files.exists(folder)) return Optional.empty();
-        return Optional.of(EventFds.onCgroupEvent(folder, "memory.oom_control"));
+        return Optional.of(CgroupEvents.announcedBy(folder, "memory.oom_control"));
     }
 
     @Override

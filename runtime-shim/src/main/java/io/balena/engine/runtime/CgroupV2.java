@@ -1,6 +1,6 @@
 package io.balena.engine.runtime;
 
-import io.balena.engine.linux.EventFds;
+import io.balena.engine.linux.CgroupEvents;
 import io.balena.engine.linux.Fd;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -178,7 +178,7 @@ final class CgroupV2 implements Cgroup {
     @Override
     public Optional<Fd> watchOutOfMemory() throws IOException {
         Path events = folder.resolve("memory.events");
-        return Files.exists(events) ? Optional.of(EventFds.onChange(events)) : Optional.empty();
+        return Files.exists(events) ? Optional.of(CgroupEvents.changesOf(events)) : Optional.empty();
     }
 
     @Override

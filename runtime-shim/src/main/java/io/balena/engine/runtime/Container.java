@@ -6,11 +6,10 @@ import static io.balena.engine.runtime.Namespaces.CLONE_NEWNET;
 import static io.balena.engine.runtime.Namespaces.CLONE_NEWPID;
 import static io.balena.engine.runtime.Namespaces.CLONE_NEWUTS;
 import static io.balena.engine.runtime.ProcessSetup.AT_FDCWD;
-import static io.balena.engine.runtime.ProcessSetup.GATE;
-import static io.balena.engine.runtime.ProcessSetup.O_CLOEXEC;
 
 import io.balena.engine.linux.Fd;
 import io.balena.engine.linux.Gate;
+import io.balena.engine.linux.OpenFlags;
 import io.balena.engine.linux.PidFd;
 import io.balena.engine.linux.ProcessId;
 import io.balena.engine.linux.Syscall;
@@ -183,7 +182,7 @@ final class Container {
         for (long flag : new long[] {CLONE_NEWIPC, CLONE_NEWUTS, CLONE_NEWNET, CLONE_NEWCGROUP}) {
             String path = namespaces.path(flag);
             if (path == null) continue;
-            program.add(Syscall.OPENAT, "open namespace", path, AT_FDCWD, program.text(path), O_CLOEXEC);
+            program.add(Syscall.OPENAT, "open namespace", path, AT_FDCWD, program.text(path), OpenFlags.CLOEXEC);
             program.add(Syscall.SETNS, "join namespace", path, free, flag);
             program.add(Syscall.CLOSE, "close", path, free);
         }
@@ -197,7 +196,7 @@ final class Container {
         request[0] = 'l';
         request[1] = 'o';
         ByteBuffer.wrap(request).order(ByteOrder.nativeOrder()).putShort(16, IFF_UP);
-        program.add(Syscall.SOCKET, "socket", "for loopback", AF_INET, SOCK_DGRAM | O_CLOEXEC, 0);
+        program.add(Syscall.SOCKET, "socket", "for loopback", AF_INET, SOCK_DGRAM | OpenFlags.CLOEXEC, 0);
         program.add(Syscall.IOCTL, "set up", "loopback", free, SIOCSIFFLAGS, program.bytes(request));
         program.add(Syscall.CLOSE, "close", "loopback", free);
     }

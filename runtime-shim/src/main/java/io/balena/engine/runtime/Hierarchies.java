@@ -1,8 +1,7 @@
 package io.balena.engine.runtime;
 
+import io.balena.engine.linux.KernelFile;
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -27,7 +26,7 @@ record Hierarchies(List<Hierarchy> v1, Path unified) {
     }
 
     static Hierarchies read() throws IOException {
-        return parse(Files.readAllLines(Path.of("/proc/self/mountinfo"), StandardCharsets.UTF_8));
+        return parse(KernelFile.lines(Path.of("/proc/self/mountinfo")));
     }
 
     /// `36 35 98:0 /root /mount options [tags …] - type source super-options`

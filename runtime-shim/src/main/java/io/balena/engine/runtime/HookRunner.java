@@ -2,6 +2,7 @@ package io.balena.engine.runtime;
 
 import com.fasterxml.jackson.core.JsonFactory;
 import io.balena.engine.linux.Fd;
+import io.balena.engine.linux.OpenFlags;
 import io.balena.engine.linux.PidFd;
 import io.balena.engine.linux.Syscall;
 import io.balena.engine.linux.SyscallProgram;
@@ -19,7 +20,6 @@ import java.util.Map;
 record HookRunner(String id, Path bundle, Map<String, String> annotations, Path folder) {
     private static final JsonFactory JSON = new JsonFactory();
     private static final int FIRST_PASSED = 8;
-    private static final int O_RDWR = 2;
     private static final int SIGKILL = 9;
 
     /// @param container whose mount and other namespaces the hooks join; null when they run in the runtime's
@@ -50,7 +50,7 @@ record HookRunner(String id, Path bundle, Map<String, String> annotations, Path 
             program.add(Syscall.DUP3, "dup3", "stdout", out.number(), 1, 0);
             program.add(Syscall.DUP3, "dup3", "stderr", out.number(), 2, 0);
             if (member != null) {
-                program.add(Syscall.DUP3, "dup3", "pidfd", member.number(), 3, ProcessSetup.O_CLOEXEC);
+                program.add(Syscall.DUP3, "dup3", "pidfd", member.number(), 3, OpenFlags.CLOEXEC);
                 program.add(Syscall.CLOSE_RANGE, "close_range", null, 4, 0xFFFFFFFFL, 0);
                 program.add(Syscall.SETNS, "join namespaces", null, 3, Namespaces.ALL_BUT_PID);
             } else {
@@ -74,7 +74,7 @@ record HookRunner(String id, Path bundle, Map<String, String> annotations, Path 
     }
 
     private static Fd passed(Path file) throws IOException {
-        try (var fd = Fd.open(file, O_RDWR)) {
+        try (var fd = Fd.open(file, OpenFlags.RDWR)) {
             return fd.duplicate(FIRST_PASSED);
         }
     }

@@ -1,5 +1,6 @@
 package io.balena.engine.runtime;
 
+import io.balena.engine.linux.KernelFile;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -13,15 +14,15 @@ import java.nio.file.Path;
 /// @param apparmor whether profiles can be set
 record HostFacts(long permitted, long bounding, long ignoredSignals, int lastCapability, boolean apparmor) {
     static HostFacts read() throws IOException {
-        String status = KernelFile.read("/proc/self/status");
-        int last = Integer.parseInt(KernelFile.read("/proc/sys/kernel/cap_last_cap").trim());
-        String apparmor = "/sys/module/apparmor/parameters/enabled";
+        String status = KernelFile.text(Path.of("/proc/self/status"));
+        int last = Integer.parseInt(KernelFile.text(Path.of("/proc/sys/kernel/cap_last_cap")).trim());
+        Path apparmor = Path.of("/sys/module/apparmor/parameters/enabled");
         return new HostFacts(
                 hexField(status, "CapPrm:"),
                 hexField(status, "CapBnd:"),
                 hexField(status, "SigIgn:"),
                 last,
-                Files.exists(Path.of(apparmor)) && KernelFile.read(apparmor).startsWith("Y"));
+                Files.exists(apparmor) && KernelFile.text(apparmor).startsWith("Y"));
     }
 
     private static long hexField(String status, String name) {

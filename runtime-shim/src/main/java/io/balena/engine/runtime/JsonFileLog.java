@@ -2,10 +2,10 @@ package io.balena.engine.runtime;
 
 import static java.nio.charset.StandardCharsets.UTF_8;
 
-import io.balena.engine.linux.Descriptors;
 import io.balena.engine.linux.ErrnoException;
 import io.balena.engine.linux.Fd;
 import io.balena.engine.linux.NativeBuffer;
+import io.balena.engine.linux.OpenFlags;
 import java.io.File;
 import java.io.FileInputStream;
 import java.io.IOException;
@@ -223,15 +223,15 @@ final class JsonFileLog {
         size += whole;
         if (file == null || whole == written) return;
         try {
-            Descriptors.truncate(file, size);
+            file.truncate(size);
         } catch (ErrnoException e) {
             diagnostics.error("cannot cut a half line from " + settings.file(), e);
         }
     }
 
     private void open() throws IOException {
-        file = Descriptors.openForAppend(settings.file(), MODE);
-        size = Descriptors.size(file);
+        file = Fd.open(settings.file(), OpenFlags.WRONLY | OpenFlags.APPEND | OpenFlags.CREAT, MODE);
+        size = file.size();
         // A shim or a machine that died may have left half a line: the next one must not be glued to it.
         if (size > 0 && !endsWithNewline(settings.file().toFile(), size)) {
             buffer.put(0, new byte[] {'\n'}, 0, 1);
@@ -251,7 +251,7 @@ final class JsonFileLog {
         File current = settings.file().toFile();
         if (settings.maxFiles() < 2) {
             try {
-                Descriptors.truncate(file, 0);
+                file.truncate(0);
                 size = 0;
             } catch (ErrnoException e) {
                 diagnostics.error("cannot empty " + current, e);

@@ -1,7 +1,7 @@
 package io.balena.engine.runtime;
 
-import io.balena.engine.linux.Descriptors;
 import io.balena.engine.linux.Fd;
+import io.balena.engine.linux.OpenFlags;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -36,7 +36,7 @@ final class PipeEnds {
         Path link = Path.of("/proc/" + pid + "/fd/" + number);
         try {
             if (!Files.readSymbolicLink(link).toString().startsWith(name)) return Optional.empty();
-            Fd fd = Descriptors.openNonBlocking(link, forWriting);
+            Fd fd = Fd.open(link, (forWriting ? OpenFlags.WRONLY : OpenFlags.RDONLY) | OpenFlags.NONBLOCK);
             // It may have become another file in between.
             String opened = Files.readSymbolicLink(Path.of("/proc/self/fd/" + fd.number())).toString();
             if (opened.startsWith(name)) return Optional.of(fd);

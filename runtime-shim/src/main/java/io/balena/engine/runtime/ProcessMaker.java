@@ -1,7 +1,8 @@
 package io.balena.engine.runtime;
 
-import io.balena.engine.linux.Descriptors;
 import io.balena.engine.linux.Fd;
+import io.balena.engine.linux.Pipe;
+import io.balena.engine.linux.PseudoTerminal;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Optional;
@@ -44,10 +45,10 @@ final class ProcessMaker {
         if (!terminal.wanted()) return makeWithPipes(stdin, call);
         ContainerProcess process = call.with(new StandardStreams.Terminal(terminal.rows(), terminal.columns()));
         Fd master = process.terminal().orElseThrow(() -> new IOException("the runtime made no terminal"));
-        Descriptors.setNonBlocking(master);
+        master.setNonBlocking();
         return new Made(
                 process,
-                new Streams.Terminal(master, Descriptors.duplicate(master), Descriptors.openSlave(master)),
+                new Streams.Terminal(master, master.duplicate(), PseudoTerminal.openSlave(master)),
                 Optional.empty());
     }
 
@@ -56,17 +57,17 @@ final class ProcessMaker {
             Fd childIn;
             Fd ourIn = null;
             if (stdin) {
-                Descriptors.Pipe in = owned.pipe();
+                Pipe in = owned.pipe();
                 childIn = in.readEnd();
                 ourIn = in.writeEnd();
-                Descriptors.setNonBlocking(ourIn);
+                ourIn.setNonBlocking();
             } else {
-                childIn = owned.add(Descriptors.openNull());
+                childIn = owned.add(Fd.openNull());
             }
-            Descriptors.Pipe out = owned.pipe();
-            Descriptors.Pipe err = owned.pipe();
-            Descriptors.setNonBlocking(out.readEnd());
-            Descriptors.setNonBlocking(err.readEnd());
+            Pipe out = owned.pipe();
+            Pipe err = owned.pipe();
+            out.readEnd().setNonBlocking();
+            err.readEnd().setNonBlocking();
             ContainerProcess process = call.with(new StandardStreams.Pipes(childIn, out.writeEnd(), err.writeEnd()));
             return new Made(
                     process,
@@ -88,8 +89,8 @@ final class ProcessMaker {
             return fd;
         }
 
-        Descriptors.Pipe pipe() throws IOException {
-            Descriptors.Pipe pipe = Descriptors.pipe();
+        Pipe pipe() throws IOException {
+            Pipe pipe = Pipe.open();
             add(pipe.readEnd());
             add(pipe.writeEnd());
             return pipe;

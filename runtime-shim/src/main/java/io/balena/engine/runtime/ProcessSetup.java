@@ -1,5 +1,10 @@
 package io.balena.engine.runtime;
 
+import static io.balena.engine.linux.OpenFlags.RESOLVE_IN_ROOT;
+import static io.balena.engine.linux.OpenFlags.RESOLVE_NO_MAGICLINKS;
+import static io.balena.engine.linux.OpenFlags.RESOLVE_NO_SYMLINKS;
+
+import io.balena.engine.linux.OpenFlags;
 import io.balena.engine.linux.Syscall;
 import io.balena.engine.linux.SyscallProgram;
 import java.io.IOException;
@@ -16,17 +21,6 @@ final class ProcessSetup {
     static final int GATE = 3;
     static final int AT_FDCWD = -100;
 
-    static final long O_RDWR = 2;
-    static final long O_NOCTTY = 0400;
-    static final long O_CLOEXEC = 02000000;
-    static final long O_PATH = 010000000;
-    static final long O_DIRECTORY = SyscallProgram.O_DIRECTORY;
-    static final long O_NOFOLLOW = SyscallProgram.O_NOFOLLOW;
-
-    static final long RESOLVE_NO_MAGICLINKS = 2;
-    static final long RESOLVE_NO_SYMLINKS = 4;
-    static final long RESOLVE_IN_ROOT = 0x10;
-
     private static final int X_OK = 1;
 
     private static final long PR_SET_KEEPCAPS = 8;
@@ -36,6 +30,8 @@ final class ProcessSetup {
     private static final long PR_CAP_AMBIENT_RAISE = 2;
     private static final long CAPABILITY_VERSION_3 = 0x20080522;
 
+    private static final int OPEN_TERMINAL = OpenFlags.RDWR | OpenFlags.NOCTTY | OpenFlags.CLOEXEC;
+    private static final int OPEN_FOLDER = OpenFlags.PATH | OpenFlags.DIRECTORY | OpenFlags.CLOEXEC;
     private static final long TIOCSPTLCK = 0x40045431;
     private static final long TIOCGPTPEER = 0x5441;
     private static final long TIOCSWINSZ = 0x5414;
@@ -71,14 +67,14 @@ final class ProcessSetup {
     /// @return the child's lowest free descriptor
     int addDescriptors(PassedStreams streams, int gate, int kept) {
         int free = GATE + 1;
-        program.add(Syscall.DUP3, "dup3", "gate", gate, GATE, O_CLOEXEC);
-        if (kept >= 0) program.add(Syscall.DUP3, "dup3", "pidfd", kept, free++, O_CLOEXEC);
+        program.add(Syscall.DUP3, "dup3", "gate", gate, GATE, OpenFlags.CLOEXEC);
+        if (kept >= 0) program.add(Syscall.DUP3, "dup3", "pidfd", kept, free++, OpenFlags.CLOEXEC);
         if (!streams.areTerminal()) {
             for (int i = 0; i < 3; i++) program.add(Syscall.DUP3, "dup3", "stream", streams.number(i), i, 0);
         }
         program.add(Syscall.CLOSE_RANGE, "close_range", null, free, 0xFFFFFFFFL, 0);
         if (streams.areTerminal()) {
-            program.add(Syscall.OPENAT, "open", "/dev/null", AT_FDCWD, program.text("/dev/null"), O_RDWR);
+            program.add(Syscall.OPENAT, "open", "/dev/null", AT_FDCWD, program.text("/dev/null"), OpenFlags.RDWR);
             for (int i = 0; i < 3; i++) program.add(Syscall.DUP3, "dup3", "/dev/null", free, i, 0);
             program.add(Syscall.CLOSE, "close", "/dev/null", free);
         }
@@ -110,7 +106,7 @@ final class ProcessSetup {
 
     /// Writes `content` to the file at `path`.
     void addWrite(String path, String content, int free) {
-        program.add(Syscall.OPENAT, "open", path, AT_FDCWD, program.text(path), 1 | O_CLOEXEC);
+        program.add(Syscall.OPENAT, "open", path, AT_FDCWD, program.text(path), OpenFlags.WRONLY | OpenFlags.CLOEXEC);
         program.add(Syscall.WRITE, "write " + content + " to", path, free, program.text(content), content.length());
         program.add(Syscall.CLOSE, "close", path, free);
     }
@@ -122,10 +118,10 @@ final class ProcessSetup {
         // Whoever can write to the image could have put anything at this name; no link is followed, and what is not the
         // multiplexer of a devpts fails the next call.
         long how = program.words(
-                O_RDWR | O_NOCTTY | O_CLOEXEC, 0, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_SYMLINKS);
+                OPEN_TERMINAL, 0, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_SYMLINKS);
         program.add(Syscall.OPENAT2, "open", "/dev/pts/ptmx", root, program.text("/dev/pts/ptmx"), how, 24);
         program.add(Syscall.IOCTL, "unlock", "/dev/pts/ptmx", free, TIOCSPTLCK, program.space(4));
-        program.add(Syscall.IOCTL, "open terminal of", "/dev/pts/ptmx", free, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
+        program.add(Syscall.IOCTL, "open terminal of", "/dev/pts/ptmx", free, TIOCGPTPEER, OPEN_TERMINAL);
         if (terminal.rows() > 0 && terminal.columns() > 0) {
             // struct winsize { unsigned short rows, columns, x pixels, y pixels }
             long size = (terminal.rows() & 0xFFFF) | (terminal.columns() & 0xFFFFL) << 16;
@@ -202,7 +198,7 @@ final class ProcessSetup {
     /// that may be outside of the container (CVE-2024-21626).
     private void addWorkingFolder(int free) {
         String cwd = process.cwd();
-        long how = program.words(O_PATH | O_DIRECTORY | O_CLOEXEC, 0, RESOLVE_NO_MAGICLINKS);
+        long how = program.words(OPEN_FOLDER, 0, RESOLVE_NO_MAGICLINKS);
         long path = program.text(cwd);
         int open = program.add(Syscall.OPENAT2, "chdir to cwd", cwd, AT_FDCWD, path, how, 24);
         int over = program.addJump();
@@ -240,7 +236,7 @@ final class ProcessSetup {
             String candidate = candidates.get(i);
             long path = program.text(candidate);
             program.mayFail(program.add(Syscall.FACCESSAT, "access", candidate, AT_FDCWD, path, X_OK));
-            program.mayFail(program.add(Syscall.OPENAT, "open", candidate, AT_FDCWD, path, O_PATH | O_DIRECTORY | O_CLOEXEC));
+            program.mayFail(program.add(Syscall.OPENAT, "open", candidate, AT_FDCWD, path, OPEN_FOLDER));
         }
     }
 

@@ -1,10 +1,10 @@
 package io.balena.engine.runtime;
 
-import io.balena.engine.linux.Descriptors;
 import io.balena.engine.linux.Epoll;
 import io.balena.engine.linux.ErrnoException;
 import io.balena.engine.linux.Fd;
 import io.balena.engine.linux.NativeBuffer;
+import io.balena.engine.linux.PseudoTerminal;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -140,7 +140,7 @@ final class ProcessStreams {
 
     /// Tells the terminal its size. Does nothing without one.
     void resize(int rows, int columns) throws ErrnoException {
-        if (terminal != null && !outputs.get(0).ended) Descriptors.setWindowSize(terminal, rows, columns);
+        if (terminal != null && !outputs.get(0).ended) PseudoTerminal.setWindowSize(terminal, rows, columns);
     }
 
     void whenLastClientLeaves(Runnable task) {

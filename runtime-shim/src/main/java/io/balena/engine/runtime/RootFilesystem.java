@@ -1,5 +1,8 @@
 package io.balena.engine.runtime;
 
+import static io.balena.engine.linux.OpenFlags.RESOLVE_IN_ROOT;
+import static io.balena.engine.linux.OpenFlags.RESOLVE_NO_MAGICLINKS;
+import static io.balena.engine.linux.OpenFlags.RESOLVE_NO_SYMLINKS;
 import static io.balena.engine.runtime.MountOptions.MS_BIND;
 import static io.balena.engine.runtime.MountOptions.MS_NODEV;
 import static io.balena.engine.runtime.MountOptions.MS_NOEXEC;
@@ -10,15 +13,9 @@ import static io.balena.engine.runtime.MountOptions.MS_REC;
 import static io.balena.engine.runtime.MountOptions.MS_REMOUNT;
 import static io.balena.engine.runtime.MountOptions.MS_SLAVE;
 import static io.balena.engine.runtime.ProcessSetup.AT_FDCWD;
-import static io.balena.engine.runtime.ProcessSetup.O_CLOEXEC;
-import static io.balena.engine.runtime.ProcessSetup.O_DIRECTORY;
-import static io.balena.engine.runtime.ProcessSetup.O_NOCTTY;
-import static io.balena.engine.runtime.ProcessSetup.O_NOFOLLOW;
-import static io.balena.engine.runtime.ProcessSetup.O_PATH;
-import static io.balena.engine.runtime.ProcessSetup.RESOLVE_IN_ROOT;
-import static io.balena.engine.runtime.ProcessSetup.RESOLVE_NO_MAGICLINKS;
-import static io.balena.engine.runtime.ProcessSetup.RESOLVE_NO_SYMLINKS;
 
+import io.balena.engine.linux.FileStat;
+import io.balena.engine.linux.OpenFlags;
 import io.balena.engine.linux.Syscall;
 import io.balena.engine.linux.SyscallProgram;
 import java.nio.file.Files;
@@ -36,17 +33,12 @@ final class RootFilesystem {
     private static final long AT_EMPTY_PATH = 0x1000;
     private static final long AT_RECURSIVE = 0x8000;
     private static final long OPEN_TREE_CLONE = 1;
-    private static final long OPEN_TREE_CLOEXEC = O_CLOEXEC;
+    private static final long OPEN_TREE_CLOEXEC = OpenFlags.CLOEXEC;
     private static final long MOVE_MOUNT_F_EMPTY_PATH = 4;
     private static final long MOVE_MOUNT_T_EMPTY_PATH = 0x40;
     private static final long MNT_DETACH = 2;
-    private static final long O_CREAT = 0100;
-    private static final long O_NONBLOCK = 04000;
     private static final int ENOENT = 2;
     private static final int ENOTDIR = 20;
-    private static final long S_IFCHR = 0020000;
-    private static final long S_IFBLK = 0060000;
-    private static final long S_IFIFO = 0010000;
 
     private final SyscallProgram program;
     private final RuntimeSpec spec;
@@ -90,12 +82,14 @@ final class RootFilesystem {
         this.empty = program.text("");
         this.targetPath = program.text("/proc/self/fd/" + target);
         this.treePath = program.text("/proc/self/fd/" + tree);
-        this.anywhere = program.words(O_PATH | O_CLOEXEC, 0, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS);
+        this.anywhere = program.words(OpenFlags.PATH | OpenFlags.CLOEXEC, 0, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS);
         this.noLinks =
-                program.words(O_PATH | O_CLOEXEC, 0, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_SYMLINKS);
-        this.folder = program.words(O_PATH | O_DIRECTORY | O_CLOEXEC, 0, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS);
-        this.whateverIsThere = program.words(O_PATH | O_NOFOLLOW | O_CLOEXEC, 0, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS);
-        this.emptyFile = program.words(O_CREAT | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0666, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS);
+                program.words(OpenFlags.PATH | OpenFlags.CLOEXEC, 0, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_SYMLINKS);
+        this.folder = program.words(OpenFlags.PATH | OpenFlags.DIRECTORY | OpenFlags.CLOEXEC, 0, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS);
+        this.whateverIsThere =
+                program.words(OpenFlags.PATH | OpenFlags.NOFOLLOW | OpenFlags.CLOEXEC, 0, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS);
+        this.emptyFile = program.words(
+                OpenFlags.CREAT | OpenFlags.NONBLOCK | OpenFlags.NOCTTY | OpenFlags.CLOEXEC, 0666, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS);
     }
 
     /// Descriptor of the container's root.
@@ -339,9 +333,9 @@ final class RootFilesystem {
 
     private static long fileType(RuntimeSpec.Device device) throws ContainerFailure {
         return switch (device.type()) {
-            case "c", "u" -> S_IFCHR;
-            case "b" -> S_IFBLK;
-            case "p" -> S_IFIFO;
+            case "c", "u" -> FileStat.CHARACTER_DEVICE;
+            case "b" -> FileStat.BLOCK_DEVICE;
+            case "p" -> FileStat.FIFO;
             case null, default -> throw new ContainerFailure(
                     ContainerFailure.Kind.SETUP, "device " + device.path() + " has no valid type: " + device.type());
         };
@@ -446,7 +440,7 @@ final class RootFilesystem {
     void addPivot(int free) {
         long here = program.text(".");
         long slash = program.text("/");
-        program.add(Syscall.OPENAT, "open", "/", AT_FDCWD, slash, O_PATH | O_DIRECTORY | O_CLOEXEC);
+        program.add(Syscall.OPENAT, "open", "/", AT_FDCWD, slash, OpenFlags.PATH | OpenFlags.DIRECTORY | OpenFlags.CLOEXEC);
         program.add(Syscall.FCHDIR, "chdir to rootfs", rootPath, root);
         program.add(Syscall.PIVOT_ROOT, "pivot_root to", rootPath, here, here);
         program.add(Syscall.FCHDIR, "chdir to old root", null, free);

@@ -1,9 +1,9 @@
 package io.balena.engine.runtime;
 
 import io.balena.engine.linux.Children;
-import io.balena.engine.linux.Descriptors;
 import io.balena.engine.linux.ErrnoException;
 import io.balena.engine.linux.Fd;
+import io.balena.engine.linux.OpenFlags;
 import java.io.File;
 import java.io.FileOutputStream;
 import java.io.IOException;
@@ -33,10 +33,10 @@ public final class ShimMain {
     private static int run(String[] arguments, Diagnostics diagnostics) throws IOException {
         Path socket = option(arguments, "--socket");
         Path stateRoot = option(arguments, "--state");
-        Fd lock = Descriptors.openForAppend(option(arguments, "--lock"), 0600);
+        Fd lock = Fd.open(option(arguments, "--lock"), OpenFlags.WRONLY | OpenFlags.APPEND | OpenFlags.CREAT, 0600);
         // First of all: ctrl-C in the daemon's terminal must not reach containers.
         Children.leaveSession();
-        if (!Descriptors.tryLock(lock)) return TAKEN;
+        if (!lock.tryLock()) return TAKEN;
         Children.adoptOrphans();
         keepFromBeingKilled(diagnostics);
         File state = stateRoot.toFile();
@@ -81,8 +81,8 @@ public final class ShimMain {
 
     private static void announce() throws ErrnoException {
         System.out.println("ready");
-        try (Fd nothing = Descriptors.openNull()) {
-            Descriptors.replace(1, nothing);
+        try (Fd nothing = Fd.openNull()) {
+            nothing.replace(1);
         }
     }
 

@@ -1,17 +1,17 @@
 package io.balena.engine.runtime;
 
-import java.io.FileInputStream;
+import io.balena.engine.linux.KernelFile;
+import io.balena.engine.linux.ProcessId;
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
 import java.time.Instant;
 
 /// When a process that is not our child began, to a hundredth of a second.
 ///
-/// @see <a href="https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html">proc_pid_stat(5)</a>
+/// @see <a href="https://man7.org/linux/man-pages/man5/proc_uptime.5.html">proc_uptime(5)</a>
 final class StartTime {
     /// USER_HZ: the same on all architectures we run on.
     private static final int TICKS_PER_SECOND = 100;
-    private static final int FIELD_AFTER_NAME = 19;
 
     private StartTime() {}
 
@@ -19,21 +19,12 @@ final class StartTime {
     static Instant of(int pid) {
         Instant now = Instant.now();
         try {
-            String stat = read("/proc/" + pid + "/stat");
-            int at = stat.lastIndexOf(')') + 1; // the name before may contain anything
-            for (int field = 0; field < FIELD_AFTER_NAME; field++) at = stat.indexOf(' ', at + 1);
-            long ticks = Long.parseLong(stat.substring(at + 1, stat.indexOf(' ', at + 1)));
-            String uptime = read("/proc/uptime");
+            long ticks = ProcessId.of(pid).orElseThrow().startTicks();
+            String uptime = KernelFile.text(Path.of("/proc/uptime"));
             double seconds = Double.parseDouble(uptime.substring(0, uptime.indexOf(' ')));
             return now.minusMillis((long) (seconds * 1000) - ticks * 1000 / TICKS_PER_SECOND);
         } catch (IOException | RuntimeException e) {
             return now;
-        }
-    }
-
-    private static String read(String file) throws IOException {
-        try (var in = new FileInputStream(file)) {
-            return new String(in.readNBytes(4096), StandardCharsets.UTF_8);
         }
     }
 }

@@ -5,9 +5,9 @@ import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import io.balena.engine.linux.Descriptors;
 import io.balena.engine.linux.Epoll;
 import io.balena.engine.linux.Fd;
+import io.balena.engine.linux.Pipe;
 import io.balena.engine.linux.UnixListener;
 import java.io.ByteArrayOutputStream;
 import java.io.File;
@@ -224,9 +224,9 @@ class ProcessStreamsTest {
     }
 
     private void run(String script, boolean stdin, boolean stdinOnce) throws Exception {
-        Descriptors.Pipe in = Descriptors.pipe();
-        Descriptors.Pipe out = Descriptors.pipe();
-        Descriptors.Pipe err = Descriptors.pipe();
+        Pipe in = Pipe.open();
+        Pipe out = Pipe.open();
+        Pipe err = Pipe.open();
         ProcessBuilder builder = new ProcessBuilder("sh", "-c", script)
                 .redirectInput(file(in.readEnd()))
                 .redirectOutput(file(out.writeEnd()))
@@ -235,9 +235,9 @@ class ProcessStreamsTest {
         in.readEnd().close();
         out.writeEnd().close();
         err.writeEnd().close();
-        Descriptors.setNonBlocking(in.writeEnd());
-        Descriptors.setNonBlocking(out.readEnd());
-        Descriptors.setNonBlocking(err.readEnd());
+        in.writeEnd().setNonBlocking();
+        out.readEnd().setNonBlocking();
+        err.readEnd().setNonBlocking();
         if (!stdin) in.writeEnd().close();
         var log = new JsonFileLog(
                 new Stdio.Log(folder.resolve("log"), 0, 1, Map.of()),

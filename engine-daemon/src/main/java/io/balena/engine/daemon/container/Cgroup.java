@@ -1,8 +1,8 @@
 package io.balena.engine.daemon.container;
 
+import io.balena.engine.linux.KernelFile;
 import java.io.IOException;
 import java.nio.file.Files;
-import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -73,11 +73,9 @@ final class Cgroup {
 
     private static List<String> lines(Path file) {
         try {
-            return Files.readAllLines(file);
-        } catch (NoSuchFileException e) {
-            return List.of(); // no such controller here, or the container has just ended
+            return KernelFile.lines(file);
         } catch (IOException e) {
-            return List.of();
+            return List.of(); // no such controller here, or the container has just ended
         }
     }
 }

@@ -4,8 +4,8 @@ import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.balena.engine.daemon.container.spec.SpecBuilder;
+import io.balena.engine.linux.KernelFile;
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Instant;
 import java.util.List;
@@ -127,8 +127,8 @@ final class ContainerStats {
 
     /// Time that all processors spent on anything, idling included.
     private static long systemNanos() {
-        try (var lines = Files.lines(Path.of("/proc/stat"))) {
-            String[] words = lines.findFirst().orElse("").split("\\s+");
+        try {
+            String[] words = KernelFile.lines(Path.of("/proc/stat")).getFirst().split("\\s+");
             long ticks = 0;
             for (int i = 1; i < words.length && i <= 7; i++) ticks += Long.parseLong(words[i]);
             return ticks * NANOS_PER_TICK;
@@ -150,8 +150,8 @@ final class ContainerStats {
     }
 
     private static long machineBytes() {
-        try (var lines = Files.lines(Path.of("/proc/meminfo"))) {
-            return Long.parseLong(lines.findFirst().orElse("0").replaceAll("\\D", "")) * 1024;
+        try {
+            return Long.parseLong(KernelFile.lines(Path.of("/proc/meminfo")).getFirst().replaceAll("\\D", "")) * 1024;
         } catch (IOException e) {
             return 0;
         }
@@ -161,7 +161,7 @@ final class ContainerStats {
     private static ObjectNode networks(int pid) {
         ObjectNode networks = JSON.objectNode();
         try {
-            for (String line : Files.readAllLines(Path.of("/proc", Integer.toString(pid), "net/dev"))) {
+            for (String line : KernelFile.lines(Path.of("/proc", Integer.toString(pid), "net/dev"))) {
                 int colon = line.indexOf(':');
                 if (colon < 0) continue;
                 String link = line.substring(0, colon).strip();

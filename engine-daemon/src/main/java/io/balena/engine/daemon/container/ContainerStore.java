@@ -6,20 +6,17 @@ import static java.nio.file.attribute.PosixFilePermissions.fromString;
 import io.balena.engine.daemon.EngineException.Conflict;
 import io.balena.engine.daemon.EngineException.InvalidRequest;
 import io.balena.engine.daemon.EngineException.NotFound;
+import io.balena.engine.daemon.FileTree;
 import io.balena.engine.daemon.container.mount.Volumes;
 import io.balena.engine.linux.DurableFile;
 import io.balena.engine.graphdriver.Digest;
 import java.io.IOException;
 import java.lang.System.Logger;
 import java.lang.System.Logger.Level;
-import java.nio.file.FileVisitResult;
 import java.nio.file.Files;
-import java.nio.file.LinkOption;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
-import java.nio.file.SimpleFileVisitor;
 import java.nio.file.StandardCopyOption;
-import java.nio.file.attribute.BasicFileAttributes;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
@@ -232,8 +229,8 @@ final class ContainerStore {
 
     /// Deletes what is left of a container that was never finished or is removed.
     void forget(String id) throws IOException {
-        deleteTree(removing(id));
-        deleteTree(directory.resolve(id));
+        FileTree.delete(removing(id));
+        FileTree.delete(directory.resolve(id));
     }
 
     Path folder(ContainerId id) {
@@ -242,23 +239,5 @@ final class ContainerStore {
 
     private Path removing(String id) {
         return directory.resolve(REMOVING + id);
-    }
-
-    private static void deleteTree(Path tree) throws IOException {
-        if (!Files.exists(tree, LinkOption.NOFOLLOW_LINKS)) return;
-        Files.walkFileTree(tree, new SimpleFileVisitor<>() {
-            @Override
-            public FileVisitResult visitFile(Path file, BasicFileAttributes attributes) throws IOException {
-                Files.deleteIfExists(file);
-                return FileVisitResult.CONTINUE;
-            }
-
-            @Override
-            public FileVisitResult postVisitDirectory(Path folder, IOException failure) throws IOException {
-                if (failure != null) throw failure;
-                Files.delete(folder);
-                return FileVisitResult.CONTINUE;
-            }
-        });
     }
 }

@@ -19,10 +19,10 @@ import io.balena.engine.distribution.ImageReference;
 import io.balena.engine.distribution.Images;
 import io.balena.engine.graphdriver.ContainerLayer;
 import io.balena.engine.graphdriver.LayerStore;
+import io.balena.engine.linux.KernelFile;
 import java.io.IOException;
 import java.lang.System.Logger;
 import java.lang.System.Logger.Level;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -165,7 +165,7 @@ final class Creation {
 
     private static Optional<String> hostName() {
         try {
-            return Optional.of(Files.readString(Path.of("/proc/sys/kernel/hostname")).strip());
+            return Optional.of(KernelFile.text(Path.of("/proc/sys/kernel/hostname")).strip());
         } catch (IOException e) {
             return Optional.empty();
         }

@@ -1,7 +1,7 @@
 package io.balena.engine.daemon.system;
 
+import io.balena.engine.linux.KernelFile;
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 
@@ -68,7 +68,7 @@ final class Machine {
 
     private static List<String> lines(Path file) {
         try {
-            return Files.readAllLines(file);
+            return KernelFile.lines(file);
         } catch (IOException e) {
             return List.of();
         }

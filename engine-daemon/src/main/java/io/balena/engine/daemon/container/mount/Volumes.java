@@ -3,6 +3,7 @@ package io.balena.engine.daemon.container.mount;
 import static java.nio.file.attribute.PosixFilePermissions.asFileAttribute;
 import static java.nio.file.attribute.PosixFilePermissions.fromString;
 
+import io.balena.engine.daemon.FileTree;
 import io.balena.engine.daemon.container.mount.MountPoint.Type;
 import io.balena.engine.linux.DurableFile;
 import java.io.IOException;
@@ -65,7 +66,7 @@ public final class Volumes {
     }
 
     public void remove(String name) throws IOException {
-        deleteTree(directory.resolve(name));
+        FileTree.delete(directory.resolve(name));
     }
 
     private boolean make(Path folder) throws IOException {
@@ -116,23 +117,5 @@ public final class Volumes {
         Files.setAttribute(to, "unix:gid", Files.getAttribute(from, "unix:gid"));
         Files.setAttribute(to, "unix:mode", Files.getAttribute(from, "unix:mode"));
         Files.setLastModifiedTime(to, attributes.lastModifiedTime());
-    }
-
-    private static void deleteTree(Path tree) throws IOException {
-        if (!Files.exists(tree, LinkOption.NOFOLLOW_LINKS)) return;
-        Files.walkFileTree(tree, new SimpleFileVisitor<>() {
-            @Override
-            public FileVisitResult visitFile(Path file, BasicFileAttributes attributes) throws IOException {
-                Files.delete(file);
-                return FileVisitResult.CONTINUE;
-            }
-
-            @Override
-            public FileVisitResult postVisitDirectory(Path folder, IOException failure) throws IOException {
-                if (failure != null) throw failure;
-                Files.delete(folder);
-                return FileVisitResult.CONTINUE;
-            }
-        });
     }
 }

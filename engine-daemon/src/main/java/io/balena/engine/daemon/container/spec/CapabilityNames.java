@@ -1,8 +1,8 @@
 package io.balena.engine.daemon.container.spec;
 
 import io.balena.engine.daemon.EngineException.InvalidRequest;
+import io.balena.engine.linux.KernelFile;
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.LinkedHashSet;
 import java.util.List;
@@ -64,8 +64,8 @@ final class CapabilityNames {
         private static final long MASK = read();
 
         private static long read() {
-            try (var lines = Files.lines(Path.of("/proc/self/status"))) {
-                return lines.filter(line -> line.startsWith("CapBnd:")).findFirst()
+            try {
+                return KernelFile.lines(Path.of("/proc/self/status")).stream().filter(line -> line.startsWith("CapBnd:")).findFirst()
                         .map(line -> Long.parseUnsignedLong(line.substring("CapBnd:".length()).trim(), 16)).orElse(-1L);
             } catch (IOException e) {
                 return -1L;

@@ -159,6 +159,7 @@ public final class Images {
         ImageConfig parsed = ImageConfig.parse(config);
         if (!ChainId.of(parsed.diffIds()).equals(top)) throw new IllegalArgumentException("another image's layers: " + top);
         Catalogue before = catalogue;
+        layers.syncNames();
         files.writeConfig(id, config);
         try {
             catalogue = before.with(new Image(

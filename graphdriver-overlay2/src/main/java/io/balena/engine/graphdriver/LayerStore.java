@@ -118,6 +118,14 @@ public final class LayerStore implements AutoCloseable {
         return new StagedLayer(this, paths, overlay);
     }
 
+    /// Makes the names of committed layers durable: to be called before anything durable refers to them.
+    ///
+    /// Once for all layers of an image, because each sync writes what others being extracted have changed so far in the file
+    /// system's journal, and then again when they go on.
+    public void syncNames() throws IOException {
+        DurableFile.syncDirectory(paths.layers());
+    }
+
     /// Counts one more user of `chain`, so that it stays.
     ///
     /// @return false when there is no such layer
@@ -227,14 +235,7 @@ public final class LayerStore implements AutoCloseable {
     }
 
     private void publish(StagedLayer staged, Layer layer, int depth) throws IOException {
-        Path name = paths.layer(layer.chainId());
-        Files.move(staged.files().folder(), name);
-        try {
-            DurableFile.syncDirectory(paths.layers());
-        } catch (IOException e) {
-            Files.move(name, staged.files().folder());
-            throw e;
-        }
+        Files.move(staged.files().folder(), paths.layer(layer.chainId()));
         staged.published();
         var stored = new StoredLayer(layer, staged.id(), depth);
         stored.users = 1;

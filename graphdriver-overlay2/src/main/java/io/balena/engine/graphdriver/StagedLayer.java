@@ -2,7 +2,6 @@ package io.balena.engine.graphdriver;
 
 import static java.nio.charset.StandardCharsets.US_ASCII;
 
-import io.balena.engine.linux.DurableFile;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.file.Files;
@@ -32,9 +31,8 @@ public final class StagedLayer implements AutoCloseable {
         try {
             OverlayFolders.makeDirectory(files.folder(), "rwx------");
             Files.write(files.cacheId(), id.text().getBytes(US_ASCII));
-            // The one sync before the content: the folder's name says all that a restart after a power cut must know, and each
-            // further sync would write once more what layers being extracted beside this one have changed so far.
-            DurableFile.syncDirectory(paths.unfinished());
+            // Not synced: file systems with a journal keep the order of names, and the folder's own says all that a restart must
+            // know. Where they do not, an orphan is put aside instead of removed.
             overlay.create(id);
         } catch (Throwable t) {
             discardAfter(t);
@@ -54,7 +52,8 @@ public final class StagedLayer implements AutoCloseable {
         return extracted.diffId();
     }
 
-    /// Makes the layer durable and visible: content, `syncfs`, then its metadata. The layer is retained once for the caller, who
+    /// Makes the layer durable and visible: content and metadata, `syncfs`, then its name, which a power cut may still take until
+    /// [LayerStore#syncNames()]. The layer is retained once for the caller, who
     /// releases it (or hands that use to an image).
     ///
     /// When the same chain was committed meanwhile, that layer is returned and this one removed.

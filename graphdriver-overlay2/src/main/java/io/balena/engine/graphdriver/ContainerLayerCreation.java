@@ -27,8 +27,8 @@ final class ContainerLayerCreation {
         var content = new MountFiles.Content(id, Optional.of(id.init()), parent);
         var files = new MountFiles(paths.unfinished().resolve("write-set-" + id));
         try {
+            // Not synced, for the reasons of StagedLayer: the order of names is kept, and the folder's own says enough.
             OverlayFolders.makeDirectory(files.folder(), "rwxr-xr-x");
-            DurableFile.syncDirectory(paths.unfinished());
             overlay.create(id.init());
             if (top.isPresent()) overlay.stack(id.init(), top.get(), true);
             InitLayer.fill(overlay.mount(id.init()));

@@ -1,6 +1,7 @@
 package io.balena.engine.linux;
 
 import static java.nio.file.StandardCopyOption.ATOMIC_MOVE;
+import static java.nio.file.StandardOpenOption.CREATE_NEW;
 import static java.nio.file.StandardOpenOption.READ;
 import static java.nio.file.StandardOpenOption.WRITE;
 
@@ -42,6 +43,18 @@ public final class DurableFile {
             syncDirectory(directory);
         } finally {
             Files.deleteIfExists(temporary);
+        }
+    }
+
+    /// Makes `file`, which does not exist, with durable content. Its name is made durable by the [#syncDirectory] that follows, once
+    /// for all files made in one folder.
+    ///
+    /// @param permissions as in `ls -l`, e.g. `rw-r--r--`
+    public static void create(Path file, byte[] content, String permissions) throws IOException {
+        var mode = PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString(permissions));
+        try (var channel = FileChannel.open(file, Set.of(CREATE_NEW, WRITE), mode)) {
+            for (var bytes = ByteBuffer.wrap(content); bytes.hasRemaining(); ) channel.write(bytes);
+            channel.force(true);
         }
     }
 

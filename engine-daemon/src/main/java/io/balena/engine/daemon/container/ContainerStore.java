@@ -159,7 +159,7 @@ final class ContainerStore {
     /// Writes a new container and makes it known, unless the writing fails.
     Container add(ContainerRecord record) throws IOException {
         Path folder = folder(record.id());
-        DurableFile.replace(folder.resolve(HOST_CONFIG), remember(record, HOST_CONFIG), "rw-r--r--");
+        DurableFile.create(folder.resolve(HOST_CONFIG), remember(record, HOST_CONFIG), "rw-r--r--");
         DurableFile.replace(folder.resolve(CONFIG), remember(record, CONFIG));
         DurableFile.syncDirectory(directory);
         var container = new Container(record);

@@ -104,6 +104,12 @@ class LifecycleIT {
         }
     }
 
+    @Test void whatAContainerLeavesBehindInTheHostsPidNamespaceEndsWithIt() {
+        docker.run("run", "--rm", "--network", "none", "--pid", "host", BusyboxImage.NAME, "sh", "-c", "sleep 98765 & exit 4").endedWith(4);
+        assertTrue(ProcessHandle.allProcesses().noneMatch(process -> process.info().arguments()
+                .map(arguments -> java.util.Arrays.asList(arguments).contains("98765")).orElse(false)));
+    }
+
     @Test void aRunningContainerIsRemovedOnlyByForce() {
         try (var container = background(BusyboxImage.NAME, "sleep", "1000")) {
             var refused = docker.run("rm", container.id()).endedWith(1);

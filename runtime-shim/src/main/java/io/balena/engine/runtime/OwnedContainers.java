@@ -17,7 +17,7 @@ import java.util.Optional;
 import java.util.OptionalInt;
 
 /// All containers of the shim and what can be done to them. Lives on the loop's thread; the runtime's work is done by workers.
-final class OwnedContainers {
+final class OwnedContainers implements OwnedProcess.Listener {
     /// Orphans that were left to the shim wait for this long, in case nothing else happens meanwhile.
     private static final int ORPHANS_MILLIS = 60_000;
 
@@ -60,7 +60,7 @@ final class OwnedContainers {
             OwnedContainer container = add(found.getKey());
             container.phase = OwnedContainer.Phase.RUNNING;
             reopen(container.first(), found.getValue().pidFd().pid());
-            container.first().made(found.getValue().pidFd(), StartTime.of(found.getValue().pidFd().pid()), this::ended);
+            container.first().made(found.getValue().pidFd(), StartTime.of(found.getValue().pidFd().pid()), this);
             try {
                 watchMemory(container, runtime.watchOutOfMemory(found.getKey()));
             } catch (IOException e) {
@@ -352,7 +352,7 @@ final class OwnedContainers {
             case ProcessMaker.Streams.Terminal(Fd master, Fd input, Fd slave) ->
                     process.streams().openTerminal(master, input, slave, log);
         }
-        process.made(made.process().pidFd(), Instant.now(), this::ended);
+        process.made(made.process().pidFd(), Instant.now(), this);
     }
 
     private void remember(String id, ProcessMaker.Streams streams, Stdio stdio) {
@@ -364,7 +364,31 @@ final class OwnedContainers {
         }
     }
 
-    private void ended(OwnedProcess process, OptionalInt code, Instant at) {
+    /// Where the pid namespace is the container's own, the kernel has ended all others with the first process. Elsewhere it is up to us,
+    /// or the container would seem to run on.
+    @Override
+    public void outlived(OwnedProcess process) {
+        String id = process.key().containerId();
+        OwnedContainer container = containers.get(id);
+        if (container == null || process != container.first()) return;
+        workers.run(
+                () -> {
+                    runtime.killAll(id);
+                    return null;
+                },
+                new Workers.Outcome<>() {
+                    @Override
+                    public void succeeded(Object nothing) {}
+
+                    @Override
+                    public void failed(Throwable cause) {
+                        diagnostics.error("cannot end what is left of " + id, cause);
+                    }
+                });
+    }
+
+    @Override
+    public void ended(OwnedProcess process, OptionalInt code, Instant at) {
         OwnedContainer container = containers.get(process.key().containerId());
         if (container == null) return;
         // After the answer to whoever made or started it just now.

@@ -15,6 +15,10 @@ final class OwnedProcess {
     interface Listener {
         /// @param code exit code, 128 + signal, or empty when it is not known
         void ended(OwnedProcess process, OptionalInt code, Instant at);
+
+        /// It has ended, and another process that has its standard streams goes on. `ended` follows when that one has let go of them,
+        /// or soon.
+        void outlived(OwnedProcess process);
     }
 
     private final ProcessKey key;
@@ -115,7 +119,7 @@ final class OwnedProcess {
         watch = null;
         OptionalInt known = code;
         Instant at = Instant.now();
-        streams.processEnded(() -> listener.ended(this, known, at));
+        streams.processEnded(() -> listener.outlived(this), () -> listener.ended(this, known, at));
     }
 
     /// Lets go of descriptors. The process itself goes on, if it has not ended.

@@ -185,13 +185,18 @@ final class ProcessStreams {
 
     /// The process has ended. What it wrote is still in the pipes.
     ///
+    /// @param outlived called when another process still has a pipe open
     /// @param done called when everything was read and logged
-    void processEnded(Runnable done) {
+    void processEnded(Runnable outlived, Runnable done) {
         complete = done;
         if (terminalSlave != null) terminalSlave.close();
         drain();
-        if (allEnded()) complete();
-        else loop.after(GRACE_MILLIS, this::complete); // another process still has a pipe open
+        if (allEnded()) {
+            complete();
+            return;
+        }
+        loop.after(GRACE_MILLIS, this::complete);
+        outlived.run();
     }
 
     /// Closes everything at once, without a process or after its end.

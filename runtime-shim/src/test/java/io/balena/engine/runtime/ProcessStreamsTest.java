@@ -252,7 +252,7 @@ class ProcessStreamsTest {
         threads.execute(() -> {
             try {
                 watched.waitFor();
-                loop.execute(() -> ending.processEnded(ended::countDown));
+                loop.execute(() -> ending.processEnded(() -> {}, ended::countDown));
             } catch (InterruptedException e) {
                 // the test is over
             }

@@ -32,7 +32,7 @@ import java.util.zip.GZIPInputStream;
 @State(Scope.Benchmark)
 @BenchmarkMode(Mode.SingleShotTime)
 @OutputTimeUnit(TimeUnit.MILLISECONDS)
-@Warmup(iterations = 3)
+@Warmup(iterations = 12)
 @Measurement(iterations = 8)
 @Fork(value = 1, jvmArgs = {"-XX:+UseSerialGC", "-Xmx64m", "--enable-native-access=ALL-UNNAMED"})
 public class LayerExtraction {

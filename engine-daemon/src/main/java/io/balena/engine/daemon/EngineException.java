@@ -48,6 +48,16 @@ public abstract sealed class EngineException extends RuntimeException {
         }
     }
 
+    /// Part of the API, but not of this engine yet.
+    public static final class NotSupported extends EngineException {
+        private static final long serialVersionUID = 1L;
+
+        /// @param what e.g. `pushing images`
+        public NotSupported(String what) {
+            super(what + " is not supported by this engine yet", null);
+        }
+    }
+
     /// The machine failed us; the cause says how.
     public static final class SystemFailure extends EngineException {
         private static final long serialVersionUID = 1L;

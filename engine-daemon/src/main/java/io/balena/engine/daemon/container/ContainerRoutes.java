@@ -2,6 +2,7 @@ package io.balena.engine.daemon.container;
 
 import static io.balena.engine.daemon.http.Route.delete;
 import static io.balena.engine.daemon.http.Route.get;
+import static io.balena.engine.daemon.http.Route.notYet;
 import static io.balena.engine.daemon.http.Route.post;
 import static java.nio.charset.StandardCharsets.US_ASCII;
 import static java.nio.charset.StandardCharsets.UTF_8;
@@ -31,6 +32,8 @@ import java.util.concurrent.ExecutionException;
 
 /// Routes under `/containers` that are one question and one answer. The table is the index.
 final class ContainerRoutes {
+    private static final String COPYING = "copying files from and to containers";
+
     private static final String JSON_TYPE = "application/json";
     private static final JsonNodeFactory JSON = JsonNodeFactory.instance;
 
@@ -61,6 +64,11 @@ final class ContainerRoutes {
                 get("/containers/{id}/json", this::inspect),
                 get("/containers/{id}/top", this::top),
                 get("/containers/{id}/changes", this::changes),
+                notYet("GET", "/containers/{id}/archive", COPYING),
+                notYet("HEAD", "/containers/{id}/archive", COPYING),
+                notYet("PUT", "/containers/{id}/archive", COPYING),
+                notYet("GET", "/containers/{id}/export", "exporting containers"),
+                notYet("POST", "/commit", "committing containers"),
                 get("/containers/{id}/stats", this::stats),
                 post("/containers/{id}/start", this::start),
                 post("/containers/{id}/stop", this::stop),

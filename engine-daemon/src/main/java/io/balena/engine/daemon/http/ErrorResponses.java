@@ -23,7 +23,6 @@ public final class ErrorResponses {
         boolean wordless = message == null || message.isBlank();
         return switch (failure) {
             case EngineException _, DistributionException _, ContainerFailure _ when !wordless -> message;
-            case UnsupportedOperationException _ when wordless -> "not supported by this engine yet";
             case Error _, RuntimeException _ -> "internal error: " + failure;
             default -> wordless ? failure.toString() : message;
         };
@@ -43,7 +42,6 @@ public final class ErrorResponses {
             case DistributionException e -> status(e);
             case ContainerFailure e -> status(e);
             case ClientLeftException _ -> 400;
-            case UnsupportedOperationException _ -> 501;
             default -> 500;
         };
     }
@@ -57,6 +55,7 @@ public final class ErrorResponses {
             case EngineException.InvalidRequest _ -> 400;
             case EngineException.Unavailable _ -> 503;
             case EngineException.SystemFailure _ -> 500;
+            case EngineException.NotSupported _ -> 501;
         };
     }
 

@@ -1,5 +1,7 @@
 package io.balena.engine.daemon.http;
 
+import io.balena.engine.daemon.EngineException;
+
 /// One endpoint: a method, a path with `{names}`, and what answers it. One name of a path may be written `{name...}`: it takes as many
 /// segments as fit, slashes included (image names have them).
 public record Route(String method, String path, Handler handler) {
@@ -29,5 +31,14 @@ public record Route(String method, String path, Handler handler) {
 
     public static Route delete(String path, Handler handler) {
         return new Route("DELETE", path, handler);
+    }
+
+    /// An endpoint of the API that this engine does not have yet; it says so.
+    ///
+    /// @param what it would do, e.g. `pushing images`
+    public static Route notYet(String method, String path, String what) {
+        return new Route(method, path, _ -> {
+            throw new EngineException.NotSupported(what);
+        });
     }
 }

@@ -2,6 +2,7 @@ package io.balena.engine.daemon.image;
 
 import static io.balena.engine.daemon.http.Route.delete;
 import static io.balena.engine.daemon.http.Route.get;
+import static io.balena.engine.daemon.http.Route.notYet;
 import static io.balena.engine.daemon.http.Route.post;
 
 import io.balena.engine.daemon.EngineException.InvalidRequest;
@@ -45,9 +46,7 @@ public final class ImageRoutes {
     public List<Route> table() {
         return List.of(
                 get("/images/json", this::list),
-                get("/images/search", _ -> {
-                    throw new UnsupportedOperationException("searching Docker Hub is not supported by this engine");
-                }),
+                notYet("GET", "/images/search", "searching registries"),
                 get("/images/{name...}/json", this::inspect),
                 get("/images/{name...}/history", this::history),
                 post("/images/create", creation::create),
@@ -60,12 +59,6 @@ public final class ImageRoutes {
                 notYet("POST", "/images/{name...}/push", "pushing images"),
                 notYet("POST", "/images/delta", "making deltas"),
                 notYet("POST", "/build", "building images"));
-    }
-
-    private static Route notYet(String method, String path, String what) {
-        return new Route(method, path, _ -> {
-            throw new UnsupportedOperationException(what + " is not supported by this engine yet");
-        });
     }
 
     private Response list(Request request) {

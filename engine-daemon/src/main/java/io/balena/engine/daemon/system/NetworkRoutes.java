@@ -38,17 +38,11 @@ public final class NetworkRoutes {
         return List.of(
                 get("/networks", this::list),
                 get("/networks/{id}", this::inspect),
-                notYet("POST", "/networks/create"),
-                notYet("POST", "/networks/{id}/connect"),
-                notYet("POST", "/networks/{id}/disconnect"),
+                Route.notYet("POST", "/networks/create", "any network besides bridge, host and none"),
+                Route.notYet("POST", "/networks/{id}/connect", "changing the networks of a container"),
+                Route.notYet("POST", "/networks/{id}/disconnect", "changing the networks of a container"),
                 Route.post("/networks/prune", _ -> Response.json(java.util.Collections.singletonMap("NetworksDeleted", null))),
                 Route.delete("/networks/{id}", this::remove));
-    }
-
-    private static Route notYet(String method, String path) {
-        return new Route(method, path, _ -> {
-            throw new UnsupportedOperationException("networks besides bridge, host and none are not supported by this engine yet");
-        });
     }
 
     private Response list(Request request) {

@@ -31,10 +31,7 @@ public final class SystemRoutes {
                 get("/_ping", this::ping),
                 head("/_ping", this::ping),
                 get("/version", this::version),
-                Route.post("/auth", _ -> {
-                    throw new UnsupportedOperationException("logging in through the engine is not supported yet: "
-                            + "credentials are checked when they are used");
-                }),
+                Route.notYet("POST", "/auth", "checking credentials before they are used"),
                 new Route("OPTIONS", "/{any...}", _ -> new Response.Empty(200)));
     }
 

@@ -18,9 +18,7 @@ public final class VolumeRoutes {
                 get("/volumes/{name}", this::missing),
                 Route.delete("/volumes/{name}", this::missing),
                 Route.post("/volumes/prune", _ -> Response.json(prune())),
-                Route.post("/volumes/create", _ -> {
-                    throw new UnsupportedOperationException("volumes are not supported by this engine yet");
-                }));
+                Route.notYet("POST", "/volumes/create", "creating volumes"));
     }
 
     private Response list(Request request) {

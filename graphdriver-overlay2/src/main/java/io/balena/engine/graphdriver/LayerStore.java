@@ -25,7 +25,7 @@ public final class LayerStore implements AutoCloseable {
     private final StorePaths paths;
     private final OverlayFolders overlay;
     private final FileSystemSync fileSystem;
-    /// Guards the names in `layerdb/sha256`. Held while a name is made durable; `layers` is only locked inside, and shortly.
+    /// Guards the names in `layerdb/sha256`. Held while one is given or taken away; `layers` is only locked inside, and shortly.
     private final Object publishing = new Object();
     /// Guards itself, `containers` and the counts in both.
     private final Map<ChainId, StoredLayer> layers = new HashMap<>();

@@ -112,7 +112,7 @@ final class Recovery {
             Optional<CacheId> id = overlay.idIn(folder.resolve(file));
             if (id.isPresent()) removeUnlessUsed(id.get());
         }
-        // The files may have no content yet; the folder's name has been on the disk before what it names.
+        // The files may have no content yet; the folder's name was given before anything it names was made.
         String name = folder.getFileName().toString();
         String id = name.substring(name.lastIndexOf('-') + 1);
         if (CacheId.isValid(id)) {

@@ -36,7 +36,8 @@ final class Engine implements AutoCloseable {
         Assumptions.assumeTrue("root".equals(System.getProperty("user.name")), "layers can be extracted only by root");
         LayerStore layers = LayerStore.open(root);
         Images images = Images.open(root, layers);
-        RegistryConfig config = new RegistryConfig("balenaEngine/test", Set.of(), 3, 3, Duration.ofSeconds(5));
+        RegistryConfig config = new RegistryConfig(
+                "balenaEngine/test", Set.of(), new RegistryConfig.Transfers(3, 3), new RegistryConfig.Transfers(5, 3), Duration.ofSeconds(5));
         RetryPolicy retries = new RetryPolicy(3, firstBackOff, firstBackOff.multipliedBy(4));
         return new Engine(root, layers, images, new ImagePuller(root, layers, images, config, retries));
     }

@@ -39,9 +39,10 @@ final class Authorization {
     private long expiresNanos;
     private Optional<Challenge> bearer = Optional.empty();
 
-    Authorization(Credentials credentials, String repository) {
+    /// @param scope what a token is to be good for
+    Authorization(Credentials credentials, String scope) {
         this.credentials = credentials;
-        this.scope = "repository:" + repository + ":pull";
+        this.scope = scope;
         this.header = credentials instanceof Credentials.RegistryToken(String token) ? "Bearer " + token : null;
     }
 

@@ -20,7 +20,7 @@ public final class ImagePuller {
 
     /// One per data root: pulls share downloads through it. Opens no connection and loads no HTTP client before the first pull.
     public ImagePuller(Path dataRoot, LayerStore layers, Images images, RegistryConfig config) {
-        this(dataRoot, layers, images, config, RetryPolicy.of(config.downloadAttempts()));
+        this(dataRoot, layers, images, config, RetryPolicy.of(config.downloads().attempts()));
     }
 
     ImagePuller(Path dataRoot, LayerStore layers, Images images, RegistryConfig config, RetryPolicy retries) {
@@ -28,7 +28,7 @@ public final class ImagePuller {
         this.images = images;
         this.config = config;
         this.retries = retries;
-        this.downloads = new LayerDownloads(layers, new BlobRecords(dataRoot), retries, config.concurrentDownloads());
+        this.downloads = new LayerDownloads(layers, new BlobRecords(dataRoot), retries, config.downloads().atOnce());
     }
 
     /// Pulls `reference` and gives the image that name.
@@ -40,7 +40,7 @@ public final class ImagePuller {
             throws IOException {
         ImageReference wanted = reference.decisive();
         Platform here = platform.map(Platform::parse).orElseGet(Platform::ofThisMachine);
-        try (Repository repository = Repository.open(wanted, credentials, config, connections)) {
+        try (Repository repository = Repository.open(wanted, Access.PULL, credentials, config, connections)) {
             return new Pull(wanted, here, repository, progress).run(platform.isPresent());
         } catch (RegistryFailure e) {
             throw e.forPullOf(wanted);

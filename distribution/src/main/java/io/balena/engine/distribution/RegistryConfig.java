@@ -10,21 +10,26 @@ import java.util.Set;
 /// @param userAgent sent with every request, e.g. `balenaEngine/1.0 kernel/6.1 os/linux arch/arm64`
 /// @param insecure registries that may speak plain HTTP or show any certificate: `host`, `host:port` or a network, e.g. `10.0.0.0/8`;
 ///     127.0.0.0/8, `::1` and `localhost` always may
-/// @param concurrentDownloads layers in flight at once, of all pulls together
-/// @param downloadAttempts how often a transfer may fail in a row without a byte of progress
 /// @param idleTimeout how long a connection may be silent before it counts as broken
 public record RegistryConfig(
-        String userAgent, Set<String> insecure, int concurrentDownloads, int downloadAttempts, Duration idleTimeout) {
+        String userAgent, Set<String> insecure, Transfers downloads, Transfers uploads, Duration idleTimeout) {
+
+    /// @param atOnce layers in flight at once, of all requests together
+    /// @param attempts how often a transfer may fail in a row without a byte of progress
+    public record Transfers(int atOnce, int attempts) {
+        public Transfers {
+            if (atOnce < 1) throw new IllegalArgumentException("transfers at once: " + atOnce);
+            if (attempts < 1) throw new IllegalArgumentException("attempts of a transfer: " + attempts);
+        }
+    }
 
     public RegistryConfig {
         insecure = Set.copyOf(insecure);
-        if (concurrentDownloads < 1) throw new IllegalArgumentException("concurrent downloads: " + concurrentDownloads);
-        if (downloadAttempts < 1) throw new IllegalArgumentException("download attempts: " + downloadAttempts);
     }
 
-    /// dockerd's defaults: three downloads at once, five attempts.
+    /// dockerd's defaults: three downloads and five uploads at once, five attempts.
     public static RegistryConfig defaults(String userAgent) {
-        return new RegistryConfig(userAgent, Set.of(), 3, 5, Duration.ofSeconds(60));
+        return new RegistryConfig(userAgent, Set.of(), new Transfers(3, 5), new Transfers(5, 5), Duration.ofSeconds(60));
     }
 
     /// @param host of a registry, with its port if that is not the usual one

@@ -10,7 +10,6 @@ import java.net.http.HttpResponse;
 import java.nio.channels.UnresolvedAddressException;
 import java.time.Duration;
 import java.util.Locale;
-import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 
@@ -53,18 +52,16 @@ final class RegistryHttp implements AutoCloseable {
         return host;
     }
 
-    /// Asks the registry where it was found, or looks for it: HTTPS first, then, if it may be insecure, HTTP.
+    /// Sends it to where the registry was found, or looks for it: HTTPS first, then, if it may be insecure, HTTP.
     ///
-    /// @param resource path and query
     /// @param authorization shown to the registry, and to nobody it sends us to
-    HttpResponse<ResponseBody> get(
-            String resource, Map<String, String> headers, Optional<String> authorization, Cancellation cancellation)
+    HttpResponse<ResponseBody> send(RegistryRequest request, Optional<String> authorization, Cancellation cancellation)
             throws IOException {
-        if (origin.isPresent()) return at(origin.get(), config.idleTimeout(), resource, headers, authorization, cancellation);
+        if (origin.isPresent()) return at(origin.get(), config.idleTimeout(), request, authorization, cancellation);
         String https = "https://" + host;
         try {
             Duration patience = insecure ? shorter(config.idleTimeout(), TLS_PROBE) : config.idleTimeout();
-            return at(https, patience, resource, headers, authorization, cancellation);
+            return at(https, patience, request, authorization, cancellation);
         } catch (InterruptedIOException e) {
             throw e;
         } catch (IOException e) {
@@ -72,7 +69,7 @@ final class RegistryHttp implements AutoCloseable {
         }
         String plain = "http://" + host;
         try {
-            return at(plain, config.idleTimeout(), resource, headers, authorization, cancellation);
+            return at(plain, config.idleTimeout(), request, authorization, cancellation);
         } catch (ConnectException e) {
             throw new UnreachableRegistry(unreachable(plain, e), e);
         }
@@ -92,22 +89,22 @@ final class RegistryHttp implements AutoCloseable {
     }
 
     private HttpResponse<ResponseBody> at(
-            String place, Duration patience, String resource, Map<String, String> headers, Optional<String> authorization,
-            Cancellation cancellation)
+            String place, Duration patience, RegistryRequest asked, Optional<String> authorization, Cancellation cancellation)
             throws IOException {
-        URI start = URI.create(place + resource);
+        URI registry = URI.create(place);
+        URI start = registry.resolve(asked.target());
         URI at = start;
         for (int redirects = 0; redirects <= MOST_REDIRECTS; redirects++) {
-            HttpRequest.Builder request = HttpRequest.newBuilder(at);
-            headers.forEach(request::header);
-            if (authorization.isPresent() && sameOrigin(start, at)) request.header("Authorization", authorization.get());
+            HttpRequest.Builder request = HttpRequest.newBuilder(at).method(asked.method(), asked.body().get());
+            asked.headers().forEach(request::header);
+            if (authorization.isPresent() && sameOrigin(registry, at)) request.header("Authorization", authorization.get());
             HttpResponse<ResponseBody> response = send(request, patience, cancellation);
             origin = Optional.of(place);
-            if (!REDIRECTS.contains(response.statusCode())) return response;
+            if (!asked.mayBeRedirected() || !REDIRECTS.contains(response.statusCode())) return response;
             response.body().close();
             at = target(at, response);
         }
-        throw new DistributionException.Unavailable("Get \"" + start + "\": stopped after " + MOST_REDIRECTS + " redirects", null);
+        throw new DistributionException.Unavailable(asked.verb() + " \"" + start + "\": stopped after " + MOST_REDIRECTS + " redirects", null);
     }
 
     private URI target(URI from, HttpResponse<?> response) throws IOException {

@@ -35,10 +35,10 @@ final class Repository implements AutoCloseable {
     }
 
     static Repository open(
-            ImageReference reference, Credentials credentials, RegistryConfig config, HttpConnections connections) {
+            ImageReference reference, Access access, Credentials credentials, RegistryConfig config, HttpConnections connections) {
         String host = reference.domain().equals(HUB) ? HUB_HOST : reference.domain();
         RegistryHttp registry = RegistryHttp.open(host, config, connections);
-        return new Repository(reference.path(), registry, new Authorization(credentials, reference.path()));
+        return new Repository(reference.path(), registry, new Authorization(credentials, access.to(reference.path())));
     }
 
     /// The same repository and login, for somebody who may stay longer.
@@ -98,18 +98,22 @@ final class Repository implements AutoCloseable {
     }
 
     private HttpResponse<ResponseBody> get(String what, Map<String, String> headers, Cancellation cancellation) throws IOException {
-        Authorization.TokenService tokens = request -> askForToken(request, cancellation);
-        String resource = "/v2/" + path + "/" + what;
+        return send(RegistryRequest.get("/v2/" + path + "/" + what, headers), cancellation);
+    }
+
+    /// @throws RegistryFailure when the answer is anything but 2xx
+    private HttpResponse<ResponseBody> send(RegistryRequest request, Cancellation cancellation) throws IOException {
+        Authorization.TokenService tokens = question -> askForToken(question, cancellation);
         Optional<String> shown = authorization.header(tokens);
-        HttpResponse<ResponseBody> response = registry.get(resource, headers, shown, cancellation);
+        HttpResponse<ResponseBody> response = registry.send(request, shown, cancellation);
         if (response.statusCode() == 401) {
             List<Challenge> challenges = Challenge.parse(response.headers().allValues("WWW-Authenticate"));
             if (authorization.answer(challenges, shown, tokens)) {
                 response.body().close();
-                response = registry.get(resource, headers, authorization.header(tokens), cancellation);
+                response = registry.send(request, authorization.header(tokens), cancellation);
             } else if (shown.isEmpty() && challenges.stream().anyMatch(challenge -> challenge.scheme().equals("basic"))) {
                 response.body().close();
-                throw RegistryFailure.unauthorized("Get \"" + response.uri() + "\": no basic auth credentials");
+                throw RegistryFailure.unauthorized(request.verb() + " \"" + response.uri() + "\": no basic auth credentials");
             }
         }
         if (response.statusCode() / 100 == 2) return response;

@@ -36,9 +36,10 @@ class BlobStreamTest {
     void start() throws IOException {
         registry = new ScriptedRegistry();
         registry.putBlob("app", CONTENT);
-        RegistryConfig config = new RegistryConfig("balenaEngine/test", Set.of(), 3, 3, Duration.ofMillis(400));
+        RegistryConfig config = new RegistryConfig(
+                "balenaEngine/test", Set.of(), new RegistryConfig.Transfers(3, 3), new RegistryConfig.Transfers(5, 3), Duration.ofMillis(400));
         repository = Repository.open(
-                ImageReference.parse(registry.host() + "/app"), new Credentials.Anonymous(), config, new HttpConnections());
+                ImageReference.parse(registry.host() + "/app"), Access.PULL, new Credentials.Anonymous(), config, new HttpConnections());
     }
 
     @AfterEach

@@ -9,7 +9,8 @@ import org.junit.jupiter.params.provider.CsvSource;
 
 class RegistryConfigTest {
     private final RegistryConfig config = new RegistryConfig(
-            "balenaEngine/test", Set.of("plain.example", "port.example:81", "10.1.0.0/16", "fd00::/8", "nonsense/99"), 3, 5, Duration.ofSeconds(60));
+            "balenaEngine/test", Set.of("plain.example", "port.example:81", "10.1.0.0/16", "fd00::/8", "nonsense/99"),
+            new RegistryConfig.Transfers(3, 5), new RegistryConfig.Transfers(5, 5), Duration.ofSeconds(60));
 
     @ParameterizedTest
     @CsvSource({

@@ -242,8 +242,9 @@ class RepositoryTest {
     }
 
     private Repository repository(Credentials credentials) {
-        RegistryConfig config = new RegistryConfig("balenaEngine/test", Set.of(), 3, 3, Duration.ofSeconds(5));
-        Repository repository = Repository.open(ImageReference.parse(registry.host() + "/app"), credentials, config, new HttpConnections());
+        RegistryConfig config = new RegistryConfig(
+                "balenaEngine/test", Set.of(), new RegistryConfig.Transfers(3, 3), new RegistryConfig.Transfers(5, 3), Duration.ofSeconds(5));
+        Repository repository = Repository.open(ImageReference.parse(registry.host() + "/app"), Access.PULL, credentials, config, new HttpConnections());
         opened.add(repository);
         return repository;
     }

@@ -33,7 +33,8 @@ import org.junit.jupiter.api.io.TempDir;
 @Timeout(60)
 class TlsRegistryTest {
     private static final byte[] BLOB = TestImage.noise(2_000_000, 3);
-    private static final RegistryConfig CONFIG = new RegistryConfig("balenaEngine/test", Set.of(), 3, 3, Duration.ofSeconds(10));
+    private static final RegistryConfig CONFIG = new RegistryConfig(
+                "balenaEngine/test", Set.of(), new RegistryConfig.Transfers(3, 3), new RegistryConfig.Transfers(5, 3), Duration.ofSeconds(10));
 
     @TempDir
     Path folder;
@@ -57,7 +58,7 @@ class TlsRegistryTest {
     @Test
     void onLoopbackAnyCertificateWillDo() throws IOException {
         ImageReference reference = ImageReference.parse(registry.host() + "/app:1");
-        try (Repository repository = Repository.open(reference, new Credentials.Anonymous(), CONFIG, new HttpConnections())) {
+        try (Repository repository = Repository.open(reference, Access.PULL, new Credentials.Anonymous(), CONFIG, new HttpConnections())) {
             Cancellation cancellation = new Cancellation();
             assertEquals(Digest.of("{}".getBytes(UTF_8)), repository.manifest("1", cancellation).digest());
             Descriptor blob = new Descriptor("", Digest.of(BLOB), BLOB.length);

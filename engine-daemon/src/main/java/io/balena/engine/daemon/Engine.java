@@ -92,7 +92,7 @@ final class Engine implements AutoCloseable {
 
     private static RegistryConfig registries(EngineConfig.Registries config) {
         String agent = "balenaEngine/" + EngineVersion.current().version() + " os/linux arch/" + System.getProperty("os.arch");
-        return new RegistryConfig(agent, Set.copyOf(config.insecure()), Math.max(1, config.downloads()), config.attempts(), Duration.ofSeconds(60));
+        return new RegistryConfig(agent, Set.copyOf(config.insecure()), config.downloads(), config.uploads(), Duration.ofSeconds(60));
     }
 
     private static ContainerEngine.Settings containerSettings(EngineConfig config) {

@@ -1,5 +1,6 @@
 package io.balena.engine.daemon;
 
+import io.balena.engine.distribution.RegistryConfig;
 import io.balena.engine.network.BridgeConfig;
 import java.nio.file.Path;
 import java.util.List;
@@ -31,7 +32,8 @@ public record EngineConfig(
 
     /// @param downloads at once in each pull
     /// @param attempts for each download
-    public record Registries(List<String> insecure, List<String> mirrors, int downloads, int attempts) {}
+    public record Registries(
+            List<String> insecure, List<String> mirrors, RegistryConfig.Transfers downloads, RegistryConfig.Transfers uploads) {}
 
     /// What a container gets when its own configuration says nothing.
     ///
@@ -55,12 +57,6 @@ public record EngineConfig(
 
     /// @throws IllegalArgumentException with dockerd's words when settings contradict each other or cannot be served
     static EngineConfig of(Settings settings) {
-        if (settings.number("max-concurrent-downloads") < 0) {
-            throw new IllegalArgumentException("invalid max concurrent downloads: " + settings.number("max-concurrent-downloads"));
-        }
-        if (settings.number("max-download-attempts") < 1) {
-            throw new IllegalArgumentException("invalid max download attempts: " + settings.number("max-download-attempts"));
-        }
         if (!settings.text("storage-driver").equals("overlay2")) {
             throw new IllegalArgumentException("error initializing graphdriver: driver not supported: " + settings.text("storage-driver"));
         }
@@ -74,11 +70,19 @@ public record EngineConfig(
                         settings.says("group")),
                 new Network(bridge(settings)),
                 new Registries(settings.list("insecure-registry"), settings.list("registry-mirror"),
-                        settings.number("max-concurrent-downloads"), settings.number("max-download-attempts")),
+                        transfers("download", settings), transfers("upload", settings)),
                 containers(settings),
                 settings.flag("debug"),
                 settings.flag("experimental"),
                 settings.list("label"));
+    }
+
+    private static RegistryConfig.Transfers transfers(String kind, Settings settings) {
+        int atOnce = settings.number("max-concurrent-" + kind + "s");
+        int attempts = settings.number("max-" + kind + "-attempts");
+        if (atOnce < 0) throw new IllegalArgumentException("invalid max concurrent " + kind + "s: " + atOnce);
+        if (attempts < 1) throw new IllegalArgumentException("invalid max " + kind + " attempts: " + attempts);
+        return new RegistryConfig.Transfers(Math.max(1, atOnce), attempts);
     }
 
     private static Optional<BridgeConfig> bridge(Settings settings) {

@@ -138,6 +138,17 @@ public final class LayerStore implements AutoCloseable {
         }
     }
 
+    /// Counts one more user of a layer made from `diffId`, on top of whichever layers it lies.
+    ///
+    /// @return that layer; empty when there is none
+    public Optional<Layer> retainAny(DiffId diffId) {
+        synchronized (layers) {
+            Optional<StoredLayer> stored = layers.values().stream().filter(s -> s.layer.diffId().equals(diffId)).findFirst();
+            stored.ifPresent(s -> s.users++);
+            return stored.map(s -> s.layer);
+        }
+    }
+
     /// Ends one use of `chain`. Layers that no one uses any more are removed, the upper one first.
     ///
     /// @return the layers removed
@@ -278,6 +289,14 @@ public final class LayerStore implements AutoCloseable {
     /// @throws NoSuchLayerException when there is no such layer
     public InputStream openTar(ChainId chain) throws IOException {
         return new TarAssembler(new LayerFiles(paths.layer(chain)).tarSplit(), paths.diff(cacheId(chain)));
+    }
+
+    /// Bytes of that tar, worked out from its record alone: no file of the layer is read.
+    ///
+    /// @throws NoSuchLayerException when there is no such layer
+    public long tarSize(ChainId chain) throws IOException {
+        if (find(chain).isEmpty()) throw new NoSuchLayerException(chain);
+        return TarSplitReader.tarSize(new LayerFiles(paths.layer(chain)).tarSplit());
     }
 
     /// Makes the writable layer of a container, with its `-init` layer, and retains `parent`.

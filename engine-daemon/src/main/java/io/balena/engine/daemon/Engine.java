@@ -11,6 +11,8 @@ import io.balena.engine.daemon.http.Listener;
 import io.balena.engine.daemon.http.Route;
 import io.balena.engine.daemon.image.ImageList;
 import io.balena.engine.daemon.image.ImageRoutes;
+import io.balena.engine.daemon.network.DockerNetwork;
+import io.balena.engine.daemon.network.DockerNetworks;
 import io.balena.engine.daemon.system.DiskUsageRoutes;
 import io.balena.engine.daemon.system.EventRoutes;
 import io.balena.engine.daemon.system.InfoRoutes;
@@ -67,8 +69,9 @@ final class Engine implements AutoCloseable {
         var puller = new ImagePuller(config.dataRoot(), layers, images, registries(config.registries()));
         Optional<BridgeNetwork> bridge = bridge(config);
 
+        List<DockerNetwork> dockerNetworks = DockerNetworks.read(config.dataRoot());
         Volumes volumes = Volumes.open(config.dataRoot(), events);
-        ContainerEngine containers = ContainerEngine.open(containerSettings(config), images, layers, volumes, bridge, events);
+        ContainerEngine containers = ContainerEngine.open(containerSettings(config), images, layers, volumes, bridge, dockerNetworks, events);
 
         var list = new ImageList(images, layers);
         var volumeRoutes = new VolumeRoutes(volumes);
@@ -79,7 +82,7 @@ final class Engine implements AutoCloseable {
                         new EventRoutes(events).table(),
                         new DiskUsageRoutes(usage(containers, list, volumeRoutes)).table(),
                         new ImageRoutes(images, layers, puller, containers.imageUsers(), events).table(),
-                        new NetworkRoutes(config.network().bridge(), bridge).table(),
+                        new NetworkRoutes(config.network().bridge(), bridge, dockerNetworks).table(),
                         volumeRoutes.table(),
                         new SwarmRoutes().table())
                 .flatMap(List::stream)

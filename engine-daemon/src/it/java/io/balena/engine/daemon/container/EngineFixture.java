@@ -60,7 +60,7 @@ final class EngineFixture implements AutoCloseable {
                 "io.balena.engine.runtime.ShimMain"));
         engine = ContainerEngine.open(new ContainerEngine.Settings(dataRoot, execRoot, shim,
                 new HostConfig.LogDefaults("json-file", Map.of()), List.of(), List.of(), List.of()), images, layers,
-                Volumes.open(dataRoot, events), Optional.empty(), events);
+                Volumes.open(dataRoot, events), Optional.empty(), List.of(), events);
     }
 
     /// The engine is gone; containers and shim are not.

@@ -8,6 +8,7 @@ import io.balena.engine.daemon.event.Events;
 import io.balena.engine.daemon.http.ApiVersion;
 import io.balena.engine.daemon.http.Filters;
 import io.balena.engine.daemon.http.Route;
+import io.balena.engine.daemon.network.DockerNetwork;
 import io.balena.engine.daemon.volume.Volumes;
 import io.balena.engine.distribution.Images;
 import io.balena.engine.graphdriver.LayerStore;
@@ -63,8 +64,9 @@ public final class ContainerEngine implements AutoCloseable {
     }
 
     /// @param bridge empty when containers get no network unless they ask for one
+    /// @param dockerNetworks that Docker made, and containers may be on
     public static ContainerEngine open(Settings settings, Images images, LayerStore layers, Volumes allVolumes, Optional<BridgeNetwork> bridge,
-            Events bus) throws IOException {
+            List<DockerNetwork> dockerNetworks, Events bus) throws IOException {
         Path directory = settings.dataRoot.resolve("containers");
         Path bundles = settings.execRoot.resolve("bundles");
         Files.createDirectories(bundles);
@@ -73,7 +75,7 @@ public final class ContainerEngine implements AutoCloseable {
         var volumes = new ContainerVolumes(allVolumes);
         volumes.adopt(store);
         var events = new ContainerEvents(bus);
-        var networking = new Networking(bridge);
+        var networking = new Networking(bridge, dockerNetworks);
         var removal = new Removal(store, layers, volumes, events);
         removal.finish();
 

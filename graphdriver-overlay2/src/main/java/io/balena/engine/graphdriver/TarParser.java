@@ -86,7 +86,7 @@ final class TarParser {
     }
 
     private static InvalidLayerException truncated() {
-        return new InvalidLayerException("unexpected EOF in layer tar");
+        return new InvalidLayerException("unexpected EOF");
     }
 
     static InvalidLayerException invalid(String what) {
@@ -109,6 +109,18 @@ final class TarParser {
             default -> member(header);
         }
         return end;
+    }
+
+    /// Whether a tar may begin with the record at the start of `b`: a member's header, or the end marker of an empty tar.
+    static boolean isRecord(byte[] b) {
+        if (b.length < RECORD) return false;
+        var header = new HeaderRecord(b, 0);
+        try {
+            if (!header.isZero()) header.verify();
+            return true;
+        } catch (InvalidLayerException e) {
+            return false;
+        }
     }
 
     private void begin(State next, long size) {

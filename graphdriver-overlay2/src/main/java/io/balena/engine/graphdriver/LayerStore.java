@@ -25,6 +25,7 @@ public final class LayerStore implements AutoCloseable {
     private final StorePaths paths;
     private final OverlayFolders overlay;
     private final FileSystemSync fileSystem;
+    private final Blocks blocks = new Blocks();
     /// Guards the names in `layerdb/sha256`. Held while one is given or taken away; `layers` is only locked inside, and shortly.
     private final Object publishing = new Object();
     /// Guards itself, `containers` and the counts in both.
@@ -116,6 +117,10 @@ public final class LayerStore implements AutoCloseable {
     /// Begins a layer. Layers of one image may be staged side by side and in any order: only `commit` needs the parent.
     public StagedLayer stage() throws IOException {
         return new StagedLayer(this, paths, overlay);
+    }
+
+    Blocks blocks() {
+        return blocks;
     }
 
     /// Makes the names of committed layers durable: to be called before anything durable refers to them.

@@ -36,13 +36,24 @@ final class Engine implements AutoCloseable {
 
     /// An engine with a bridge, NAT and all, in a network of its own.
     static Engine start(String... flags) {
+        var engine = prepare(flags);
+        try {
+            engine.startDaemon();
+            return engine;
+        } catch (RuntimeException | Error e) {
+            engine.close();
+            throw e;
+        }
+    }
+
+    /// An engine that is yet to be started: its data root may be filled, or mounted, before.
+    static Engine prepare(String... flags) {
         assumeRunnable();
         var engine = new Engine(flags);
         try {
             Files.createDirectories(engine.root);
             Command.of("ip", "netns", "add", engine.name).run().succeeded();
             engine.inside("ip", "link", "set", "lo", "up").run().succeeded();
-            engine.startDaemon();
             return engine;
         } catch (IOException e) {
             engine.close();
@@ -89,6 +100,10 @@ final class Engine implements AutoCloseable {
 
     String networkNamespace() {
         return name;
+    }
+
+    Api api() {
+        return new Api(socket());
     }
 
     DockerCli docker() {
@@ -138,6 +153,17 @@ final class Engine implements AutoCloseable {
     void killDaemon() {
         daemon.destroyForcibly();
         ended(daemon);
+    }
+
+    /// As above, with all its processes, and what it kept in memory file systems.
+    void cutPower() {
+        killDaemon();
+        for (boolean none = false; !none; none = become(Duration.ofSeconds(1), () -> processes().isEmpty())) {
+            processes().forEach(ProcessHandle::destroyForcibly);
+        }
+        unmountAll(root + "/exec/");
+        unmountAll(data() + "/");
+        Command.of("rm", "-rf", "--one-file-system", root.resolve("exec").toString(), socket().toString()).run().succeeded();
     }
 
     void stopDaemon() {
@@ -196,15 +222,15 @@ final class Engine implements AutoCloseable {
         } finally {
             processes().forEach(ProcessHandle::destroyForcibly);
             become(Duration.ofSeconds(10), () -> processes().isEmpty());
-            unmountAll();
+            unmountAll(root + "/");
             Command.of("ip", "netns", "del", name).run();
             deleteAll();
         }
     }
 
-    private void unmountAll() {
+    private static void unmountAll(String below) {
         try (var mounts = Files.lines(Path.of("/proc/self/mountinfo"))) {
-            mounts.map(line -> line.split(" ")[4]).filter(point -> point.startsWith(root + "/"))
+            mounts.map(line -> line.split(" ")[4]).filter(point -> point.startsWith(below))
                     .sorted(Comparator.reverseOrder()).forEach(point -> Command.of("umount", "-l", point).run());
         } catch (IOException e) {
             throw new UncheckedIOException(e);

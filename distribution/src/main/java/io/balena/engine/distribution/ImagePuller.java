@@ -41,7 +41,7 @@ public final class ImagePuller {
         ImageReference wanted = reference.decisive();
         Platform here = platform.map(Platform::parse).orElseGet(Platform::ofThisMachine);
         try (Repository repository = Repository.open(wanted, Access.PULL, credentials, config, connections)) {
-            return new Pull(wanted, here, repository, progress).run(platform.isPresent());
+            return images.bringingIn(() -> new Pull(wanted, here, repository, progress).run(platform.isPresent()));
         } catch (RegistryFailure e) {
             throw e.forPullOf(wanted);
         }

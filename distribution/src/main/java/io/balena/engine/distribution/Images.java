@@ -26,12 +26,14 @@ public final class Images {
 
     private final ImageFiles files;
     private final LayerStore layers;
+    private final UnusedLayers unused;
     private final Object writing = new Object();
     private volatile Catalogue catalogue;
 
     private Images(ImageFiles files, LayerStore layers, Catalogue catalogue) {
         this.files = files;
         this.layers = layers;
+        this.unused = new UnusedLayers(layers);
         this.catalogue = catalogue;
     }
 
@@ -102,7 +104,19 @@ public final class Images {
             return planned;
         });
         // Removing layers takes long, and whoever needs one meanwhile has retained it: no need to keep others waiting.
-        return Undisturbed.run(() -> releaseLayers(plan));
+        return unused.after(() -> Undisturbed.run(() -> releaseLayers(plan)));
+    }
+
+    /// Removes the layers that failed pulls left for the next one.
+    ///
+    /// @return bytes in their files
+    public long removeUnusedLayers() throws IOException {
+        return unused.removeAll().stream().mapToLong(Layer::size).sum();
+    }
+
+    /// Runs what brings in layers; see [UnusedLayers].
+    <T> T bringingIn(UnusedLayers.Operation<T> operation) throws IOException {
+        return unused.after(operation);
     }
 
     private List<Removal> releaseLayers(RemovalPlan plan) throws IOException {
@@ -130,8 +144,10 @@ public final class Images {
             throw new DistributionException.InvalidRequest("cannot import digest reference");
         }
         ImportedImage imported = new ImportedImage(message, changes, Instant.now());
-        Layer layer = importLayer(tar);
-        return register(imported.config(layer.diffId()), Optional.of(layer.chainId()), name.stream().toList());
+        return bringingIn(() -> {
+            Layer layer = importLayer(tar);
+            return register(imported.config(layer.diffId()), Optional.of(layer.chainId()), name.stream().toList());
+        });
     }
 
     /// Adds the image of configuration `config` and gives it `names`: one step, so that nobody can remove it in between. When that
@@ -149,7 +165,7 @@ public final class Images {
                     handedOver = true;
                 }
             } finally {
-                if (!handedOver && top.isPresent()) layers.release(top.get());
+                if (!handedOver && top.isPresent()) layers.endUse(top.get());
             }
             return id;
         });

@@ -110,6 +110,28 @@ class DockerRootIT {
         }
     }
 
+    @Test
+    void aFinishedLayerThatWaitsForTheOneBelowDoesNotDisturbDocker() throws Exception {
+        Machine.sh(busyboxTree("tree") + "; tar -C " + scratch + "/tree -cf " + scratch + "/layer.tar .");
+        var missing = new ChainId(Digest.of(new byte[] {1}));
+        ChainId waiting;
+        try (var store = LayerStore.open(root); var in = Files.newInputStream(scratch.path().resolve("layer.tar")); var staged = store.stage()) {
+            waiting = ChainId.of(Optional.of(missing), staged.extract(in));
+            staged.finish(Optional.of(missing));
+            assertTrue(store.find(waiting).isEmpty());
+        }
+        start();
+        Machine.sh("cat " + scratch + "/layer.tar | " + dockerCommand("import - made:base"));
+        assertEquals("x\n", docker("run --rm --network none made:base cat /etc/gone"));
+        docker("rmi made:base");
+        stop();
+        try (var store = LayerStore.open(root)) {
+            store.removeUnused(java.time.Instant.MAX);
+            assertFalse(Files.exists(root.resolve("quarantine")), Machine.sh("find " + root + "/quarantine 2>&1 | head -20"));
+            assertEquals("l", Machine.sh("ls " + root + "/overlay2").strip());
+        }
+    }
+
     private Layer add(LayerStore store, String tar, Optional<ChainId> parent) throws IOException {
         try (var in = Files.newInputStream(scratch.path().resolve(tar)); var staged = store.stage()) {
             staged.extract(in);

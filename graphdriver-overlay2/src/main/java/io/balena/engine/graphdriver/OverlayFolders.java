@@ -61,14 +61,14 @@ final class OverlayFolders {
         Files.write(paths.link(id), link.getBytes(US_ASCII));
     }
 
-    /// Puts `id` on top of `parent`.
+    /// Puts `id` on top of `parent`, instead of what it was put on by an attempt before.
     ///
     /// @param inheritRoot give the root of the layer the owner and mode of its parent's
     void stack(CacheId id, CacheId parent, boolean inheritRoot) throws IOException {
         String lower = "l/" + readLink(parent) + lowersOf(parent).stream().map(l -> ":" + l).collect(Collectors.joining());
         if (lower.split(":").length > MAX_LOWERS) throw new IOException("max depth exceeded");
         Files.write(paths.lower(id), lower.getBytes(US_ASCII));
-        makeDirectory(paths.work(id), "rwx------");
+        if (!Files.isDirectory(paths.work(id))) makeDirectory(paths.work(id), "rwx------");
         if (inheritRoot) inheritRoot(paths.diff(parent), paths.diff(id));
         markCommitted(parent);
     }

@@ -22,7 +22,10 @@ final class Recovery {
     private final Quarantine quarantine;
     private final Map<ChainId, LayerFiles.Content> layers = new HashMap<>();
     private final Map<String, MountFiles.Content> mounts = new HashMap<>();
+    private final Map<ChainId, Finished> finished = new HashMap<>();
     private final Set<CacheId> used = new HashSet<>();
+
+    record Finished(FinishedLayer layer, LayerFiles.Content content) {}
 
     Recovery(StorePaths paths, OverlayFolders overlay) {
         this.paths = paths;
@@ -33,6 +36,11 @@ final class Recovery {
     /// Layers that are whole, with all layers below them.
     Map<ChainId, LayerFiles.Content> layers() {
         return layers;
+    }
+
+    /// Layers that are whole, while one below them is missing: the next pull takes them up.
+    Map<ChainId, Finished> finished() {
+        return finished;
     }
 
     /// Containers' layers that are whole, by container.
@@ -52,7 +60,9 @@ final class Recovery {
         for (ChainId chain : List.copyOf(candidates.keySet())) keepIfWhole(chain, candidates);
         for (Path folder : list(paths.mounts())) readMount(folder);
         for (Path folder : removing) removeUnfinished(folder);
-        for (Path folder : list(paths.unfinished())) removeUnfinished(folder);
+        for (Path folder : list(paths.unfinished())) {
+            if (!isFinished(folder)) removeUnfinished(folder);
+        }
         quarantineUnexplained();
         overlay.sweepLinks();
     }
@@ -103,6 +113,22 @@ final class Recovery {
             content.init().ifPresent(used::add);
         } catch (IOException | IllegalStateException e) {
             quarantine.take(folder, e.toString());
+        }
+    }
+
+    private boolean isFinished(Path folder) throws IOException {
+        Optional<FinishedLayer> found = FinishedLayer.in(folder);
+        if (found.isEmpty()) return false;
+        try {
+            LayerFiles.Content content = found.get().read();
+            ChainId chain = ChainId.of(content.parent(), content.diffId());
+            if (!overlay.exists(content.cacheId()) || layers.containsKey(chain)) return false;
+            overlay.repairLink(content.cacheId());
+            if (finished.putIfAbsent(chain, new Finished(found.get(), content)) != null) return false;
+            return used.add(content.cacheId());
+        } catch (IOException | IllegalStateException e) {
+            LOG.log(Level.WARNING, "a finished layer cannot be taken up, and is removed: " + folder + ": " + e);
+            return false;
         }
     }
 

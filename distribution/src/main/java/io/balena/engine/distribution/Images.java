@@ -47,7 +47,7 @@ public final class Images {
             Optional<Image> image = load(files, layers, id);
             if (image.isPresent()) catalogue = catalogue.with(image.get());
         }
-        files.deleteStrayMetadata();
+        files.tidyMetadata();
         return new Images(files, layers, catalogue);
     }
 
@@ -269,10 +269,10 @@ public final class Images {
         }
     }
 
-    private static Optional<ImageId> parent(ImageFiles files, ImageId id) throws IOException {
+    private static Optional<ImageId> parent(ImageFiles files, ImageId id) {
         try {
             return files.parent(id);
-        } catch (IllegalArgumentException e) {
+        } catch (IOException | IllegalArgumentException e) {
             LOG.log(Level.WARNING, "the parent recorded for image " + id + " is damaged: " + e.getMessage());
             return Optional.empty();
         }

@@ -54,6 +54,7 @@ final class FileFacts {
     /// The same for a folder into which another program unpacked a layer's tar, whose whiteouts are files with special names.
     static Map<String, String> ofUnpackedLayer(Path root) {
         Map<String, String> found = of(root);
+        found.remove(""); // like Docker, the engine leaves the time of its own folder alone
         Map<String, String> meant = new TreeMap<>();
         for (var each : found.entrySet()) {
             String name = each.getKey().substring(each.getKey().lastIndexOf('/') + 1);

@@ -100,23 +100,24 @@ class PowerCutIT {
 
     private void cutPower(Disk.Cache cache, int count) throws Exception {
         try (var shelf = Shelf.make();
-                var engine = Engine.prepare("--bridge=none");
-                var later = Engine.prepare("--bridge=none")) {
+                var engine = Engine.prepare("--bridge=none")) {
             var images = KnownImages.make(engine.scratch(), 3);
             var disk = Disk.make(shelf, "disk", 400, cache, "-N", "60000");
             disk.mount(engine.data());
             engine.startDaemon();
-            try (var _ = Registry.start(engine, images.storage())) {
-                var journal = new Journal();
-                try (var workload = new Workload(engine.api(), journal, images)) {
-                    for (int done = 0; done < count; ) {
-                        List<Cut> cuts = someCuts(disk, workload, Math.min(AT_ONCE, count - done));
-                        for (Cut cut : cuts) {
-                            survives(cut, later, journal, images, ++done);
-                        }
-                    }
-                    workload.describe(text -> System.out.println(count + " power cuts in " + text));
+            var journal = new Journal();
+            try (var _ = Registry.start(engine, images.storage());
+                    var workload = new Workload(engine.api(), journal, images)) {
+                for (int done = 0; done < count; done += AT_ONCE) {
+                    List<Cut> cuts = someCuts(disk, workload, Math.min(AT_ONCE, count - done));
+                    // Containers know where their data root lies: the copies have to be mounted at the very same place.
+                    engine.stopDaemon();
+                    disk.unmount();
+                    for (int i = 0; i < cuts.size(); i++) survives(cuts.get(i), engine, journal, images, done + i + 1);
+                    disk.mount(engine.data());
+                    engine.startDaemon();
                 }
+                workload.describe(text -> System.out.println(count + " power cuts in " + text));
             }
         }
     }
@@ -135,21 +136,21 @@ class PowerCutIT {
         return cuts;
     }
 
-    private void survives(Cut cut, Engine later, Journal journal, KnownImages images, int number) throws IOException {
-        cut.disk.mount(later.data());
+    private void survives(Cut cut, Engine engine, Journal journal, KnownImages images, int number) throws IOException {
+        cut.disk.mount(engine.data());
         try {
-            later.startDaemon();
-            var verification = new Verification(later, journal, images);
+            Files.deleteIfExists(engine.log());
+            engine.startDaemon();
+            var verification = new Verification(engine, journal, images);
             var seen = verification.check(cut.began, cut.ended);
             var containers = seen.values().stream().filter(state -> state.contains(" ")).map(state -> state.split(" ")[0]).toList();
             if (!containers.isEmpty()) verification.checkThatItStarts(containers.get(random.nextInt(containers.size())));
-            later.cutPower();
-            Verification.checkTars(later.data());
-            Files.deleteIfExists(later.log());
+            engine.cutPower();
+            Verification.checkTars(engine.data());
         } catch (AssertionError | RuntimeException e) {
             throw new AssertionError("after power cut " + number + ": " + e.getMessage(), e);
         } finally {
-            later.cutPower();
+            engine.cutPower();
             cut.disk.delete();
         }
     }

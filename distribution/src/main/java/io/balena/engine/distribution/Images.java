@@ -10,6 +10,7 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.lang.System.Logger;
 import java.lang.System.Logger.Level;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -199,6 +200,22 @@ public final class Images {
         });
     }
 
+    /// All images and names as they are now.
+    Catalogue catalogue() {
+        return catalogue;
+    }
+
+    /// The document whose digest is `id`, byte for byte.
+    ///
+    /// @throws DistributionException.NoSuchImage when it is gone
+    byte[] configuration(ImageId id) throws IOException {
+        try {
+            return files.config(id);
+        } catch (NoSuchFileException e) {
+            throw new DistributionException.NoSuchImage(id.toString());
+        }
+    }
+
     Optional<ImageId> named(ImageReference reference) {
         return catalogue.references().get(reference);
     }
@@ -235,7 +252,7 @@ public final class Images {
         }
     }
 
-    private static void checkName(ImageReference reference) {
+    static void checkName(ImageReference reference) {
         if (reference.familiarName().equals("sha256")) {
             throw new DistributionException.InvalidRequest("refusing to create an ambiguous tag using digest algorithm as name");
         }

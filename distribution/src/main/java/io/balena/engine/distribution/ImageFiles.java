@@ -29,7 +29,9 @@ final class ImageFiles {
     /// moby's limit for manifests and configurations, in bytes.
     private static final long LARGEST_CONFIG = 4 << 20;
     private static final long LARGEST_REFERENCES = 64 << 20;
-    private static final Set<String> METADATA = Set.of("parent", "lastUpdated");
+    /// Ours alone; Docker ignores it.
+    private static final String CHANGING = "changing";
+    private static final Set<String> METADATA = Set.of("parent", "lastUpdated", CHANGING);
 
     private final Path root;
     private final Path contents;
@@ -96,6 +98,35 @@ final class ImageFiles {
         DurableFile.replace(metadataOf(id).resolve("lastUpdated"), when.toString().getBytes(US_ASCII));
     }
 
+    /// Notes that `id` is about to come with its first names, or to go after its last: between the two writes that this takes, a
+    /// power cut leaves an image without a name, which then is nobody's ([#wasChanging]).
+    ///
+    /// Not synced: on file systems with a journal, it is on the disk before the first of the two. On a disk that is full it is left
+    /// out, as removing must be possible there.
+    void beginChange(ImageId id) {
+        Path folder = metadata.resolve(id.digest().hex());
+        try {
+            makeFolder(folder);
+            Files.write(folder.resolve(CHANGING), new byte[0]);
+        } catch (IOException e) {
+            LOG.log(Level.DEBUG, "a power cut now would leave image " + id + " without names", e);
+        }
+    }
+
+    void endChange(ImageId id) {
+        Path folder = metadata.resolve(id.digest().hex());
+        try {
+            Files.deleteIfExists(folder.resolve(CHANGING));
+            if (everything(folder).isEmpty()) Files.deleteIfExists(folder);
+        } catch (IOException e) {
+            LOG.log(Level.WARNING, "cannot note that image " + id + " is settled: " + e);
+        }
+    }
+
+    boolean wasChanging(ImageId id) {
+        return Files.exists(metadata.resolve(id.digest().hex()).resolve(CHANGING));
+    }
+
     /// Removes the image for good: only then may its layers go, or a power cut would bring it back without them.
     void delete(ImageId id) throws IOException {
         Files.deleteIfExists(contents.resolve(id.digest().hex()));
@@ -115,9 +146,10 @@ final class ImageFiles {
 
     /// @throws DamagedFile when the file is there and makes no sense, or cannot be read
     References references() throws IOException {
-        if (!Files.exists(repositories)) return References.none();
         try {
             return References.parse(content(repositories, LARGEST_REFERENCES));
+        } catch (NoSuchFileException e) {
+            return References.none();
         } catch (References.Malformed e) {
             throw new DamagedFile(repositories, e.getMessage());
         }
@@ -150,11 +182,11 @@ final class ImageFiles {
     }
 
     /// A bad block of the medium damages a file like anything else does: it costs that file.
-    private static byte[] content(Path file, long largest) throws DamagedFile {
+    private static byte[] content(Path file, long largest) throws IOException {
         try {
             if (Files.size(file) > largest) throw new DamagedFile(file, "too large");
             return Files.readAllBytes(file);
-        } catch (DamagedFile e) {
+        } catch (DamagedFile | NoSuchFileException e) {
             throw e;
         } catch (IOException e) {
             throw new DamagedFile(file, e.toString());

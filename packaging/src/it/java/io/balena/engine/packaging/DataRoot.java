@@ -100,7 +100,8 @@ final class DataRoot {
 
     /// Files that power cuts are known to leave: empty ones, ends of zeros, temporary ones.
     private void checkFiles(List<String> problems) {
-        // The latter three are made anew at each start of their container.
+        // The latter three are made anew at each start of their container. What is in distribution/ is a cache: an empty file says
+        // as much as none.
         Set<String> mayBeEmpty = Set.of("committed", ".engine-lock", "hostname", "hosts", "resolv.conf");
         try (var files = Files.walk(root, 8)) {
             List<Path> state = files.filter(file -> !file.startsWith(root.resolve("volumes")) && !root.relativize(file).toString().matches("overlay2/[^/]+/.+/.+|lost.found.*"))
@@ -109,7 +110,7 @@ final class DataRoot {
                 String name = file.getFileName().toString();
                 byte[] content = Files.readAllBytes(file);
                 if (name.startsWith(".tmp")) problems.add("left over: " + root.relativize(file));
-                if (content.length == 0 && !mayBeEmpty.contains(name) && !name.endsWith("-json.log")) problems.add("empty: " + root.relativize(file));
+                if (content.length == 0 && !mayBeEmpty.contains(name) && !file.startsWith(image.resolve("distribution")) && !name.endsWith("-json.log")) problems.add("empty: " + root.relativize(file));
                 if (content.length > 0 && content[content.length - 1] == 0 && !name.endsWith(".gz")) problems.add("zeros: " + root.relativize(file));
             }
         } catch (IOException e) {

@@ -155,12 +155,17 @@ final class Engine implements AutoCloseable {
         ended(daemon);
     }
 
-    /// As above, with all its processes, and what it kept in memory file systems.
-    void cutPower() {
+    /// As above, and the shim with it.
+    void killAll() {
         killDaemon();
         for (boolean none = false; !none; none = become(Duration.ofSeconds(1), () -> processes().isEmpty())) {
             processes().forEach(ProcessHandle::destroyForcibly);
         }
+    }
+
+    /// As above, and all that was in memory file systems is gone, too.
+    void cutPower() {
+        killAll();
         unmountAll(root + "/exec/");
         unmountAll(data() + "/");
         Command.of("rm", "-rf", "--one-file-system", root.resolve("exec").toString(), socket().toString()).run().succeeded();

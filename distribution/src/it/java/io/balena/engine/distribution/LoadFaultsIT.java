@@ -9,6 +9,7 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Instant;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -80,7 +81,7 @@ class LoadFaultsIT {
                 boolean told = Files.readString(log).contains("loaded");
                 assertEquals(told || !engine.images.list().isEmpty() ? List.of(image.id()) : List.of(), engine.images.list().stream().map(Image::id).toList());
                 for (Image found : engine.images.list()) assertEquals(160_000, found.size());
-                engine.layers.removeUnused();
+                engine.layers.removeUnused(Instant.MAX);
                 assertEquals(List.of(), engine.namesIn("image/overlay2/layerdb/tmp"));
                 assertEquals(engine.namesIn("image/overlay2/layerdb/sha256").size() + 1, engine.namesIn("overlay2").size());
                 try (InputStream again = Files.newInputStream(archive)) {

@@ -78,6 +78,8 @@ public final class ContainerEngine implements AutoCloseable {
         var networking = new Networking(bridge, dockerNetworks);
         var removal = new Removal(store, layers, volumes, events);
         removal.finish();
+        List<String> unfinished = store.unfinished();
+        layers.quarantineContainerLayers(id -> store.get(id).isPresent() || unfinished.contains(id));
 
         // The shim may report at once what ended while no engine listened; it is heard when all is in place.
         var opened = new CountDownLatch(1);

@@ -3,12 +3,15 @@ package io.balena.engine.distribution;
 import io.balena.engine.graphdriver.Digest;
 import io.balena.engine.graphdriver.LayerStore;
 import java.io.IOException;
+import java.lang.System.Logger;
+import java.lang.System.Logger.Level;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
 
 /// Pulls images from registries: verified, streamed, layers side by side, without temporary files.
 public final class ImagePuller {
+    private static final Logger LOG = System.getLogger(ImagePuller.class.getName());
     private static final long LARGEST_CONFIG = 4 << 20;
 
     private final LayerStore layers;
@@ -39,30 +42,80 @@ public final class ImagePuller {
     public ImageId pull(ImageReference reference, Optional<String> platform, Credentials credentials, Progress progress)
             throws IOException {
         ImageReference wanted = reference.decisive();
-        Platform here = platform.map(Platform::parse).orElseGet(Platform::ofThisMachine);
-        try (Repository repository = Repository.open(wanted, Access.PULL, credentials, config, connections)) {
-            return new Pull(wanted, here, repository, progress).run(platform.isPresent());
-        } catch (RegistryFailure e) {
-            throw e.forPullOf(wanted);
+        return fromOneThatHasIt(wanted, credentials, (repository, patience) -> {
+            Pull.Outcome outcome = new Pull(wanted, platform, repository, patience, progress).run();
+            sayOutcome(wanted, outcome.news(), progress);
+            outcome.warning().ifPresent(warning -> progress.status("", warning));
+            return outcome.image();
+        });
+    }
+
+    /// Pulls everything that has a tag in the repository of `reference`.
+    ///
+    /// @throws DistributionException at the first that fails; those before it stay
+    public void pullAllTags(ImageReference reference, Optional<String> platform, Credentials credentials, Progress progress)
+            throws IOException {
+        fromOneThatHasIt(reference, credentials, (repository, patience) -> {
+            boolean news = false;
+            Cancellation cancellation = new Cancellation();
+            for (String tag : patience.retrying(cancellation, () -> repository.tags(cancellation))) {
+                if (!ImageReference.isTag(tag)) throw new DistributionException.InvalidContent("invalid tag format", null);
+                news |= new Pull(reference.withTag(tag), platform, repository, patience, progress).run().news();
+            }
+            sayOutcome(reference, news, progress);
+            return null;
+        });
+    }
+
+    private static void sayOutcome(ImageReference wanted, boolean news, Progress progress) {
+        progress.status("", "Status: " + (news ? "Downloaded newer image for " : "Image is up to date for ") + wanted.familiar());
+    }
+
+    private interface Source<T> {
+        /// @param patience with its manifests
+        T pull(Repository repository, RetryPolicy patience) throws IOException;
+    }
+
+    /// Mirrors first. Whatever is wrong with one, be it a lie, somebody else is asked; only the registry itself has the last word.
+    private <T> T fromOneThatHasIt(ImageReference wanted, Credentials credentials, Source<T> source) throws IOException {
+        if (wanted.familiarName().equals("scratch")) throw new DistributionException.InvalidRequest("'scratch' is a reserved name");
+        for (Endpoint endpoint : config.endpoints().toPullFrom(wanted.domain())) {
+            try (Repository repository = Repository.open(wanted, endpoint, Access.PULL, credentials, config, connections)) {
+                return source.pull(repository, endpoint.mirror() ? retries.once() : retries);
+            } catch (RegistryFailure e) {
+                if (!endpoint.mirror()) throw e.forPullOf(wanted);
+                LOG.log(Level.INFO, "Attempting next endpoint for pull after error: " + endpoint + ": " + e.getMessage());
+            } catch (DistributionException e) {
+                if (!endpoint.mirror()) throw e;
+                LOG.log(Level.INFO, "Attempting next endpoint for pull after error: " + endpoint + ": " + e.getMessage());
+            }
         }
+        throw new AssertionError("the registry itself is the last endpoint");
     }
 
     /// One pull of one image.
     private final class Pull {
+        /// @param news whether the name meant something else, or nothing, before
+        record Outcome(ImageId image, boolean news, Optional<String> warning) {}
+
         private final ImageReference reference;
+        private final boolean platformWasAskedFor;
         private final Platform platform;
         private final Repository repository;
+        private final RetryPolicy patience;
         private final Progress progress;
         private final Cancellation cancellation = new Cancellation();
 
-        Pull(ImageReference reference, Platform platform, Repository repository, Progress progress) {
+        Pull(ImageReference reference, Optional<String> platform, Repository repository, RetryPolicy patience, Progress progress) {
             this.reference = reference;
-            this.platform = platform;
+            this.platformWasAskedFor = platform.isPresent();
+            this.platform = platform.map(Platform::parse).orElseGet(Platform::ofThisMachine);
             this.repository = repository;
+            this.patience = patience;
             this.progress = progress;
         }
 
-        ImageId run(boolean platformWasAskedFor) throws IOException {
+        Outcome run() throws IOException {
             String tagOrDigest = reference.digest().map(Digest::toString).or(reference::tag).orElseThrow();
             Repository.Fetched fetched = fetch(tagOrDigest);
             Manifest manifest = Manifest.parse(fetched.content(), fetched.mediaType());
@@ -76,14 +129,11 @@ public final class ImagePuller {
             if (!present) install(image, names);
 
             progress.status("", "Digest: " + fetched.digest());
-            String outcome = named && present ? "Image is up to date for " : "Downloaded newer image for ";
-            progress.status("", "Status: " + outcome + reference.familiar());
-            if (platformWasAskedFor) warnOfOtherPlatform(id);
-            return id;
+            return new Outcome(id, !(named && present), platformWasAskedFor ? otherPlatform(id) : Optional.empty());
         }
 
         private Repository.Fetched fetch(String tagOrDigest) throws IOException {
-            return retries.retrying(cancellation, () -> repository.manifest(tagOrDigest, cancellation));
+            return patience.retrying(cancellation, () -> repository.manifest(tagOrDigest, cancellation));
         }
 
         private Manifest.OfImage imageFor(Manifest manifest) throws IOException {
@@ -92,7 +142,7 @@ public final class ImagePuller {
                 case Manifest.Index index -> {
                     Repository.Fetched chosen = fetch(index.choose(platform).digest().toString());
                     if (Manifest.parse(chosen.content(), chosen.mediaType()) instanceof Manifest.OfImage image) yield image;
-                    throw new DistributionException.InvalidContent("the manifest list contains another manifest list", null);
+                    throw new DistributionException.InvalidContent("unsupported manifest format", null);
                 }
             };
         }
@@ -133,11 +183,11 @@ public final class ImagePuller {
             }
         }
 
-        private void warnOfOtherPlatform(ImageId id) {
+        private Optional<String> otherPlatform(ImageId id) {
             Optional<Platform> actual = images.find(id).map(image -> Platform.of(image.config()));
-            if (actual.isEmpty() || platform.runnable().contains(actual.get())) return;
-            progress.status("", "WARNING: image with reference " + reference.familiar() + " was found but its platform ("
-                    + actual.get() + ") does not match the specified platform (" + platform + ")");
+            if (actual.isEmpty() || platform.runnable().contains(actual.get())) return Optional.empty();
+            return Optional.of("WARNING: image with reference " + reference.familiar() + " was found but does not match the specified platform: "
+                    + "wanted " + platform + ", actual: " + actual.get());
         }
     }
 }

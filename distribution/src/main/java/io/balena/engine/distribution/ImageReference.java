@@ -78,6 +78,10 @@ public record ImageReference(String domain, String path, Optional<String> tag, O
         return domain + "/" + path;
     }
 
+    static boolean isTag(String text) {
+        return text.matches(TAG);
+    }
+
     ImageReference withTag(String newTag) {
         return new ImageReference(domain, path, Optional.of(newTag), Optional.empty());
     }

@@ -79,7 +79,17 @@ sealed interface Manifest {
             throw new DistributionException.InvalidContent(
                     "Encountered remote \"" + config.mediaType() + "\"(plugin) when fetching", null);
         }
-        return new OfImage(config, each(root.path("layers")).map(Descriptor::of).toList());
+        List<Descriptor> layers = each(root.path("layers")).map(Descriptor::of).toList();
+        Stream.concat(Stream.of(config), layers.stream()).forEach(Manifest::refuseWhatIsNoImage);
+        return new OfImage(config, layers);
+    }
+
+    /// Registries also keep charts, signatures and other things, which would fail later and less clearly.
+    private static void refuseWhatIsNoImage(Descriptor descriptor) {
+        String type = descriptor.mediaType();
+        boolean known = type.startsWith("application/vnd.oci.image") || type.startsWith("application/vnd.docker")
+                || List.of("application/octet-stream", "application/json", "text/html", "").contains(type);
+        if (!known) throw new DistributionException.InvalidContent("unsupported media type " + type, null);
     }
 
     private static Index index(JsonNode root) {

@@ -3,23 +3,19 @@ package io.balena.engine.distribution;
 import io.balena.engine.graphdriver.Digest;
 import io.balena.engine.graphdriver.LayerStore;
 import java.io.IOException;
-import java.lang.System.Logger;
-import java.lang.System.Logger.Level;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
 
 /// Pulls images from registries: verified, streamed, layers side by side, without temporary files.
 public final class ImagePuller {
-    private static final Logger LOG = System.getLogger(ImagePuller.class.getName());
     private static final long LARGEST_CONFIG = 4 << 20;
 
     private final LayerStore layers;
     private final Images images;
-    private final RegistryConfig config;
+    private final Sources sources;
     private final RetryPolicy retries;
     private final LayerDownloads downloads;
-    private final HttpConnections connections = new HttpConnections();
 
     /// One per data root: pulls share downloads through it. Opens no connection and loads no HTTP client before the first pull.
     public ImagePuller(Path dataRoot, LayerStore layers, Images images, RegistryConfig config) {
@@ -29,7 +25,7 @@ public final class ImagePuller {
     ImagePuller(Path dataRoot, LayerStore layers, Images images, RegistryConfig config, RetryPolicy retries) {
         this.layers = layers;
         this.images = images;
-        this.config = config;
+        this.sources = new Sources(config, new HttpConnections());
         this.retries = retries;
         this.downloads = new LayerDownloads(layers, new BlobRecords(dataRoot), retries, config.downloads().atOnce());
     }
@@ -42,8 +38,8 @@ public final class ImagePuller {
     public ImageId pull(ImageReference reference, Optional<String> platform, Credentials credentials, Progress progress)
             throws IOException {
         ImageReference wanted = reference.decisive();
-        return fromOneThatHasIt(wanted, credentials, (repository, patience) -> {
-            Pull.Outcome outcome = new Pull(wanted, platform, repository, patience, progress).run();
+        return fromOneThatHasIt(wanted, credentials, (repository, last) -> {
+            Pull.Outcome outcome = new Pull(wanted, platform, repository, patience(last), progress).run();
             sayOutcome(wanted, outcome.news(), progress);
             outcome.warning().ifPresent(warning -> progress.status("", warning));
             return outcome.image();
@@ -55,12 +51,12 @@ public final class ImagePuller {
     /// @throws DistributionException at the first that fails; those before it stay
     public void pullAllTags(ImageReference reference, Optional<String> platform, Credentials credentials, Progress progress)
             throws IOException {
-        fromOneThatHasIt(reference, credentials, (repository, patience) -> {
+        fromOneThatHasIt(reference, credentials, (repository, last) -> {
             boolean news = false;
             Cancellation cancellation = new Cancellation();
-            for (String tag : patience.retrying(cancellation, () -> repository.tags(cancellation))) {
+            for (String tag : patience(last).retrying(cancellation, () -> repository.tags(cancellation))) {
                 if (!ImageReference.isTag(tag)) throw new DistributionException.InvalidContent("invalid tag format", null);
-                news |= new Pull(reference.withTag(tag), platform, repository, patience, progress).run().news();
+                news |= new Pull(reference.withTag(tag), platform, repository, patience(last), progress).run().news();
             }
             sayOutcome(reference, news, progress);
             return null;
@@ -71,26 +67,17 @@ public final class ImagePuller {
         progress.status("", "Status: " + (news ? "Downloaded newer image for " : "Image is up to date for ") + wanted.familiar());
     }
 
-    private interface Source<T> {
-        /// @param patience with its manifests
-        T pull(Repository repository, RetryPolicy patience) throws IOException;
+    private <T> T fromOneThatHasIt(ImageReference wanted, Credentials credentials, Sources.Question<T> pull) throws IOException {
+        try {
+            return sources.firstAnswer(wanted, credentials, pull);
+        } catch (RegistryFailure e) {
+            throw e.forPullOf(wanted);
+        }
     }
 
-    /// Mirrors first. Whatever is wrong with one, be it a lie, somebody else is asked; only the registry itself has the last word.
-    private <T> T fromOneThatHasIt(ImageReference wanted, Credentials credentials, Source<T> source) throws IOException {
-        if (wanted.familiarName().equals("scratch")) throw new DistributionException.InvalidRequest("'scratch' is a reserved name");
-        for (Endpoint endpoint : config.endpoints().toPullFrom(wanted.domain())) {
-            try (Repository repository = Repository.open(wanted, endpoint, Access.PULL, credentials, config, connections)) {
-                return source.pull(repository, endpoint.mirror() ? retries.once() : retries);
-            } catch (RegistryFailure e) {
-                if (!endpoint.mirror()) throw e.forPullOf(wanted);
-                LOG.log(Level.INFO, "Attempting next endpoint for pull after error: " + endpoint + ": " + e.getMessage());
-            } catch (DistributionException e) {
-                if (!endpoint.mirror()) throw e;
-                LOG.log(Level.INFO, "Attempting next endpoint for pull after error: " + endpoint + ": " + e.getMessage());
-            }
-        }
-        throw new AssertionError("the registry itself is the last endpoint");
+    /// Where there is somebody else to ask for a manifest, one failure is enough.
+    private RetryPolicy patience(boolean last) {
+        return last ? retries : retries.once();
     }
 
     /// One pull of one image.
@@ -138,10 +125,10 @@ public final class ImagePuller {
 
         private Manifest.OfImage imageFor(Manifest manifest) throws IOException {
             return switch (manifest) {
-                case Manifest.OfImage image -> image;
+                case Manifest.OfImage image -> image.checked();
                 case Manifest.Index index -> {
                     Repository.Fetched chosen = fetch(index.choose(platform).digest().toString());
-                    if (Manifest.parse(chosen.content(), chosen.mediaType()) instanceof Manifest.OfImage image) yield image;
+                    if (Manifest.parse(chosen.content(), chosen.mediaType()) instanceof Manifest.OfImage image) yield image.checked();
                     throw new DistributionException.InvalidContent("unsupported manifest format", null);
                 }
             };

@@ -129,8 +129,8 @@ public final class Proxies {
         return value.isEmpty() ? environment.getOrDefault(name.toLowerCase(Locale.ROOT), "") : value;
     }
 
-    /// Also hides what stands where a password would in an address that makes no sense.
-    private static String masked(String address) {
+    /// An address of a proxy as it may be shown. Also hides what stands where a password would in one that makes no sense.
+    public static String masked(String address) {
         return address.replaceFirst("^([A-Za-z][A-Za-z0-9+.-]*://)?.*@", "$1xxxxx:xxxxx@");
     }
 

@@ -108,6 +108,16 @@ final class RegistryFailure extends IOException {
         return new RegistryFailure(status, code, request + ": " + getMessage(), retryAfter);
     }
 
+    /// What this means for somebody who only asked.
+    DistributionException forQuestion() {
+        // What a registry denies it denies by 401 too, lest one learn what there is.
+        return switch (code.equals("DENIED") ? 403 : status) {
+            case 403 -> new DistributionException.Refused(403, getMessage());
+            case 401, 404, 429 -> new DistributionException.Refused(status, getMessage());
+            default -> new DistributionException.Unavailable(getMessage(), this);
+        };
+    }
+
     /// What this means for somebody who wanted to pull `reference`, in Docker's words.
     DistributionException forPullOf(ImageReference reference) {
         return switch (code) {

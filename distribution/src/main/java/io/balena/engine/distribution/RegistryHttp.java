@@ -48,6 +48,10 @@ final class RegistryHttp implements AutoCloseable {
         return endpoint.host();
     }
 
+    String place() {
+        return origin.orElse(endpoint.toString());
+    }
+
     /// Sends it to where the registry was found, or looks for it: over HTTPS first, then, if it may be insecure, over HTTP.
     ///
     /// @param authorization shown to the registry, and to nobody it sends us to

@@ -32,6 +32,11 @@ final class RegistrySession implements AutoCloseable {
         return registry.host();
     }
 
+    /// Scheme and host where the registry was found, or where it is looked for first.
+    String place() {
+        return registry.place();
+    }
+
     /// @throws RegistryFailure when the answer is anything but 2xx
     HttpResponse<ResponseBody> send(RegistryRequest request, Cancellation cancellation) throws IOException {
         HttpResponse<ResponseBody> response = answer(request, cancellation);

@@ -11,6 +11,7 @@ import io.balena.engine.daemon.http.Listener;
 import io.balena.engine.daemon.http.Route;
 import io.balena.engine.daemon.image.ImageList;
 import io.balena.engine.daemon.image.ImageRoutes;
+import io.balena.engine.daemon.image.RegistryRoutes;
 import io.balena.engine.daemon.system.DiskUsageRoutes;
 import io.balena.engine.daemon.system.EventRoutes;
 import io.balena.engine.daemon.system.InfoRoutes;
@@ -21,6 +22,7 @@ import io.balena.engine.daemon.system.SystemRoutes;
 import io.balena.engine.daemon.system.VolumeRoutes;
 import io.balena.engine.distribution.ImagePuller;
 import io.balena.engine.distribution.Images;
+import io.balena.engine.distribution.Registries;
 import io.balena.engine.distribution.RegistryConfig;
 import io.balena.engine.graphdriver.LayerStore;
 import io.balena.engine.network.BridgeNetwork;
@@ -33,7 +35,6 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.Set;
 import java.util.stream.Stream;
 
 /// The engine, built from its parts. The one place that knows them all, and it does nothing else.
@@ -63,7 +64,8 @@ final class Engine implements AutoCloseable {
         var events = new Events();
         LayerStore layers = LayerStore.open(config.dataRoot());
         Images images = Images.open(config.dataRoot(), layers);
-        var puller = new ImagePuller(config.dataRoot(), layers, images, registries(config.registries()));
+        RegistryConfig registries = registries(config.registries());
+        var puller = new ImagePuller(config.dataRoot(), layers, images, registries);
         Optional<BridgeNetwork> bridge = bridge(config);
 
         ContainerEngine containers = ContainerEngine.open(containerSettings(config), images, layers, bridge, events);
@@ -76,6 +78,7 @@ final class Engine implements AutoCloseable {
                         new EventRoutes(events).table(),
                         new DiskUsageRoutes(usage(containers, list)).table(),
                         new ImageRoutes(images, layers, puller, containers.imageUsers(), events).table(),
+                        new RegistryRoutes(new Registries(registries)).table(),
                         new NetworkRoutes(config.network().bridge(), bridge).table(),
                         new VolumeRoutes().table(),
                         new SwarmRoutes().table())
@@ -92,7 +95,7 @@ final class Engine implements AutoCloseable {
 
     private static RegistryConfig registries(EngineConfig.Registries config) {
         String agent = "balenaEngine/" + EngineVersion.current().version() + " os/linux arch/" + System.getProperty("os.arch");
-        return new RegistryConfig(agent, Set.copyOf(config.insecure()), config.downloads(), config.uploads(), Duration.ofSeconds(60));
+        return new RegistryConfig(agent, config.endpoints(), config.downloads(), config.uploads(), Duration.ofSeconds(60));
     }
 
     private static ContainerEngine.Settings containerSettings(EngineConfig config) {

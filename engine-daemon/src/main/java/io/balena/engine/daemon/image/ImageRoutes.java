@@ -46,7 +46,6 @@ public final class ImageRoutes {
     public List<Route> table() {
         return List.of(
                 get("/images/json", this::list),
-                notYet("GET", "/images/search", "searching registries"),
                 get("/images/{name...}/json", this::inspect),
                 get("/images/{name...}/history", this::history),
                 post("/images/create", creation::create),
@@ -116,7 +115,7 @@ public final class ImageRoutes {
     /// @param tag a tag, or a digest
     static ImageReference reference(String repository, Optional<String> tag) {
         try {
-            String separator = tag.isPresent() && tag.get().startsWith("sha256:") ? "@" : ":";
+            String separator = tag.isPresent() && tag.get().contains(":") ? "@" : ":";
             ImageReference bare = ImageReference.parse(repository);
             if (tag.isEmpty()) return bare;
             // As dockerd: what the name itself says is replaced.

@@ -22,6 +22,7 @@ import io.balena.engine.daemon.system.VolumeRoutes;
 import io.balena.engine.distribution.ImagePuller;
 import io.balena.engine.distribution.Images;
 import io.balena.engine.distribution.RegistryConfig;
+import io.balena.engine.distribution.TarDownloads;
 import io.balena.engine.graphdriver.LayerStore;
 import io.balena.engine.network.BridgeNetwork;
 import java.io.IOException;
@@ -64,6 +65,7 @@ final class Engine implements AutoCloseable {
         LayerStore layers = LayerStore.open(config.dataRoot());
         Images images = Images.open(config.dataRoot(), layers);
         var puller = new ImagePuller(config.dataRoot(), layers, images, registries(config.registries()));
+        var downloads = new TarDownloads(registries(config.registries()));
         Optional<BridgeNetwork> bridge = bridge(config);
 
         ContainerEngine containers = ContainerEngine.open(containerSettings(config), images, layers, bridge, events);
@@ -75,7 +77,7 @@ final class Engine implements AutoCloseable {
                         new InfoRoutes(config, inventory(containers, images, layers), events).table(),
                         new EventRoutes(events).table(),
                         new DiskUsageRoutes(usage(containers, list)).table(),
-                        new ImageRoutes(images, layers, puller, containers.imageUsers(), events).table(),
+                        new ImageRoutes(images, layers, puller, downloads, containers.imageUsers(), events).table(),
                         new NetworkRoutes(config.network().bridge(), bridge).table(),
                         new VolumeRoutes().table(),
                         new SwarmRoutes().table())

@@ -48,6 +48,11 @@ public record ContainerConfig(ObjectNode document) {
         return new ContainerConfig(SHAPE.read(given));
     }
 
+    /// Whether `given` has any field of a configuration.
+    public static boolean saysAnything(JsonNode given) {
+        return SHAPE.knowsAnyOf(given);
+    }
+
     public static ContainerConfig load(ObjectNode stored) {
         return new ContainerConfig(SHAPE.load(stored));
     }

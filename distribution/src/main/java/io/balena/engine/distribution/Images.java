@@ -8,6 +8,7 @@ import io.balena.engine.graphdriver.Layer;
 import io.balena.engine.graphdriver.LayerStore;
 import java.io.IOException;
 import java.io.InputStream;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -233,6 +234,22 @@ public final class Images {
         });
     }
 
+    /// All images and names as they are now.
+    Catalogue catalogue() {
+        return catalogue;
+    }
+
+    /// The document whose digest is `id`, byte for byte.
+    ///
+    /// @throws DistributionException.NoSuchImage when it is gone
+    byte[] configuration(ImageId id) throws IOException {
+        try {
+            return files.config(id);
+        } catch (NoSuchFileException e) {
+            throw new DistributionException.NoSuchImage(id.toString());
+        }
+    }
+
     Optional<ImageId> named(ImageReference reference) {
         return catalogue.references().get(reference);
     }
@@ -269,7 +286,7 @@ public final class Images {
         }
     }
 
-    private static void checkName(ImageReference reference) {
+    static void checkName(ImageReference reference) {
         if (reference.familiarName().equals("sha256")) {
             throw new DistributionException.InvalidRequest("refusing to create an ambiguous tag using digest algorithm as name");
         }

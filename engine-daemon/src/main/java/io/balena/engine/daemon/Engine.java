@@ -9,6 +9,7 @@ import io.balena.engine.daemon.http.ApiVersion;
 import io.balena.engine.daemon.http.Filters;
 import io.balena.engine.daemon.http.Listener;
 import io.balena.engine.daemon.http.Route;
+import io.balena.engine.daemon.image.ArchiveRoutes;
 import io.balena.engine.daemon.image.ImageList;
 import io.balena.engine.daemon.image.ImageRoutes;
 import io.balena.engine.daemon.system.DiskUsageRoutes;
@@ -19,7 +20,9 @@ import io.balena.engine.daemon.system.NetworkRoutes;
 import io.balena.engine.daemon.system.SwarmRoutes;
 import io.balena.engine.daemon.system.SystemRoutes;
 import io.balena.engine.daemon.system.VolumeRoutes;
+import io.balena.engine.distribution.ImageLoader;
 import io.balena.engine.distribution.ImagePuller;
+import io.balena.engine.distribution.ImageSaver;
 import io.balena.engine.distribution.Images;
 import io.balena.engine.distribution.RegistryConfig;
 import io.balena.engine.distribution.TarDownloads;
@@ -70,7 +73,7 @@ final class Engine implements AutoCloseable {
 
         ContainerEngine containers = ContainerEngine.open(containerSettings(config), images, layers, bridge, events);
 
-        var list = new ImageList(images, layers);
+        var list = new ImageList(images, layers, containers.imageUsers());
         List<Route> routes = Stream.of(
                         containers.routes(),
                         new SystemRoutes(config.experimental()).table(),
@@ -78,6 +81,8 @@ final class Engine implements AutoCloseable {
                         new EventRoutes(events).table(),
                         new DiskUsageRoutes(usage(containers, list)).table(),
                         new ImageRoutes(images, layers, puller, downloads, containers.imageUsers(), events).table(),
+                        new ArchiveRoutes(
+                                images, new ImageSaver(layers, images), new ImageLoader(config.dataRoot(), layers, images), events).table(),
                         new NetworkRoutes(config.network().bridge(), bridge).table(),
                         new VolumeRoutes().table(),
                         new SwarmRoutes().table())
@@ -133,7 +138,7 @@ final class Engine implements AutoCloseable {
 
             @Override
             public List<?> images(ApiVersion version) {
-                return list.list(version, new Filters(Map.of()), true, true);
+                return list.list(version, new Filters(Map.of()), false, true);
             }
 
             @Override

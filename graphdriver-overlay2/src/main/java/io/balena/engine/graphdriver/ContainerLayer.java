@@ -90,6 +90,11 @@ public final class ContainerLayer {
         }
     }
 
+    /// Bytes of the image's layers below it.
+    public long sizeBelow() {
+        return content.parent().map(store::sizeOf).orElse(0L);
+    }
+
     /// What the container changed against its image.
     public List<Change> changes() throws IOException {
         return new LayerChanges(paths.diff(content.mount()), overlay.lowerDiffs(content.mount())).list();

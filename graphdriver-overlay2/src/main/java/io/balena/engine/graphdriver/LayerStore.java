@@ -93,6 +93,13 @@ public final class LayerStore implements AutoCloseable {
         return table.find(chain);
     }
 
+    /// Bytes of `chain` with all layers below it.
+    public long sizeOf(ChainId chain) {
+        long size = 0;
+        for (Optional<Layer> layer = find(chain); layer.isPresent(); layer = layer.get().parent().flatMap(this::find)) size += layer.get().size();
+        return size;
+    }
+
     /// Begins a layer. Layers of one image may be staged side by side and in any order: only `commit` needs the parent.
     public StagedLayer stage() throws IOException {
         return new StagedLayer(this, paths, overlay);
@@ -125,6 +132,13 @@ public final class LayerStore implements AutoCloseable {
     /// @throws NoSuchLayerException when it was not reserved, or what is below it is not in the store
     public Layer publish(ChainId chain) throws IOException {
         return Uninterrupted.run(() -> publication.publish(chain));
+    }
+
+    /// Counts one more user of a layer made from `diffId`, on top of whichever layers it lies.
+    ///
+    /// @return that layer; empty when there is none
+    public Optional<Layer> retainAny(DiffId diffId) {
+        return table.retainAny(diffId);
     }
 
     /// Ends one use of `chain`. Layers that no one uses any more are removed, the upper one first.
@@ -160,6 +174,14 @@ public final class LayerStore implements AutoCloseable {
     /// @throws NoSuchLayerException when there is no such layer
     public InputStream openTar(ChainId chain) throws IOException {
         return new TarAssembler(new LayerFiles(paths.layer(chain)).tarSplit(), paths.diff(table.require(chain).cacheId()));
+    }
+
+    /// Bytes of that tar, worked out from its record alone: no file of the layer is read.
+    ///
+    /// @throws NoSuchLayerException when there is no such layer
+    public long tarSize(ChainId chain) throws IOException {
+        if (find(chain).isEmpty()) throw new NoSuchLayerException(chain);
+        return TarSplitReader.tarSize(new LayerFiles(paths.layer(chain)).tarSplit());
     }
 
     /// Makes the writable layer of a container, with its `-init` layer, and retains `parent`.

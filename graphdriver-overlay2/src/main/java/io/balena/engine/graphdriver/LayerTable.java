@@ -78,6 +78,16 @@ final class LayerTable {
         return count(published.get(chain));
     }
 
+    /// Counts one more user of a published layer made from `diffId`, whichever layers it lies on.
+    synchronized Optional<Layer> retainAny(DiffId diffId) {
+        for (Entry entry : published.values()) {
+            if (!entry.stored.layer().diffId().equals(diffId)) continue;
+            entry.users++;
+            return Optional.of(entry.stored.layer());
+        }
+        return Optional.empty();
+    }
+
     /// Counts one more user of a layer, published or waiting.
     synchronized boolean reserve(ChainId chain) {
         return count(published.get(chain)) || count(waiting.get(chain));

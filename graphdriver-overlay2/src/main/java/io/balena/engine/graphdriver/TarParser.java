@@ -95,7 +95,7 @@ final class TarParser {
     }
 
     private static InvalidLayerException truncated() {
-        return new InvalidLayerException("unexpected EOF in layer tar");
+        return new InvalidLayerException("unexpected EOF");
     }
 
     private static InvalidLayerException invalid(String what) {
@@ -118,6 +118,17 @@ final class TarParser {
             default -> member(b, at);
         }
         return end;
+    }
+
+    /// Whether a tar may begin with the record at the start of `b`: a member's header, or the end marker of an empty tar.
+    static boolean isRecord(byte[] b) {
+        if (b.length < RECORD) return false;
+        try {
+            if (!isZero(b, 0)) checkSum(b, 0);
+            return true;
+        } catch (IOException e) {
+            return false;
+        }
     }
 
     private static boolean isZero(byte[] b, int at) {

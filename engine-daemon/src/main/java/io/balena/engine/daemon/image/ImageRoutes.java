@@ -41,7 +41,7 @@ public final class ImageRoutes {
         this.images = images;
         this.layers = layers;
         this.users = users;
-        this.list = new ImageList(images, layers);
+        this.list = new ImageList(images, layers, users);
         this.events = new ImageEvents(events);
         this.creation = new ImageCreation(images, puller, downloads, this.events);
         this.pruning = new ImagePruning(images, list, users, this.events);
@@ -57,9 +57,6 @@ public final class ImageRoutes {
                 post("/images/prune", pruning::prune),
                 post("/images/{name...}/tag", this::tag),
                 delete("/images/{name...}", this::remove),
-                notYet("POST", "/images/load", "loading images"),
-                notYet("GET", "/images/get", "saving images"),
-                notYet("GET", "/images/{name...}/get", "saving images"),
                 notYet("POST", "/images/{name...}/push", "pushing images"),
                 notYet("POST", "/images/delta", "making deltas"),
                 notYet("POST", "/build", "building images"));
@@ -79,7 +76,12 @@ public final class ImageRoutes {
 
     private Response history(Request request) {
         Image image = images.resolve(request.path("name"));
-        return Response.json(ImageHistory.of(image, list.layersOf(image), ImageDetails.tags(images.references(image.id()))));
+        List<ImageHistory.Made> made = new ArrayList<>();
+        int steps = image.config().path("history").size();
+        for (Optional<Image> step = Optional.of(image); step.isPresent() && made.size() < steps; step = step.get().parent().flatMap(images::find)) {
+            made.add(new ImageHistory.Made(step.get().id(), ImageDetails.tags(images.references(step.get().id()))));
+        }
+        return Response.json(ImageHistory.of(image, list.layersOf(image), made));
     }
 
     private Response tag(Request request) throws IOException {

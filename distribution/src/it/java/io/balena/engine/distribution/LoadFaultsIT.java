@@ -46,7 +46,7 @@ class LoadFaultsIT {
             int failed = 0;
             for (int room = 0; room <= 3400; room += 200) {
                 sh("sync -f " + disk + "; free=$(df -k --output=avail " + disk + " | tail -1); n=$((free - " + room + ")); [ $n -le 0 ] ||"
-                        + " dd if=/dev/zero of=" + disk + "/filler bs=1k count=$n 2>/dev/null; sync -f " + disk);
+                        + " dd if=/dev/zero of=" + disk + "/filler bs=1k count=$n 2>/dev/null || true; sync -f " + disk);
                 byte[] archive = room % 400 == 0 ? docker : oci;
                 try {
                     loader.load(new ByteArrayInputStream(archive), Optional.empty(), new Engine.Messages());
@@ -55,7 +55,7 @@ class LoadFaultsIT {
                     failed++;
                     assertTrue(e.getMessage().contains("No space left on device"), e.toString());
                 }
-                sh("rm " + disk + "/filler");
+                sh("rm -f " + disk + "/filler");
                 engine.assertEmpty();
             }
             assertTrue(failed > 8, failed + " failures");
@@ -78,9 +78,11 @@ class LoadFaultsIT {
             child.onExit().join();
             try (Engine engine = Engine.open(root)) {
                 boolean told = Files.readString(log).contains("loaded");
-                assertEquals(told || !engine.images.list().isEmpty() ? List.of(image.id()) : List.of(), engine.images.list().stream().map(Image::id).toList());
-                for (Image found : engine.images.list()) assertEquals(160_000, found.size());
-                engine.layers.removeUnused();
+                if (told) assertEquals(1, engine.images.list().size());
+                for (Image found : engine.images.list()) {
+                    assertEquals(image.id(), found.id());
+                    assertEquals(160_000, found.size());
+                }
                 assertEquals(List.of(), engine.namesIn("image/overlay2/layerdb/tmp"));
                 assertEquals(engine.namesIn("image/overlay2/layerdb/sha256").size() + 1, engine.namesIn("overlay2").size());
                 try (InputStream again = Files.newInputStream(archive)) {

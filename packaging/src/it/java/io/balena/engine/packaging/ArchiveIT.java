@@ -10,6 +10,9 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 import java.io.IOException;
+import java.net.UnixDomainSocketAddress;
+import java.nio.ByteBuffer;
+import java.nio.channels.SocketChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -17,6 +20,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 
+import static java.nio.charset.StandardCharsets.US_ASCII;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.api.Assumptions.assumeFalse;
@@ -170,6 +174,11 @@ class ArchiveIT {
         assertTrue(events.contains("load") && events.contains("save"), events);
     }
 
+    @Test void layersThatAreThereAreNotWrittenAgainFromDockersOwnArchives() {
+        var loud = load(original(), "quiet=0");
+        assertEquals("{\"stream\":\"Loaded image: made:1\\n\"}", loud.strip());
+    }
+
     @Test void errorsAreOneClearLine() {
         assertEquals("Error response from daemon: No such image: nope", docker.run("save", "nope").endedWith(1).err().strip());
         assertEquals("Error response from daemon: No such image: nope:1", docker.run("save", IMAGE, "nope:1").endedWith(1).err().strip());
@@ -184,7 +193,7 @@ class ArchiveIT {
         var before = layerFolders();
         var client = interruptedLoad();
         assertTrue(Engine.become(Duration.ofSeconds(30), () -> !unfinished().isEmpty()), engine::logTail);
-        client.destroyForcibly();
+        client.close();
         assertTrue(Engine.become(Duration.ofSeconds(30), () -> unfinished().isEmpty() && layerFolders().equals(before)), () -> unfinished() + " " + layerFolders());
         assertEquals("Loaded image: made:1", docker.run("load", "-i", original().toString()).succeeded());
     }
@@ -195,7 +204,7 @@ class ArchiveIT {
         var client = interruptedLoad();
         assertTrue(Engine.become(Duration.ofSeconds(30), () -> !unfinished().isEmpty()), engine::logTail);
         engine.killDaemon();
-        client.destroyForcibly();
+        client.close();
         engine.startDaemon();
         assertEquals(List.of(), unfinished());
         assertEquals(before, layerFolders());
@@ -252,9 +261,12 @@ class ArchiveIT {
     }
 
     /// Sends half an archive, and then nothing.
-    private Process interruptedLoad() {
-        return Command.of("sh", "-c", "(head -c 1500000 " + original() + "; sleep 1000) | curl -s --unix-socket " + engine.socket()
-                + " -X POST -H 'Expect:' -T - http://docker/images/load & child=$!; trap 'kill $child' EXIT; wait").start();
+    private SocketChannel interruptedLoad() throws IOException {
+        var client = SocketChannel.open(UnixDomainSocketAddress.of(engine.socket()));
+        var archive = Files.readAllBytes(original());
+        client.write(ByteBuffer.wrap(("POST /images/load HTTP/1.1\r\nHost: docker\r\nContent-Length: " + archive.length + "\r\n\r\n").getBytes(US_ASCII)));
+        for (var half = ByteBuffer.wrap(archive, 0, archive.length / 2); half.hasRemaining(); ) client.write(half);
+        return client;
     }
 
     private List<String> unfinished() {

@@ -20,6 +20,7 @@ public final class LayerStore implements AutoCloseable {
     private final StorePaths paths;
     private final OverlayFolders overlay;
     private final FileSystemSync fileSystem;
+    private final Blocks blocks = new Blocks();
     private final LayerTable table = new LayerTable();
     private final Publication publication;
     /// Guards itself.
@@ -96,6 +97,10 @@ public final class LayerStore implements AutoCloseable {
     /// Begins a layer. Layers of one image may be staged side by side and in any order: only `commit` needs the parent.
     public StagedLayer stage() throws IOException {
         return new StagedLayer(this, paths, overlay);
+    }
+
+    Blocks blocks() {
+        return blocks;
     }
 
     /// Makes the names of committed layers durable: to be called before anything durable refers to them.

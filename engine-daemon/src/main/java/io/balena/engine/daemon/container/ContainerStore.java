@@ -7,7 +7,6 @@ import io.balena.engine.daemon.EngineException.Conflict;
 import io.balena.engine.daemon.EngineException.InvalidRequest;
 import io.balena.engine.daemon.EngineException.NotFound;
 import io.balena.engine.daemon.FileTree;
-import io.balena.engine.daemon.container.mount.Volumes;
 import io.balena.engine.linux.DurableFile;
 import io.balena.engine.graphdriver.Digest;
 import java.io.IOException;
@@ -61,7 +60,7 @@ final class ContainerStore {
     }
 
     /// Loads all containers. One whose files make no sense is set aside with a warning; nothing of it is deleted.
-    static ContainerStore open(Path directory, EtcFiles etc, Volumes volumes) throws IOException {
+    static ContainerStore open(Path directory, EtcFiles etc) throws IOException {
         Files.createDirectories(directory);
         Files.setPosixFilePermissions(directory, fromString("rwx--x---"));
         var store = new ContainerStore(directory, etc);
@@ -69,11 +68,11 @@ final class ContainerStore {
         try (var entries = Files.newDirectoryStream(directory, Files::isDirectory)) {
             entries.forEach(folders::add);
         }
-        for (Path folder : folders) store.load(folder, volumes);
+        for (Path folder : folders) store.load(folder);
         return store;
     }
 
-    private void load(Path folder, Volumes volumes) throws IOException {
+    private void load(Path folder) throws IOException {
         String name = folder.getFileName().toString();
         if (name.startsWith(REMOVING)) {
             unfinished.add(name.substring(REMOVING.length()));
@@ -82,7 +81,7 @@ final class ContainerStore {
         if (!ContainerId.isId(name)) return;
         try {
             byte[] config = Files.readAllBytes(folder.resolve(CONFIG));
-            ContainerRecord record = ContainerFiles.read(config, Files.readAllBytes(folder.resolve(HOST_CONFIG)), volumes);
+            ContainerRecord record = ContainerFiles.read(config, Files.readAllBytes(folder.resolve(HOST_CONFIG)), directory.getParent());
             if (!record.id().hex().equals(name)) throw new IOException("it holds the container " + record.id());
             if (idByName.putIfAbsent(record.name(), name) != null) throw new IOException("its name " + record.name() + " is taken");
             byId.put(name, new Container(record));

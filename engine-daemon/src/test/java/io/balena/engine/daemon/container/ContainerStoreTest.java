@@ -17,7 +17,6 @@ import io.balena.engine.daemon.container.ContainerStore.Durability;
 import io.balena.engine.daemon.container.config.ContainerConfig;
 import io.balena.engine.daemon.container.config.HostConfig;
 import io.balena.engine.daemon.container.config.RestartPolicy;
-import io.balena.engine.daemon.container.mount.Volumes;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -43,7 +42,7 @@ class ContainerStoreTest {
     void open() throws Exception {
         directory = root.resolve("containers");
         var etc = new EtcFiles(directory, new EtcFiles.DnsDefaults(List.of(), List.of(), List.of()));
-        store = ContainerStore.open(directory, etc, Volumes.open(root));
+        store = ContainerStore.open(directory, etc);
     }
 
     @Test

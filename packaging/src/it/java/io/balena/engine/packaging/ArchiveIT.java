@@ -60,13 +60,14 @@ class ArchiveIT {
         return scratch.resolve("original.tar");
     }
 
-    /// Docker's own archive of an image with white-outs, and with the same empty layer twice.
+    /// Docker's own archive of an image with white-outs, and with the same layer twice, which is a link there.
     private void makeImage() {
         var cli = debian.cli();
         var tree = BusyboxImage.tree(engine);
         Command.of("sh", "-c", "tar -C " + tree + " -c . | " + words(cli) + " import -c 'CMD [\"sh\"]' - made:0").run().succeeded();
+        var same = "touch -d '2001-02-03 04:05:06' /same";
         var changes = List.of("echo one > /etc/one; ln /etc/one /etc/two; mkdir /opaque; touch /opaque/a", "rm -r /etc/one /opaque; mkdir /opaque; touch /opaque/b",
-                "true", "chmod 4755 /bin/busybox; mknod /null c 1 3; touch -d '2001-02-03 04:05:06' /etc/two", "true");
+                same, "chmod 4755 /bin/busybox; mknod /null c 1 3; touch -d '2001-02-03 04:05:06' /etc/two", same);
         for (int i = 0; i < changes.size(); i++) {
             cli.run("run", "--network", "none", "--name", "maker", "made:" + i, "sh", "-c", changes.get(i)).succeeded();
             cli.run("commit", "maker", "made:" + (i + 1)).succeeded();
@@ -87,6 +88,7 @@ class ArchiveIT {
     @Test void whatDockerSavesWeLoadAndRun() {
         debian.cli().run("load", "-i", original().toString()).succeeded();
         var archive = saved(debian.cli(), "made:1");
+        assertTrue(Command.of("tar", "-tvf", archive.toString()).run().succeeded().contains("layer.tar -> ../"));
         removeAll(docker);
         assertEquals("Loaded image: made:1", docker.run("load", "-i", archive.toString()).succeeded());
         assertEquals(debian.cli().run("image", "inspect", "-f", "{{.Id}} {{.RootFS.Layers}}", "made:1").succeeded(),

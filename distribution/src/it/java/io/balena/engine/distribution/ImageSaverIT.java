@@ -103,15 +103,18 @@ class ImageSaverIT {
     @Test
     void anImageOfAnotherPlatformThanWantedIsNotSaved() throws IOException {
         String here = Platform.ofThisMachine().architecture();
-        assertEquals(1, saver.save(List.of("app:1"), Optional.of("linux/" + here), OutputStream.nullOutputStream()).size());
-        assertEquals(1, saver.save(List.of("app:1"), Optional.of("{\"os\":\"linux\",\"architecture\":\"" + here + "\"}"), OutputStream.nullOutputStream()).size());
-        assertThrows(DistributionException.NoSuchImage.class, () -> saver.save(List.of("app:1"), Optional.of("linux/riscv64"), OutputStream.nullOutputStream()));
+        OutputStream nowhere = OutputStream.nullOutputStream();
+        assertEquals(1, saver.save(List.of("app:1"), Optional.of("linux/" + here), nowhere).size());
+        assertEquals(1, saver.save(List.of("app:1"), Optional.of("{\"os\":\"linux\",\"architecture\":\"" + here + "\"}"), nowhere).size());
+        assertEquals("No such image: " + image.id() + " for platform linux/riscv64, only for linux/" + here, assertThrows(
+                DistributionException.NoSuchImage.class, () -> saver.save(List.of("app:1"), Optional.of("linux/riscv64"), nowhere)).getMessage());
     }
 
     @Test
     void aDamagedLayerIsNotPassedOn() throws IOException {
         Files.write(engine.fileOf(image.id(), 1, "file-1"), new byte[20_000]);
-        assertEquals("layer is damaged: file-1 differs from what was recorded", assertThrows(IOException.class, () -> save("app:1")).getMessage());
+        IOException e = assertThrows(IOException.class, () -> save("app:1"));
+        assertEquals("layer is damaged: file-1 differs from what was recorded", e.getMessage());
     }
 
     @Test

@@ -36,7 +36,8 @@ class LoadFaultsIT {
         assumeTrue("root".equals(System.getProperty("user.name")), "needs root");
         assumeTrue(Files.isExecutable(Path.of("/usr/sbin/mkfs.ext4")), "needs mkfs.ext4");
         disk = Files.createDirectory(folder.resolve("disk"));
-        sh("truncate -s 12M " + folder + "/image; mkfs.ext4 -q -m 0 -N 400 " + folder + "/image; mount -o loop " + folder + "/image " + disk);
+        String file = folder + "/image";
+        sh("truncate -s 12M " + file + "; mkfs.ext4 -q -m 0 -N 400 " + file + "; mount -o loop " + file + " " + disk);
         TestImage image = TestImage.empty();
         for (int i = 0; i < 4; i++) image.add(Map.of("file-" + i, TestImage.noise(700_000, i)), Compression.NONE);
         byte[] docker = TestArchive.docker(image, "app:1").tar();
@@ -64,7 +65,7 @@ class LoadFaultsIT {
     }
 
     @Test
-    void killedAtAnyMomentTheStoreIsWholeAndWhatWasSaidToBeLoadedIsThere() throws Exception {
+    void killedAtAnyMomentTheStoreIsWholeAndWhatWasSaidToBeThereIs() throws Exception {
         TestImage image = TestImage.ofLayers(8, Compression.GZIP);
         Path archive = folder.resolve("archive.tar");
         Files.write(archive, TestArchive.docker(image, "app:1").tar());

@@ -24,7 +24,8 @@ import java.util.regex.Pattern;
 /// What an archive of images holds, taken up in one pass over it: documents are kept in memory, layers are extracted into the
 /// store as they come by, before anybody can know which image they are for. Nothing else touches the disk.
 ///
-/// A layer that the store has already is passed over when its name tells: most are named by a digest, some by [LegacyLayerIds]. What was extracted and not committed is removed by [#close()].
+/// A layer that the store has already is passed over when its name tells: most are named by a digest, some by
+/// [LegacyLayerIds]. What was extracted and not committed is removed by [#close()].
 final class ArchiveContents implements AutoCloseable {
     /// The first record of a tar.
     private static final int START = 512;

@@ -16,9 +16,10 @@ import java.util.Optional;
 /// For all but an image's topmost layer that document holds nothing else. So an archive's base layers are recognised by the names of
 /// their folders.
 final class LegacyLayerIds {
-    private static final String NO_CONFIG = "\"container_config\":{\"Hostname\":\"\",\"Domainname\":\"\",\"User\":\"\",\"AttachStdin\":false,"
-            + "\"AttachStdout\":false,\"AttachStderr\":false,\"Tty\":false,\"OpenStdin\":false,\"StdinOnce\":false,\"Env\":null,\"Cmd\":null,"
-            + "\"Image\":\"\",\"Volumes\":null,\"WorkingDir\":\"\",\"Entrypoint\":null,\"OnBuild\":null,\"Labels\":null}";
+    private static final String NO_CONFIG = "\"container_config\":{\"Hostname\":\"\",\"Domainname\":\"\",\"User\":\"\","
+            + "\"AttachStdin\":false,\"AttachStdout\":false,\"AttachStderr\":false,\"Tty\":false,\"OpenStdin\":false,"
+            + "\"StdinOnce\":false,\"Env\":null,\"Cmd\":null,\"Image\":\"\",\"Volumes\":null,\"WorkingDir\":\"\","
+            + "\"Entrypoint\":null,\"OnBuild\":null,\"Labels\":null}";
 
     private final Map<Digest, ChainId> chains = new HashMap<>();
 

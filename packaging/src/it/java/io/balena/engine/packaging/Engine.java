@@ -27,17 +27,29 @@ final class Engine implements AutoCloseable {
 
     private final String name = "it-" + ProcessHandle.current().pid() + "-" + COUNT.incrementAndGet();
     private final Path root = Path.of("/tmp", "balena-" + name);
+    private final boolean peer;
     private final List<String> flags;
     private Process daemon;
 
-    private Engine(String... flags) {
+    private Engine(boolean peer, String... flags) {
+        this.peer = peer;
         this.flags = List.of(flags);
     }
 
     /// An engine with a bridge, NAT and all, in a network of its own.
     static Engine start(String... flags) {
         assumeRunnable();
-        var engine = new Engine(flags);
+        return start(new Engine(PEER, flags));
+    }
+
+    /// Debian's dockerd in the same surroundings, to be compared with.
+    static Engine startDockerd(String... flags) {
+        assumeRunnable();
+        assumeTrue(Files.isExecutable(Path.of("/usr/sbin/dockerd")), "needs dockerd");
+        return start(new Engine(true, flags));
+    }
+
+    private static Engine start(Engine engine) {
         try {
             Files.createDirectories(engine.root);
             Command.of("ip", "netns", "add", engine.name).run().succeeded();
@@ -110,10 +122,10 @@ final class Engine implements AutoCloseable {
 
     void startDaemon() {
         var words = new ArrayList<String>(List.of("nsenter", "--net=/run/netns/" + name));
-        words.add(PEER ? "/usr/sbin/dockerd" : DIST.resolve("bin/balena-engine-daemon").toString());
+        words.add(peer ? "/usr/sbin/dockerd" : DIST.resolve("bin/balena-engine-daemon").toString());
         words.addAll(List.of("-H", "unix://" + socket(), "-H", "tcp://127.0.0.1:2375", "--data-root", data().toString(),
                 "--exec-root", root.resolve("exec").toString(), "--pidfile", root.resolve("pid").toString()));
-        if (PEER) words.add("--live-restore");
+        if (peer) words.add("--live-restore");
         words.addAll(flags);
         try {
             var builder = new ProcessBuilder(words).redirectErrorStream(true)

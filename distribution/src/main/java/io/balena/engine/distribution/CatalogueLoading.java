@@ -17,21 +17,36 @@ record CatalogueLoading(ImageFiles files, LayerStore layers) {
 
     /// Retains the layers of every image.
     Catalogue load() throws IOException {
-        Catalogue catalogue = new Catalogue(Map.of(), references());
+        Optional<References> references = references();
+        Catalogue catalogue = new Catalogue(Map.of(), references.orElse(References.none()));
         for (ImageId id : files.ids()) {
+            if (files.wasChanging(id) && finishChange(id, references)) continue;
             Optional<Image> image = load(id);
             if (image.isPresent()) catalogue = catalogue.with(image.get());
         }
         return catalogue;
     }
 
-    private References references() throws IOException {
+    /// @return empty when they are damaged
+    private Optional<References> references() throws IOException {
         try {
-            return files.references();
+            return Optional.of(files.references());
         } catch (ImageFiles.DamagedFile e) {
             files.quarantine(e);
-            return References.none();
+            return Optional.empty();
         }
+    }
+
+    /// @param references empty when nobody knows any more what had names
+    /// @return whether `id` is gone
+    private boolean finishChange(ImageId id, Optional<References> references) throws IOException {
+        if (references.isEmpty() || references.get().name(id)) {
+            files.endChange(id);
+            return false;
+        }
+        LOG.log(Level.INFO, "removing image " + id + ", which had not yet got its first name, or had lost its last");
+        files.delete(id);
+        return true;
     }
 
     private Optional<Image> load(ImageId id) throws IOException {
@@ -53,10 +68,10 @@ record CatalogueLoading(ImageFiles files, LayerStore layers) {
         }
     }
 
-    private Optional<ImageId> parent(ImageId id) throws IOException {
+    private Optional<ImageId> parent(ImageId id) {
         try {
             return files.parent(id);
-        } catch (IllegalArgumentException e) {
+        } catch (IOException | IllegalArgumentException e) {
             LOG.log(Level.WARNING, "the parent recorded for image " + id + " is damaged: " + e.getMessage());
             return Optional.empty();
         }

@@ -78,6 +78,15 @@ public record ImageReference(String domain, String path, Optional<String> tag, O
         return domain + "/" + path;
     }
 
+    /// @param text perhaps a registry: its host, with its port if that is not the usual one
+    static boolean isDomain(String text) {
+        return text.matches(DOMAIN);
+    }
+
+    static boolean isTag(String text) {
+        return text.matches(TAG);
+    }
+
     ImageReference withTag(String newTag) {
         return new ImageReference(domain, path, Optional.of(newTag), Optional.empty());
     }

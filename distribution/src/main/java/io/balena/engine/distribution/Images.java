@@ -39,7 +39,7 @@ public final class Images {
     public static Images open(Path dataRoot, LayerStore layers) throws IOException {
         ImageFiles files = ImageFiles.open(dataRoot);
         Catalogue catalogue = new CatalogueLoading(files, layers).load();
-        files.deleteStrayMetadata();
+        files.tidyMetadata();
         return new Images(files, layers, catalogue);
     }
 
@@ -87,7 +87,7 @@ public final class Images {
     public List<Removal> remove(String nameOrId, boolean force, boolean prune, ImageUsers usedBy) throws IOException {
         RemovalPlan plan = changing(() -> {
             RemovalPlan planned = RemovalPlan.of(catalogue, nameOrId, force, prune, usedBy);
-            publish(planned.result().references());
+            publishRemoval(planned);
             for (RemovalPlan.Step step : planned.steps()) {
                 if (!(step instanceof RemovalPlan.Step.Delete(Image image))) continue;
                 files.delete(image.id());
@@ -97,6 +97,18 @@ public final class Images {
         });
         // Removing layers takes long, and whoever needs one meanwhile has retained it: no need to keep others waiting.
         return unused.after(() -> Undisturbed.run(() -> releaseLayers(plan)));
+    }
+
+    private void publishRemoval(RemovalPlan plan) throws IOException {
+        List<ImageId> going = plan.steps().stream().filter(RemovalPlan.Step.Delete.class::isInstance)
+                .map(step -> ((RemovalPlan.Step.Delete) step).image().id()).filter(catalogue.references()::name).toList();
+        going.forEach(files::beginChange);
+        try {
+            publish(plan.result().references());
+        } catch (IOException | RuntimeException e) {
+            going.forEach(files::endChange);
+            throw e;
+        }
     }
 
     /// Removes the layers that failed pulls left for the next one.
@@ -210,12 +222,14 @@ public final class Images {
         Catalogue before = catalogue;
         layers.syncNames();
         try {
+            if (!names.isEmpty()) files.beginChange(id);
             // The parent first: what has a configuration is an image, with all that belongs to it.
             if (parent.isPresent()) files.writeParent(id, parent.get());
             files.writeConfig(id, config);
             catalogue = before.with(new Image(
                     id, parsed.document(), parsed.diffIds(), parent, CatalogueLoading.sizeOf(layers, parsed.diffIds())));
             nameAll(id, names);
+            if (!names.isEmpty()) files.endChange(id);
         } catch (IOException | RuntimeException e) {
             catalogue = before;
             files.delete(id);

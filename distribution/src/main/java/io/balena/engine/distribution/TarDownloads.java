@@ -61,7 +61,7 @@ public final class TarDownloads {
     /// @throws DistributionException when the server does not give it
     /// @throws java.io.InterruptedIOException when the calling thread is interrupted
     public Download open(URI address) throws IOException {
-        HttpConnections.Lease lease = connections.lease(HttpConnections.Trust.AUTHORITIES);
+        HttpConnections.Lease lease = connections.lease(Trust.authorities(), config.endpoints().proxies());
         boolean opened = false;
         try {
             HttpResponse<ResponseBody> response = follow(address, lease);

@@ -6,6 +6,8 @@ import io.balena.engine.daemon.EngineException.InvalidRequest;
 import io.balena.engine.daemon.http.Request;
 import io.balena.engine.daemon.http.Response;
 import io.balena.engine.distribution.Credentials;
+import io.balena.engine.distribution.DistributionException;
+import io.balena.engine.distribution.Image;
 import io.balena.engine.distribution.ImageId;
 import io.balena.engine.distribution.ImagePuller;
 import io.balena.engine.distribution.ImageReference;
@@ -30,15 +32,26 @@ record ImageCreation(Images images, ImagePuller puller, TarDownloads downloads, 
     }
 
     private Response pull(Request request) {
-        // Without a tag dockerd pulls all tags there are; the docker CLI never asks for that this way.
-        ImageReference reference = ImageRoutes.reference(request.query("fromImage").get(), request.query("tag"))
-                .withDefaultTag();
+        // Some clients end a name that they want all tags of with a colon.
+        String name = request.query("fromImage").get().replaceFirst(":$", "");
+        ImageReference reference = ImageRoutes.reference(name, request.query("tag"));
         Optional<String> platform = request.query("platform");
         Credentials credentials = RegistryAuth.parse(request.header("X-Registry-Auth"));
+        boolean allTags = reference.tag().isEmpty() && reference.digest().isEmpty();
         return new Response.Stream(200, JSON, out -> MessageStream.run(progress -> {
-            ImageId id = puller.pull(reference, platform, credentials, progress);
-            events.publish("pull", reference.familiar(), reference.familiarName(), images.find(id));
+            if (allTags) puller.pullAllTags(reference, platform, credentials, progress);
+            else puller.pull(reference, platform, credentials, progress);
+            events.publish("pull", reference.familiar(), reference.familiarName(), image(reference));
         }, out));
+    }
+
+    /// Of a name without a tag, dockerd means `latest` when it looks for labels.
+    private Optional<Image> image(ImageReference reference) {
+        try {
+            return Optional.of(images.resolve(reference.withDefaultTag().familiar()));
+        } catch (DistributionException.NoSuchImage e) {
+            return Optional.empty();
+        }
     }
 
     private Response importTar(Request request) throws IOException {

@@ -50,7 +50,6 @@ public final class ImageRoutes {
     public List<Route> table() {
         return List.of(
                 get("/images/json", this::list),
-                notYet("GET", "/images/search", "searching registries"),
                 get("/images/{name...}/json", this::inspect),
                 get("/images/{name...}/history", this::history),
                 post("/images/create", creation::create),
@@ -125,7 +124,7 @@ public final class ImageRoutes {
     /// @param tag a tag, or a digest
     public static ImageReference reference(String repository, Optional<String> tag) {
         try {
-            String separator = tag.isPresent() && tag.get().startsWith("sha256:") ? "@" : ":";
+            String separator = tag.isPresent() && tag.get().contains(":") ? "@" : ":";
             ImageReference bare = ImageReference.parse(repository);
             if (tag.isEmpty()) return bare;
             if (separator.equals(":") && !TAG.matcher(tag.get()).matches()) throw new InvalidRequest("invalid tag format");

@@ -328,6 +328,6 @@ class HostileRegistryIT {
     private void assertFails(Class<? extends DistributionException> kind, String message) throws IOException {
         DistributionException e = assertInstanceOf(kind, assertThrows(DistributionException.class, () -> engine.pull(name())));
         assertTrue(e.getMessage().contains(message), e.getMessage());
-        engine.assertEmpty();
+        engine.assertNothingIsUsed();
     }
 }

@@ -69,7 +69,7 @@ public final class ImagePuller {
 
     private <T> T fromOneThatHasIt(ImageReference wanted, Credentials credentials, Sources.Question<T> pull) throws IOException {
         try {
-            return sources.firstAnswer(wanted, credentials, pull);
+            return images.bringingIn(() -> sources.firstAnswer(wanted, credentials, pull));
         } catch (RegistryFailure e) {
             throw e.forPullOf(wanted);
         }

@@ -10,6 +10,7 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.lang.System.Logger;
 import java.lang.System.Logger.Level;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -26,12 +27,14 @@ public final class Images {
 
     private final ImageFiles files;
     private final LayerStore layers;
+    private final UnusedLayers unused;
     private final Object writing = new Object();
     private volatile Catalogue catalogue;
 
     private Images(ImageFiles files, LayerStore layers, Catalogue catalogue) {
         this.files = files;
         this.layers = layers;
+        this.unused = new UnusedLayers(layers);
         this.catalogue = catalogue;
     }
 
@@ -40,12 +43,14 @@ public final class Images {
     /// Damaged files are moved to `quarantine` with a warning; an image whose layers are missing is left out.
     public static Images open(Path dataRoot, LayerStore layers) throws IOException {
         ImageFiles files = ImageFiles.open(dataRoot);
-        Catalogue catalogue = new Catalogue(Map.of(), references(files));
+        Optional<References> references = references(files);
+        Catalogue catalogue = new Catalogue(Map.of(), references.orElse(References.none()));
         for (ImageId id : files.ids()) {
+            if (files.wasChanging(id) && finishChange(files, id, references)) continue;
             Optional<Image> image = load(files, layers, id);
             if (image.isPresent()) catalogue = catalogue.with(image.get());
         }
-        files.deleteStrayMetadata();
+        files.tidyMetadata();
         return new Images(files, layers, catalogue);
     }
 
@@ -93,7 +98,7 @@ public final class Images {
     public List<Removal> remove(String nameOrId, boolean force, boolean prune, ImageUsers usedBy) throws IOException {
         RemovalPlan plan = changing(() -> {
             RemovalPlan planned = RemovalPlan.of(catalogue, nameOrId, force, prune, usedBy);
-            publish(planned.result().references());
+            publishRemoval(planned);
             for (RemovalPlan.Step step : planned.steps()) {
                 if (!(step instanceof RemovalPlan.Step.Delete(Image image))) continue;
                 files.delete(image.id());
@@ -102,7 +107,31 @@ public final class Images {
             return planned;
         });
         // Removing layers takes long, and whoever needs one meanwhile has retained it: no need to keep others waiting.
-        return Undisturbed.run(() -> releaseLayers(plan));
+        return unused.after(() -> Undisturbed.run(() -> releaseLayers(plan)));
+    }
+
+    private void publishRemoval(RemovalPlan plan) throws IOException {
+        List<ImageId> going = plan.steps().stream().filter(RemovalPlan.Step.Delete.class::isInstance)
+                .map(step -> ((RemovalPlan.Step.Delete) step).image().id()).filter(catalogue.references()::name).toList();
+        going.forEach(files::beginChange);
+        try {
+            publish(plan.result().references());
+        } catch (IOException | RuntimeException e) {
+            going.forEach(files::endChange);
+            throw e;
+        }
+    }
+
+    /// Removes the layers that failed pulls left for the next one.
+    ///
+    /// @return bytes in their files
+    public long removeUnusedLayers() throws IOException {
+        return unused.removeAll().stream().mapToLong(Layer::size).sum();
+    }
+
+    /// Runs what brings in layers; see [UnusedLayers].
+    <T> T bringingIn(UnusedLayers.Operation<T> operation) throws IOException {
+        return unused.after(operation);
     }
 
     private List<Removal> releaseLayers(RemovalPlan plan) throws IOException {
@@ -130,8 +159,10 @@ public final class Images {
             throw new DistributionException.InvalidRequest("cannot import digest reference");
         }
         ImportedImage imported = new ImportedImage(message, changes, Instant.now());
-        Layer layer = importLayer(tar);
-        return register(imported.config(layer.diffId()), Optional.of(layer.chainId()), name.stream().toList());
+        return bringingIn(() -> {
+            Layer layer = importLayer(tar);
+            return register(imported.config(layer.diffId()), Optional.of(layer.chainId()), name.stream().toList());
+        });
     }
 
     /// Adds the image of configuration `config` and gives it `names`: one step, so that nobody can remove it in between. When that
@@ -149,7 +180,7 @@ public final class Images {
                     handedOver = true;
                 }
             } finally {
-                if (!handedOver && top.isPresent()) layers.release(top.get());
+                if (!handedOver && top.isPresent()) layers.endUse(top.get());
             }
             return id;
         });
@@ -160,11 +191,13 @@ public final class Images {
         if (!ChainId.of(parsed.diffIds()).equals(top)) throw new IllegalArgumentException("another image's layers: " + top);
         Catalogue before = catalogue;
         layers.syncNames();
-        files.writeConfig(id, config);
         try {
+            if (!names.isEmpty()) files.beginChange(id);
+            files.writeConfig(id, config);
             catalogue = before.with(new Image(
                     id, parsed.document(), parsed.diffIds(), Optional.empty(), sizeOf(layers, parsed.diffIds())));
             nameAll(id, names);
+            if (!names.isEmpty()) files.endChange(id);
         } catch (IOException | RuntimeException e) {
             catalogue = before;
             files.delete(id);
@@ -181,6 +214,22 @@ public final class Images {
             nameAll(id, names);
             return true;
         });
+    }
+
+    /// All images and names as they are now.
+    Catalogue catalogue() {
+        return catalogue;
+    }
+
+    /// The document whose digest is `id`, byte for byte.
+    ///
+    /// @throws DistributionException.NoSuchImage when it is gone
+    byte[] configuration(ImageId id) throws IOException {
+        try {
+            return files.config(id);
+        } catch (NoSuchFileException e) {
+            throw new DistributionException.NoSuchImage(id.toString());
+        }
     }
 
     Optional<ImageId> named(ImageReference reference) {
@@ -219,19 +268,32 @@ public final class Images {
         }
     }
 
-    private static void checkName(ImageReference reference) {
+    static void checkName(ImageReference reference) {
         if (reference.familiarName().equals("sha256")) {
             throw new DistributionException.InvalidRequest("refusing to create an ambiguous tag using digest algorithm as name");
         }
     }
 
-    private static References references(ImageFiles files) throws IOException {
+    /// @return empty when they are damaged
+    private static Optional<References> references(ImageFiles files) throws IOException {
         try {
-            return files.references();
+            return Optional.of(files.references());
         } catch (ImageFiles.DamagedFile e) {
             files.quarantine(e);
-            return References.none();
+            return Optional.empty();
         }
+    }
+
+    /// @param references empty when nobody knows any more what had names
+    /// @return whether `id` is gone
+    private static boolean finishChange(ImageFiles files, ImageId id, Optional<References> references) throws IOException {
+        if (references.isEmpty() || references.get().name(id)) {
+            files.endChange(id);
+            return false;
+        }
+        LOG.log(Level.INFO, "removing image " + id + ", which had not yet got its first name, or had lost its last");
+        files.delete(id);
+        return true;
     }
 
     private static Optional<Image> load(ImageFiles files, LayerStore layers, ImageId id) throws IOException {
@@ -253,10 +315,10 @@ public final class Images {
         }
     }
 
-    private static Optional<ImageId> parent(ImageFiles files, ImageId id) throws IOException {
+    private static Optional<ImageId> parent(ImageFiles files, ImageId id) {
         try {
             return files.parent(id);
-        } catch (IllegalArgumentException e) {
+        } catch (IOException | IllegalArgumentException e) {
             LOG.log(Level.WARNING, "the parent recorded for image " + id + " is damaged: " + e.getMessage());
             return Optional.empty();
         }

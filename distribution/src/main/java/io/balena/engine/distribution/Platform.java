@@ -34,6 +34,18 @@ record Platform(String os, String architecture, String variant) {
         };
     }
 
+    /// Reads the `platform` parameter of save and load: as [#parse(String)], or the JSON object that clients send since API 1.48.
+    ///
+    /// @throws DistributionException.InvalidRequest when it is neither
+    static Platform requested(String text) {
+        if (!text.startsWith("{")) return parse(text);
+        try {
+            return of(Json.MAPPER.readTree(text));
+        } catch (IOException e) {
+            throw new DistributionException.InvalidRequest("failed to parse platform: " + Json.reason(e));
+        }
+    }
+
     /// Under its usual name: `aarch64` is `arm64`, and the variants that an architecture has anyway are left out.
     static Platform of(String os, String architecture, String variant) {
         return switch (architecture) {

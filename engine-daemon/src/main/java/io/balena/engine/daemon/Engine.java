@@ -9,9 +9,12 @@ import io.balena.engine.daemon.http.ApiVersion;
 import io.balena.engine.daemon.http.Filters;
 import io.balena.engine.daemon.http.Listener;
 import io.balena.engine.daemon.http.Route;
+import io.balena.engine.daemon.image.ArchiveRoutes;
 import io.balena.engine.daemon.image.ImageList;
 import io.balena.engine.daemon.image.ImageRoutes;
 import io.balena.engine.daemon.image.RegistryRoutes;
+import io.balena.engine.daemon.network.DockerNetwork;
+import io.balena.engine.daemon.network.DockerNetworks;
 import io.balena.engine.daemon.system.DiskUsageRoutes;
 import io.balena.engine.daemon.system.EventRoutes;
 import io.balena.engine.daemon.system.InfoRoutes;
@@ -19,8 +22,11 @@ import io.balena.engine.daemon.system.Inventory;
 import io.balena.engine.daemon.system.NetworkRoutes;
 import io.balena.engine.daemon.system.SwarmRoutes;
 import io.balena.engine.daemon.system.SystemRoutes;
-import io.balena.engine.daemon.system.VolumeRoutes;
+import io.balena.engine.daemon.volume.VolumeRoutes;
+import io.balena.engine.daemon.volume.Volumes;
+import io.balena.engine.distribution.ImageLoader;
 import io.balena.engine.distribution.ImagePuller;
+import io.balena.engine.distribution.ImageSaver;
 import io.balena.engine.distribution.Images;
 import io.balena.engine.distribution.Registries;
 import io.balena.engine.distribution.RegistryConfig;
@@ -68,19 +74,24 @@ final class Engine implements AutoCloseable {
         var puller = new ImagePuller(config.dataRoot(), layers, images, registries);
         Optional<BridgeNetwork> bridge = bridge(config);
 
-        ContainerEngine containers = ContainerEngine.open(containerSettings(config), images, layers, bridge, events);
+        List<DockerNetwork> dockerNetworks = DockerNetworks.read(config.dataRoot());
+        Volumes volumes = Volumes.open(config.dataRoot(), events);
+        ContainerEngine containers = ContainerEngine.open(containerSettings(config), images, layers, volumes, bridge, dockerNetworks, events);
 
         var list = new ImageList(images, layers);
+        var volumeRoutes = new VolumeRoutes(volumes);
         List<Route> routes = Stream.of(
                         containers.routes(),
                         new SystemRoutes(config.experimental()).table(),
                         new InfoRoutes(config, inventory(containers, images, layers), events).table(),
                         new EventRoutes(events).table(),
-                        new DiskUsageRoutes(usage(containers, list)).table(),
+                        new DiskUsageRoutes(usage(containers, list, volumeRoutes)).table(),
                         new ImageRoutes(images, layers, puller, containers.imageUsers(), events).table(),
                         new RegistryRoutes(new Registries(registries)).table(),
-                        new NetworkRoutes(config.network().bridge(), bridge).table(),
-                        new VolumeRoutes().table(),
+                        new ArchiveRoutes(
+                                images, new ImageSaver(layers, images), new ImageLoader(config.dataRoot(), layers, images), events).table(),
+                        new NetworkRoutes(config.network().bridge(), bridge, dockerNetworks).table(),
+                        volumeRoutes.table(),
                         new SwarmRoutes().table())
                 .flatMap(List::stream)
                 .toList();
@@ -125,7 +136,7 @@ final class Engine implements AutoCloseable {
         };
     }
 
-    private static DiskUsageRoutes.DiskUsage usage(ContainerEngine containers, ImageList list) {
+    private static DiskUsageRoutes.DiskUsage usage(ContainerEngine containers, ImageList list, VolumeRoutes volumes) {
         return new DiskUsageRoutes.DiskUsage() {
             @Override
             public long layersSize() {
@@ -140,6 +151,11 @@ final class Engine implements AutoCloseable {
             @Override
             public List<?> containers(ApiVersion version) throws IOException {
                 return containers.list(version);
+            }
+
+            @Override
+            public List<?> volumes() throws IOException {
+                return volumes.usage();
             }
         };
     }

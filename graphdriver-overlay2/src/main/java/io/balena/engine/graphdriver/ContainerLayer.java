@@ -66,6 +66,19 @@ public final class ContainerLayer {
         store.forget(containerId, content.parent());
     }
 
+    /// What it lies on stays retained: who looks at it may need that.
+    void quarantine() {
+        var quarantine = new Quarantine(paths.root());
+        try {
+            overlay.unmount(content.mount());
+        } catch (IOException e) {
+            System.getLogger(ContainerLayer.class.getName()).log(System.Logger.Level.WARNING, "cannot unmount " + paths.merged(content.mount()), e);
+        }
+        quarantine.take(paths.mount(containerId), "there is no container of this name");
+        quarantine.take(paths.folder(content.mount()), "the layer of container " + containerId + ", which there is not");
+        content.init().ifPresent(init -> quarantine.take(paths.folder(init), "the layer of container " + containerId + ", which there is not"));
+    }
+
     /// Bytes in regular files written by the container (`SizeRw`).
     public long size() throws IOException {
         var calls = new FileCalls();

@@ -41,11 +41,12 @@ record ImagePruning(Images images, ImageList list, Images.ImageUsers users, Imag
             if (!users.usersOf(image.id()).isEmpty()) continue;
             deleted.addAll(remove(image, references));
         }
-        events.events().publish("image", "prune", "", Map.of("reclaimed", Long.toString(before - list.layersSize())));
+        long reclaimed = Math.max(0, before - list.layersSize()) + images.removeUnusedLayers();
+        events.events().publish("image", "prune", "", Map.of("reclaimed", Long.toString(reclaimed)));
 
         Map<String, Object> report = new LinkedHashMap<>();
         report.put("ImagesDeleted", deleted.isEmpty() ? null : deleted);
-        report.put("SpaceReclaimed", Math.max(0, before - list.layersSize()));
+        report.put("SpaceReclaimed", reclaimed);
         return Response.json(report);
     }
 

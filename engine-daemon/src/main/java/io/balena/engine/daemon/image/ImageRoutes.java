@@ -52,9 +52,6 @@ public final class ImageRoutes {
                 post("/images/prune", pruning::prune),
                 post("/images/{name...}/tag", this::tag),
                 delete("/images/{name...}", this::remove),
-                notYet("POST", "/images/load", "loading images"),
-                notYet("GET", "/images/get", "saving images"),
-                notYet("GET", "/images/{name...}/get", "saving images"),
                 notYet("POST", "/images/{name...}/push", "pushing images"),
                 notYet("POST", "/images/delta", "making deltas"),
                 notYet("POST", "/build", "building images"));

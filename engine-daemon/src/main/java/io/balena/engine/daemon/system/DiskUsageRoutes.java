@@ -27,6 +27,8 @@ public final class DiskUsageRoutes {
         List<?> images(ApiVersion version);
 
         List<?> containers(ApiVersion version) throws IOException;
+
+        List<?> volumes() throws IOException;
     }
 
     public DiskUsageRoutes(DiskUsage usage) {
@@ -45,7 +47,7 @@ public final class DiskUsageRoutes {
         report.put("LayersSize", images ? usage.layersSize() : 0);
         report.put("Images", images ? usage.images(request.version()) : null);
         report.put("Containers", wanted(asked, "container") ? usage.containers(request.version()) : null);
-        report.put("Volumes", wanted(asked, "volume") ? List.of() : null);
+        report.put("Volumes", wanted(asked, "volume") ? usage.volumes() : null);
         report.put("BuildCache", wanted(asked, "build-cache") ? List.of() : null);
         report.put("BuilderSize", 0);
         return Response.json(report);

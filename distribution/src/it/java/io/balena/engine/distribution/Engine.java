@@ -9,7 +9,6 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
-import java.util.Set;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Assumptions;
@@ -33,11 +32,19 @@ final class Engine implements AutoCloseable {
     }
 
     static Engine open(Path root, Duration firstBackOff) throws IOException {
+        return open(root, firstBackOff, RegistryEndpoints.plain(InsecureRegistries.onLoopback()));
+    }
+
+    static Engine open(Path root, Duration firstBackOff, RegistryEndpoints endpoints) throws IOException {
+        return open(root, firstBackOff, endpoints, Duration.ofSeconds(5));
+    }
+
+    static Engine open(Path root, Duration firstBackOff, RegistryEndpoints endpoints, Duration idleTimeout) throws IOException {
         Assumptions.assumeTrue("root".equals(System.getProperty("user.name")), "layers can be extracted only by root");
         LayerStore layers = LayerStore.open(root);
         Images images = Images.open(root, layers);
         RegistryConfig config = new RegistryConfig(
-                "balenaEngine/test", Set.of(), new RegistryConfig.Transfers(3, 3), new RegistryConfig.Transfers(5, 3), Duration.ofSeconds(5));
+                "balenaEngine/test", endpoints, new RegistryConfig.Transfers(3, 3), new RegistryConfig.Transfers(5, 3), idleTimeout);
         RetryPolicy retries = new RetryPolicy(3, firstBackOff, firstBackOff.multipliedBy(4));
         return new Engine(root, layers, images, new ImagePuller(root, layers, images, config, retries));
     }

@@ -80,7 +80,7 @@ final class RegistryFailure extends IOException {
             case 401 -> new Answer("UNAUTHORIZED", "unauthorized: authentication required");
             case 403 -> new Answer("DENIED", "denied: requested access to the resource is denied");
             case 404 -> new Answer("NOT_FOUND", "unknown: not found");
-            case 407 -> new Answer("UNKNOWN", "Proxy Authentication Required");
+            case 407 -> new Answer("UNKNOWN", "proxyconnect tcp: Proxy Authentication Required");
             case 429 -> new Answer("TOOMANYREQUESTS", "toomanyrequests: too many requests");
             default -> new Answer("UNKNOWN", "received unexpected HTTP status: " + status);
         };

@@ -52,6 +52,11 @@ final class RegistryHttp implements AutoCloseable {
         return origin.orElse(endpoint.toString());
     }
 
+    /// Whether `address` is one of the registry's own.
+    boolean isAt(URI address) {
+        return sameOrigin(URI.create(place()), address);
+    }
+
     /// Sends it to where the registry was found, or looks for it: over HTTPS first, then, if it may be insecure, over HTTP.
     ///
     /// @param authorization shown to the registry, and to nobody it sends us to
@@ -129,8 +134,12 @@ final class RegistryHttp implements AutoCloseable {
         try {
             var sent = http.client().sendAsync(request.build(), _ -> new ResponseBody(config.idleTimeout()));
             HttpResponse<ResponseBody> response = cancellation.await(sent, patience.plusSeconds(1));
+            // The JDK hands on a proxy's refusal to tunnel as if it were the registry's, without a body.
+            if (response.body() == null) throw new ProxyFailure("Proxy Authentication Required", null);
             cancellation.onCancel(response.body()::close);
             return response;
+        } catch (ProxyFailure e) {
+            throw e;
         } catch (ConnectException e) {
             throw proxy.isEmpty() ? e : new ProxyFailure("dial tcp " + proxy.get() + ": connect: connection refused", e);
         } catch (IllegalStateException e) {

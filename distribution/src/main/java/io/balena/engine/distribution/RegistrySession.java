@@ -49,7 +49,8 @@ final class RegistrySession implements AutoCloseable {
         Authorization.TokenService tokens = question -> askForToken(question, cancellation);
         Optional<String> shown = authorization.header(tokens);
         HttpResponse<ResponseBody> response = registry.send(request, shown, cancellation);
-        if (response.statusCode() != 401) return response;
+        // What another host asks for, to whom the registry has sent us, it does not get; not even a question to a token service of its own.
+        if (response.statusCode() != 401 || !registry.isAt(response.uri())) return response;
         List<Challenge> challenges = Challenge.parse(response.headers().allValues("WWW-Authenticate"));
         if (authorization.answer(challenges, shown, tokens)) {
             response.body().close();

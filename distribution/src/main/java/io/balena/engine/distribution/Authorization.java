@@ -10,10 +10,12 @@ import java.net.http.HttpRequest;
 import java.net.http.HttpRequest.BodyPublishers;
 import java.time.Duration;
 import java.util.Base64;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
 /// Proves to one registry who we are, for one repository: nothing, a password, or a bearer token that is fetched when the registry asks
 /// for one and again before it expires. Safe for use by several transfers.
@@ -33,17 +35,31 @@ final class Authorization {
     }
 
     private final Credentials credentials;
-    private final String scope;
+    private final List<String> scopes;
 
     private String header;
     private long expiresNanos;
     private Optional<Challenge> bearer = Optional.empty();
+    private final Map<String, Authorization> including = new HashMap<>();
 
-    /// @param scope what a token is to be good for
-    Authorization(Credentials credentials, String scope) {
+    /// @param scopes what a token is to be good for, all at once
+    Authorization(Credentials credentials, List<String> scopes) {
         this.credentials = credentials;
-        this.scope = scope;
+        this.scopes = List.copyOf(scopes);
         this.header = credentials instanceof Credentials.RegistryToken(String token) ? "Bearer " + token : null;
+    }
+
+    /// The same login, whose tokens are good for `scope` too. What the registry has asked us before it need not ask again.
+    synchronized Authorization including(String scope) {
+        return including.computeIfAbsent(scope, this::wider);
+    }
+
+    private Authorization wider(String scope) {
+        Authorization wider = new Authorization(credentials, Stream.concat(scopes.stream(), Stream.of(scope)).toList());
+        wider.bearer = bearer;
+        wider.expiresNanos = System.nanoTime() - 1;
+        if (bearer.isEmpty()) wider.header = header;
+        return wider;
     }
 
     /// The value of `Authorization` for the next request, if any.
@@ -96,26 +112,26 @@ final class Authorization {
                                 "grant_type", "refresh_token",
                                 "service", service,
                                 "client_id", CLIENT,
-                                "scope", scope,
-                                "refresh_token", refresh))));
+                                "refresh_token", refresh), List.of(String.join(" ", scopes)))));
                 case Credentials.Password password -> HttpRequest.newBuilder(query(realm, Map.of(
-                                "service", service, "scope", scope, "account", password.username())))
+                                "service", service, "account", password.username())))
                         .header("Authorization", basic(password));
                 case Credentials.Anonymous _, Credentials.RegistryToken _ ->
-                    HttpRequest.newBuilder(query(realm, Map.of("service", service, "scope", scope)));
+                    HttpRequest.newBuilder(query(realm, Map.of("service", service)));
             };
         } catch (IllegalArgumentException e) {
             throw RegistryFailure.unauthorized("invalid realm of the authorization server: " + realm);
         }
     }
 
-    private static URI query(String realm, Map<String, String> parameters) {
+    private URI query(String realm, Map<String, String> parameters) {
         URI base = URI.create(realm);
-        return URI.create(realm + (base.getRawQuery() == null ? "?" : "&") + form(parameters));
+        return URI.create(realm + (base.getRawQuery() == null ? "?" : "&") + form(parameters, scopes));
     }
 
-    private static String form(Map<String, String> parameters) {
-        return parameters.entrySet().stream()
+    /// @param scopes the one parameter that may come several times
+    private static String form(Map<String, String> parameters, List<String> scopes) {
+        return Stream.concat(parameters.entrySet().stream(), scopes.stream().map(scope -> Map.entry("scope", scope)))
                 .filter(parameter -> !parameter.getValue().isEmpty())
                 .map(parameter -> parameter.getKey() + "=" + URLEncoder.encode(parameter.getValue(), UTF_8))
                 .sorted()

@@ -10,6 +10,7 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.lang.System.Logger;
 import java.lang.System.Logger.Level;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -181,6 +182,22 @@ public final class Images {
             nameAll(id, names);
             return true;
         });
+    }
+
+    /// All images and names as they are now.
+    Catalogue catalogue() {
+        return catalogue;
+    }
+
+    /// The document whose digest is `id`, byte for byte.
+    ///
+    /// @throws DistributionException.NoSuchImage when it is gone
+    byte[] configuration(ImageId id) throws IOException {
+        try {
+            return files.config(id);
+        } catch (NoSuchFileException e) {
+            throw new DistributionException.NoSuchImage(id.toString());
+        }
     }
 
     Optional<ImageId> named(ImageReference reference) {

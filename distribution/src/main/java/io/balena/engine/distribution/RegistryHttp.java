@@ -107,7 +107,10 @@ final class RegistryHttp implements AutoCloseable {
         throw new DistributionException.Unavailable(asked.verb() + " \"" + start + "\": stopped after " + MOST_REDIRECTS + " redirects", null);
     }
 
-    private URI target(URI from, HttpResponse<?> response) throws IOException {
+    /// Where `response` to a request to `from` sends us.
+    ///
+    /// @throws IOException when that is no address, or would be asked in the clear although the registry speaks TLS
+    URI target(URI from, HttpResponse<?> response) throws IOException {
         String location = response.headers().firstValue("Location").orElse("");
         URI to;
         try {
@@ -124,10 +127,16 @@ final class RegistryHttp implements AutoCloseable {
 
     private HttpResponse<ResponseBody> send(HttpRequest.Builder request, Duration patience, Cancellation cancellation)
             throws IOException {
-        HttpRequest built = request.header("User-Agent", config.userAgent()).timeout(patience).build();
+        request.header("User-Agent", config.userAgent());
+        Optional<RequestBody> streamed = request.build().bodyPublisher().filter(RequestBody.class::isInstance).map(RequestBody.class::cast);
+        if (streamed.isEmpty()) request.timeout(patience);
         try {
-            var sent = http.client().sendAsync(built, _ -> new ResponseBody(config.idleTimeout()));
-            HttpResponse<ResponseBody> response = cancellation.await(sent, patience.plusSeconds(1));
+            var sent = http.client().sendAsync(request.build(), _ -> new ResponseBody(config.idleTimeout()));
+            Duration longest = patience.plusSeconds(1);
+            // What is streamed takes as long as it takes, if only it flows.
+            HttpResponse<ResponseBody> response = streamed.isPresent()
+                    ? cancellation.await(sent, longest, streamed.get()::lastSignNanos)
+                    : cancellation.await(sent, longest);
             cancellation.onCancel(response.body()::close);
             return response;
         } catch (IllegalStateException e) {

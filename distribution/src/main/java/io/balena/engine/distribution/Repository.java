@@ -2,6 +2,7 @@ package io.balena.engine.distribution;
 
 import io.balena.engine.graphdriver.Digest;
 import java.io.IOException;
+import java.net.URI;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
 import java.util.List;
@@ -38,12 +39,21 @@ final class Repository implements AutoCloseable {
             ImageReference reference, Access access, Credentials credentials, RegistryConfig config, HttpConnections connections) {
         String host = reference.domain().equals(HUB) ? HUB_HOST : reference.domain();
         RegistryHttp registry = RegistryHttp.open(host, config, connections);
-        return new Repository(reference.path(), registry, new Authorization(credentials, access.to(reference.path())));
+        return new Repository(reference.path(), registry, new Authorization(credentials, List.of(access.to(reference.path()))));
     }
 
     /// The same repository and login, for somebody who may stay longer.
     Repository another() {
         return new Repository(path, registry.another(), authorization);
+    }
+
+    /// The same repository, with tokens that let the registry take blobs from `source` too.
+    Repository takingFrom(String source) {
+        return new Repository(path, registry.another(), authorization.including(Access.PULL.to(source)));
+    }
+
+    String path() {
+        return path;
     }
 
     String host() {
@@ -92,6 +102,31 @@ final class Repository implements AutoCloseable {
         return new Blob(response.body(), offset, given.group(2).equals("*") ? -1 : Long.parseLong(given.group(2)));
     }
 
+    /// Where the registry wants us to go on, from its `Location`.
+    ///
+    /// @throws IOException when there is none, or it would lead out of TLS
+    URI location(HttpResponse<?> response) throws IOException {
+        if (response.headers().firstValue("Location").isEmpty()) throw new IOException("the registry did not say where to upload to");
+        return registry.target(response.uri(), response);
+    }
+
+    /// What is to be asked of this repository.
+    ///
+    /// @param what e.g. `blobs/uploads/`
+    URI resource(String what) {
+        return URI.create("/v2/" + path + "/" + what);
+    }
+
+    /// Sends it, and takes an answer whose body does not matter.
+    HttpResponse<ResponseBody> ask(RegistryRequest request, Cancellation cancellation) throws IOException {
+        HttpResponse<ResponseBody> response = send(request, cancellation);
+        try (ResponseBody body = response.body()) {
+            // A connection whose answer was read to its end can be used again.
+            body.readNBytes(LARGEST_ERROR);
+        }
+        return response;
+    }
+
     @Override
     public void close() {
         registry.close();
@@ -113,7 +148,7 @@ final class Repository implements AutoCloseable {
                 response = registry.send(request, authorization.header(tokens), cancellation);
             } else if (shown.isEmpty() && challenges.stream().anyMatch(challenge -> challenge.scheme().equals("basic"))) {
                 response.body().close();
-                throw RegistryFailure.unauthorized(request.verb() + " \"" + response.uri() + "\": no basic auth credentials");
+                throw RegistryFailure.noCredentials(request.verb() + " \"" + response.uri() + "\"");
             }
         }
         if (response.statusCode() / 100 == 2) return response;

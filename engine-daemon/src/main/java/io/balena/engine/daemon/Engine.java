@@ -11,6 +11,7 @@ import io.balena.engine.daemon.http.Listener;
 import io.balena.engine.daemon.http.Route;
 import io.balena.engine.daemon.image.ImageList;
 import io.balena.engine.daemon.image.ImageRoutes;
+import io.balena.engine.daemon.image.PushRoutes;
 import io.balena.engine.daemon.system.DiskUsageRoutes;
 import io.balena.engine.daemon.system.EventRoutes;
 import io.balena.engine.daemon.system.InfoRoutes;
@@ -20,6 +21,7 @@ import io.balena.engine.daemon.system.SwarmRoutes;
 import io.balena.engine.daemon.system.SystemRoutes;
 import io.balena.engine.daemon.system.VolumeRoutes;
 import io.balena.engine.distribution.ImagePuller;
+import io.balena.engine.distribution.ImagePusher;
 import io.balena.engine.distribution.Images;
 import io.balena.engine.distribution.RegistryConfig;
 import io.balena.engine.graphdriver.LayerStore;
@@ -64,6 +66,7 @@ final class Engine implements AutoCloseable {
         LayerStore layers = LayerStore.open(config.dataRoot());
         Images images = Images.open(config.dataRoot(), layers);
         var puller = new ImagePuller(config.dataRoot(), layers, images, registries(config.registries()));
+        var pusher = new ImagePusher(config.dataRoot(), layers, images, registries(config.registries()));
         Optional<BridgeNetwork> bridge = bridge(config);
 
         ContainerEngine containers = ContainerEngine.open(containerSettings(config), images, layers, bridge, events);
@@ -76,6 +79,7 @@ final class Engine implements AutoCloseable {
                         new EventRoutes(events).table(),
                         new DiskUsageRoutes(usage(containers, list)).table(),
                         new ImageRoutes(images, layers, puller, containers.imageUsers(), events).table(),
+                        new PushRoutes(pusher, images, events).table(),
                         new NetworkRoutes(config.network().bridge(), bridge).table(),
                         new VolumeRoutes().table(),
                         new SwarmRoutes().table())

@@ -6,6 +6,7 @@ import java.io.InputStream;
 import java.io.UncheckedIOException;
 import java.lang.System.Logger.Level;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -278,6 +279,16 @@ public final class LayerStore implements AutoCloseable {
     /// @throws NoSuchLayerException when there is no such layer
     public InputStream openTar(ChainId chain) throws IOException {
         return new TarAssembler(new LayerFiles(paths.layer(chain)).tarSplit(), paths.diff(cacheId(chain)));
+    }
+
+    /// The descriptor with which `chain` was registered, as it stands in a manifest: only layers that came with addresses of their own,
+    /// because they must not be pushed, have one (`descriptor.json`).
+    public Optional<byte[]> descriptor(ChainId chain) throws IOException {
+        try {
+            return Optional.of(Files.readAllBytes(new LayerFiles(paths.layer(chain)).descriptor()));
+        } catch (NoSuchFileException e) {
+            return Optional.empty();
+        }
     }
 
     /// Makes the writable layer of a container, with its `-init` layer, and retains `parent`.

@@ -56,7 +56,6 @@ public final class ImageRoutes {
                 notYet("POST", "/images/load", "loading images"),
                 notYet("GET", "/images/get", "saving images"),
                 notYet("GET", "/images/{name...}/get", "saving images"),
-                notYet("POST", "/images/{name...}/push", "pushing images"),
                 notYet("POST", "/images/delta", "making deltas"),
                 notYet("POST", "/build", "building images"));
     }

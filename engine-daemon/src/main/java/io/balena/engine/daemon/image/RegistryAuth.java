@@ -23,6 +23,11 @@ final class RegistryAuth {
         } catch (IllegalArgumentException | InvalidRequest e) {
             return new Credentials.Anonymous();
         }
+        return of(json);
+    }
+
+    /// The same object, not encoded, as old clients send it in a body.
+    static Credentials of(JsonNode json) {
         String registryToken = field(json, "registrytoken");
         if (!registryToken.isEmpty()) return new Credentials.RegistryToken(registryToken);
         String identityToken = field(json, "identitytoken");

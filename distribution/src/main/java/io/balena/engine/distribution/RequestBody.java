@@ -7,10 +7,14 @@ import java.io.OutputStream;
 import java.net.http.HttpRequest.BodyPublisher;
 import java.nio.ByteBuffer;
 import java.security.MessageDigest;
+import java.util.Queue;
+import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.Flow.Subscriber;
 import java.util.concurrent.Flow.Subscription;
 import java.util.concurrent.Semaphore;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicLong;
 
 /// The body of a request, made by a thread of its own as fast as the network takes it, and hashed on the way. Its length is not known
 /// before, so it is sent in chunks.
@@ -23,8 +27,8 @@ final class RequestBody implements BodyPublisher, AutoCloseable {
     }
 
     private static final int CHUNK = 32 * 1024;
-    /// More chunks than anybody sends.
-    private static final int UNBOUNDED = 1 << 30;
+    /// Chunks made ahead of the network.
+    private static final int WINDOW = 8;
 
     private final Content content;
     private final long skipped;
@@ -85,16 +89,22 @@ final class RequestBody implements BodyPublisher, AutoCloseable {
         if (run != null) run.stop();
     }
 
-    /// One time that it is sent.
+    /// One time that it is sent. Made by one thread, handed on by whichever finds that both a chunk and demand for it are there.
     private final class Run extends OutputStream implements Subscription {
         private final Subscriber<? super ByteBuffer> subscriber;
-        private final Semaphore demand = new Semaphore(0);
+        private final Queue<ByteBuffer> chunks = new ConcurrentLinkedQueue<>();
+        private final Semaphore room = new Semaphore(WINDOW);
+        private final AtomicLong demand = new AtomicLong();
+        /// Calls of [#handOn()] that somebody has still to answer.
+        private final AtomicInteger calls = new AtomicInteger();
         private final CountDownLatch ended = new CountDownLatch(1);
         private final MessageDigest running = Digest.sha256();
         private byte[] chunk = new byte[CHUNK];
         private int filled;
         private long size;
+        private boolean over;
         private volatile boolean stopped;
+        private volatile boolean made;
         private volatile IOException failure;
         private volatile Sent sent;
 
@@ -107,19 +117,19 @@ final class RequestBody implements BodyPublisher, AutoCloseable {
                 content.writeTo(this);
                 publish();
                 sent = new Sent(Digest.of(running), size);
-                lastSignNanos = System.nanoTime();
-                subscriber.onComplete();
             } catch (Throwable e) {
                 if (!stopped) failure = e instanceof IOException io ? io : new IOException(e);
-                subscriber.onError(e);
             } finally {
+                made = true;
+                lastSignNanos = System.nanoTime();
                 ended.countDown();
+                handOn();
             }
         }
 
         /// The network has asked for more than there is.
         boolean isMaking() {
-            return ended.getCount() > 0 && demand.availablePermits() > 0;
+            return ended.getCount() > 0 && demand.get() > 0 && chunks.isEmpty();
         }
 
         void stop() {
@@ -139,13 +149,14 @@ final class RequestBody implements BodyPublisher, AutoCloseable {
         @Override
         public void request(long count) {
             lastSignNanos = System.nanoTime();
-            demand.release((int) Math.clamp(count, 0, UNBOUNDED - demand.availablePermits()));
+            demand.accumulateAndGet(count, (left, more) -> more > Long.MAX_VALUE - left ? Long.MAX_VALUE : left + more);
+            handOn();
         }
 
         @Override
         public void cancel() {
             stopped = true;
-            demand.release();
+            room.release();
         }
 
         @Override
@@ -170,12 +181,33 @@ final class RequestBody implements BodyPublisher, AutoCloseable {
 
         private void publish() throws IOException {
             if (filled == 0) return;
-            demand.acquireUninterruptibly();
+            room.acquireUninterruptibly();
             if (stopped) throw new InterruptedIOException("nobody takes it any more");
-            subscriber.onNext(ByteBuffer.wrap(chunk, 0, filled));
-            // Whoever sends it may hold on to the one before for as long as it wants.
+            chunks.add(ByteBuffer.wrap(chunk, 0, filled));
+            // Whoever sends it may hold on to it for as long as it wants.
             chunk = new byte[CHUNK];
             filled = 0;
+            handOn();
+        }
+
+        /// The subscriber hears one thing at a time: who comes while somebody speaks to it leaves the word to them.
+        private void handOn() {
+            if (calls.getAndIncrement() > 0) return;
+            int answered = 1;
+            do {
+                ByteBuffer next;
+                while (demand.get() > 0 && (next = chunks.poll()) != null) {
+                    demand.decrementAndGet();
+                    room.release();
+                    subscriber.onNext(next);
+                }
+                if (made && !over && (sent == null || chunks.isEmpty())) {
+                    over = true;
+                    if (sent != null) subscriber.onComplete();
+                    else subscriber.onError(new IOException("the body could not be made", failure));
+                }
+                answered = calls.addAndGet(-answered);
+            } while (answered > 0);
         }
     }
 }

@@ -76,6 +76,12 @@ final class Engine implements AutoCloseable {
         if (Files.exists(names)) assertEquals("{\"Repositories\":{}}", Files.readString(names));
     }
 
+    /// Only finished layers for the next pull are there, and nobody holds on to them.
+    void assertNothingIsUsed() throws IOException {
+        images.removeUnusedLayers();
+        assertEmpty();
+    }
+
     List<String> namesIn(String folder) throws IOException {
         try (Stream<Path> files = Files.list(root.resolve(folder))) {
             return files.map(file -> file.getFileName().toString()).sorted().toList();

@@ -17,6 +17,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Optional;
 
 /// Remembers which blob of which repository a layer came from, for pushing it back as it was, and where it was
 /// pushed to: `image/overlay2/distribution`.
@@ -49,6 +50,15 @@ final class BlobRecords {
             replace(sources, Json.MAPPER.writeValueAsBytes(withNewest(read(sources), blob)));
         } catch (IOException e) {
             LOG.log(Level.WARNING, "could not note where layer " + layer + " came from: " + e);
+        }
+    }
+
+    /// The layer that `blob` unpacks to, when that is known.
+    Optional<DiffId> layerOf(Digest blob) {
+        try {
+            return Optional.of(DiffId.parse(Files.readString(diffIdByDigest.resolve(blob.hex()), US_ASCII).trim()));
+        } catch (IOException | IllegalArgumentException e) {
+            return Optional.empty();
         }
     }
 

@@ -101,7 +101,7 @@ final class BlobUpload {
         if (refusedToGoOn) session = Optional.empty();
         boolean last = ++failuresWithoutProgress >= retries.attempts();
         if (last || !refusedToGoOn && !RetryPolicy.worthRetrying(e)) throw RetryPolicy.givingUp(e);
-        retries.pause(failuresWithoutProgress, blobs.cancellation(), countdown);
+        retries.pause(e, failuresWithoutProgress, blobs.cancellation(), countdown);
     }
 
     /// What was to be sent could not be read.

@@ -84,7 +84,7 @@ final class LayerDownloads {
                 startNext();
             }
         }
-        if (fetched) download.commitAfterParent();
+        if (fetched) download.publishAfterParent();
     }
 
     private static final class Shared {
@@ -117,11 +117,10 @@ final class LayerDownloads {
             return shared.download.committed();
         }
 
-        /// Ends this interest. With the last one the download ends, and its layer is released.
+        /// Ends this interest. With the last one the download ends; what it has finished stays in the store.
         ///
-        /// @return done when nothing that nobody wants is running or lying about any more
+        /// @return done when nothing that nobody wants is running any more
         CompletableFuture<Void> leave() {
-            boolean started;
             synchronized (LayerDownloads.this) {
                 if (left) return CompletableFuture.completedFuture(null);
                 left = true;
@@ -129,9 +128,8 @@ final class LayerDownloads {
                 if (--shared.seats > 0) return CompletableFuture.completedFuture(null);
                 wanted.remove(shared.key, shared);
                 queue.remove(shared);
-                started = shared.started;
             }
-            shared.download.cancel(started);
+            shared.download.cancel();
             return shared.download.ended();
         }
     }

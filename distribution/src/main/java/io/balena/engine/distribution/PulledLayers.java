@@ -43,7 +43,7 @@ final class PulledLayers {
             if (top.isPresent() && !layers.retain(top.get())) throw new IOException("layer " + top.get() + " has vanished");
             return top;
         } finally {
-            Undisturbed.run(() -> leave(present));
+            leave(present);
         }
     }
 
@@ -76,10 +76,9 @@ final class PulledLayers {
     }
 
     /// From the top, since each download sits on the one below.
-    private Void leave(int present) throws IOException {
+    private void leave(int present) {
         List<CompletableFuture<Void>> ends = seats.reversed().stream().map(LayerDownloads.Seat::leave).toList();
         ends.forEach(CompletableFuture::join);
-        if (present > 0) layers.release(chains.get(present).orElseThrow());
-        return null;
+        if (present > 0) layers.endUse(chains.get(present).orElseThrow());
     }
 }

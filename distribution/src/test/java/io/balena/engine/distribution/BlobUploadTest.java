@@ -186,22 +186,22 @@ class BlobUploadTest {
 
     @Test
     void aRegistryThatStopsReadingCountsAsBroken() throws Exception {
-        open(new Credentials.Anonymous(), Duration.ofMillis(300));
+        open(new Credentials.Anonymous(), Duration.ofSeconds(3));
         CountDownLatch over = new CountDownLatch(1);
         registry.nextOf("PATCH", registry.uploads().after(100_000, (_, _) -> awaitQuietly(over)));
         byte[] large = TestImage.noise(30_000_000, 3);
         assertEquals(Digest.of(large), send(large).digest());
         over.countDown();
-        assertEquals(2, registry.requestsOf("PATCH").size());
+        assertTrue(registry.requestsOf("PATCH").size() >= 2);
     }
 
     @Test
     void aSlowContentIsNoBrokenConnection() throws IOException {
-        open(new Credentials.Anonymous(), Duration.ofMillis(300));
+        open(new Credentials.Anonymous(), Duration.ofSeconds(3));
         RequestBody.Sent sent = upload(out -> {
             for (int i = 0; i < 8; i++) {
                 out.write(BLOB, i * 100_000, 100_000);
-                new Cancellation().sleep(Duration.ofMillis(200));
+                new Cancellation().sleep(Duration.ofMillis(700));
             }
         }).send();
         assertEquals(800_000, sent.size());

@@ -48,7 +48,7 @@ class RecoveryIT {
             assertEquals(Optional.of(base), store.find(base.chainId()));
             assertEquals(Optional.of(top), store.find(top.chainId()));
             assertTrue(store.containerLayer("c").isPresent());
-            assertEquals(List.of(), store.removeUnused());
+            assertEquals(List.of(), store.removeUnused(java.time.Instant.MAX));
         }
         assertEquals(before, everything());
     }

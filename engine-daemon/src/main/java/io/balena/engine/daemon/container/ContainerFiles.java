@@ -6,8 +6,8 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.balena.engine.daemon.container.config.ContainerConfig;
 import io.balena.engine.daemon.container.config.HostConfig;
 import io.balena.engine.daemon.container.mount.MountRequests;
-import io.balena.engine.daemon.container.mount.Volumes;
 import java.io.IOException;
+import java.nio.file.Path;
 import java.time.DateTimeException;
 import java.time.Instant;
 import java.time.OffsetDateTime;
@@ -91,8 +91,9 @@ final class ContainerFiles {
         return time == null ? ContainerState.NEVER : time.toString();
     }
 
+    /// @param dataRoot where it was found
     /// @throws IOException when this is no container's record; the message says what is wrong
-    static ContainerRecord read(byte[] config, byte[] host, Volumes volumes) throws IOException {
+    static ContainerRecord read(byte[] config, byte[] host, Path dataRoot) throws IOException {
         if (!(JSON.readTree(config) instanceof ObjectNode json)) throw new IOException("config.v2.json is not a JSON object");
         if (!(JSON.readTree(host) instanceof ObjectNode hostJson)) throw new IOException("hostconfig.json is not a JSON object");
         if (!(json.get("Config") instanceof ObjectNode configJson)) throw new IOException("config.v2.json has no Config");
@@ -105,7 +106,7 @@ final class ContainerFiles {
                 object(json.path("NetworkSettings").path("Ports")));
         return new ContainerRecord(new ContainerId(id), time(json.path("Created"), Instant.EPOCH), name.startsWith("/") ? name.substring(1) : name,
                 json.path("Image").asText(""), ContainerConfig.load(configJson), HostConfig.load(hostJson), state(json.path("State")),
-                MountRequests.load(json.path("MountPoints"), volumes), network, json.path("RestartCount").asInt(0),
+                MountRequests.load(json.path("MountPoints"), dataRoot), network, json.path("RestartCount").asInt(0),
                 json.path("HasBeenStartedBefore").asBoolean(false), json.path("HasBeenManuallyStopped").asBoolean(false),
                 json.path("LogPath").asText(""), others);
     }

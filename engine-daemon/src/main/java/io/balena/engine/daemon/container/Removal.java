@@ -1,7 +1,5 @@
 package io.balena.engine.daemon.container;
 
-import io.balena.engine.daemon.container.mount.MountPoint;
-import io.balena.engine.daemon.container.mount.Volumes;
 import io.balena.engine.graphdriver.ContainerLayer;
 import io.balena.engine.graphdriver.LayerStore;
 import java.io.IOException;
@@ -15,10 +13,10 @@ final class Removal {
 
     private final ContainerStore store;
     private final LayerStore layers;
-    private final Volumes volumes;
+    private final ContainerVolumes volumes;
     private final ContainerEvents events;
 
-    Removal(ContainerStore store, LayerStore layers, Volumes volumes, ContainerEvents events) {
+    Removal(ContainerStore store, LayerStore layers, ContainerVolumes volumes, ContainerEvents events) {
         this.store = store;
         this.layers = layers;
         this.volumes = volumes;
@@ -38,24 +36,9 @@ final class Removal {
         store.forget(record.id().hex());
         store.remove(container);
         container.attachments.failAll(new IOException("container " + record.id() + " was removed"));
-        if (withVolumes) removeVolumes(record);
+        volumes.giveBack(record.id(), record.mounts(), withVolumes);
         events.publish(record, "destroy");
         container.waiters.removed(code);
-    }
-
-    private void removeVolumes(ContainerRecord record) {
-        for (MountPoint mount : record.mounts()) {
-            if (!Volumes.isAnonymous(mount) || isUsed(mount)) continue;
-            try {
-                volumes.remove(mount.name());
-            } catch (IOException e) {
-                LOG.log(Level.WARNING, "Removing the volume {0} of container {1}: {2}", mount.name(), record.id(), e.getMessage());
-            }
-        }
-    }
-
-    private boolean isUsed(MountPoint mount) {
-        return store.all().stream().flatMap(other -> other.record().mounts().stream()).anyMatch(other -> other.name().equals(mount.name()));
     }
 
     /// For `--rm`: removes a container that has ended, if nobody started or removed it meanwhile.

@@ -22,7 +22,7 @@ final class MessageStream implements Progress {
     /// What is to be done.
     @FunctionalInterface
     interface Operation {
-        void run(Progress progress) throws IOException;
+        void run(MessageStream messages) throws IOException;
     }
 
     private final Map<String, JsonMessage> waiting = new LinkedHashMap<>();
@@ -70,6 +70,11 @@ final class MessageStream implements Progress {
         if (!id.isEmpty()) waiting.remove("advance " + id);
         String key = id.isEmpty() ? "line " + lines++ : "status " + id + status.replaceAll("\\d+", "");
         replace(key, JsonMessage.status(id, status));
+    }
+
+    /// A line of text for the client to print as it is.
+    synchronized void say(String text) {
+        replace("line " + lines++, JsonMessage.text(text + "\n"));
     }
 
     @Override

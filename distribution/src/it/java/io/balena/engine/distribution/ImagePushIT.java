@@ -168,8 +168,8 @@ class ImagePushIT {
 
     @Test
     void aLayerThatMustNotBePushedIsOnlyReferredTo() throws IOException {
-        String foreign = "{\"mediaType\":\"application/vnd.docker.image.rootfs.foreign.diff.tar.gzip\",\"size\":7,\"digest\":\"" + image.blob(0)
-                + "\",\"urls\":[\"https://elsewhere.invalid/layer\"]}";
+        String foreign = "{\"mediaType\":\"application/vnd.docker.image.rootfs.foreign.diff.tar.gzip\",\"size\":7,"
+                + "\"digest\":\"" + image.blob(0) + "\",\"urls\":[\"https://elsewhere.invalid/layer\"]}";
         ChainId lowest = ChainId.of(engine.images.find(id).orElseThrow().diffIds().subList(0, 1)).orElseThrow();
         Files.writeString(engine.root.resolve("image/overlay2/layerdb/sha256/" + lowest.digest().hex() + "/descriptor.json"), foreign);
         String name = source.host() + "/app:foreign";
@@ -218,6 +218,20 @@ class ImagePushIT {
             KnownBlob noted = new BlobRecords(engine.root).of(engine.images.find(id).orElseThrow().diffIds().getFirst()).getFirst();
             assertTrue(LoginMark.of(password).made(noted));
         }
+    }
+
+    @Test
+    void aPushSurvivesConnectionsThatBreak() throws IOException {
+        TestImage large = TestImage.empty().add(Map.of("x", TestImage.noise(8_000_000, 1)), Compression.GZIP);
+        large.publish(source, "large", "1", Manifest.OCI_MANIFEST);
+        ImageId pulled = engine.pull(source.host() + "/large:1");
+        try (CuttingDoor door = new CuttingDoor(registry.host(), 3_000_000, 2)) {
+            String name = door.host() + "/large:1";
+            engine.images.tag(pulled, ImageReference.parse(name));
+            engine.push(name, messages);
+        }
+        assertTrue(messages.count("Retrying in 1 second") >= 1);
+        assertEquals(1, layersOf("large", "1").size());
     }
 
     @Test

@@ -15,7 +15,7 @@ final class BlobUpload {
     private final String thread;
 
     private Optional<UploadSession> session;
-    /// What to do before the next byte is sent: the connection broke, and nobody knows how far we came.
+    /// Something was sent, and nobody knows how far it came.
     private boolean broken;
     private long kept;
     /// All of it has been sent, but the registry has not said that it is there.
@@ -89,8 +89,9 @@ final class BlobUpload {
                 throw e;
             }
             RequestBody.Sent sent = body.sent();
-            if (sent.size() < kept) throw new IOException("the registry claims to have " + kept + " of " + sent.size() + " bytes");
-            return sent;
+            if (sent.size() >= kept) return sent;
+            String claim = "the registry claims to have received " + kept + " bytes of a blob of " + sent.size();
+            throw new DistributionException.Unavailable(claim, null);
         }
     }
 

@@ -78,8 +78,8 @@ class BlobUploadTest {
 
     @Test
     void progressBetweenFailuresKeepsAnUploadAlive() throws IOException {
-        var uploads = registry.uploads();
-        registry.nextOf("PATCH", uploads.cutAfter(500_000), uploads.cutAfter(500_000), uploads.cutAfter(500_000), uploads.cutAfter(500_000));
+        var cut = registry.uploads().cutAfter(500_000);
+        registry.nextOf("PATCH", cut, cut, cut, cut);
         assertSent(send(BLOB));
         assertEquals(5, registry.requestsOf("PATCH").size());
     }
@@ -260,7 +260,8 @@ class BlobUploadTest {
         if (repository != null) repository.close();
         RegistryConfig defaults = RegistryConfig.defaults("test");
         RegistryConfig config = new RegistryConfig("test", Set.of(), defaults.downloads(), defaults.uploads(), idleTimeout);
-        repository = Repository.open(ImageReference.parse(registry.host() + "/app"), Access.PUSH, credentials, config, new HttpConnections());
+        ImageReference app = ImageReference.parse(registry.host() + "/app");
+        repository = Repository.open(app, Access.PUSH, credentials, config, new HttpConnections());
     }
 
     private BlobUpload upload(RequestBody.Content content) {

@@ -171,7 +171,8 @@ class LayerSearchTest {
     private Found search(long size) throws IOException {
         ImageReference target = ImageReference.parse(at("app:1"));
         Layer layer = new Layer(ChainId.of(List.of(LAYER)).orElseThrow(), LAYER, Optional.empty(), size);
-        try (Repository repository = Repository.open(target, Access.PUSH, credentials, RegistryConfig.defaults("test"), new HttpConnections())) {
+        RegistryConfig config = RegistryConfig.defaults("test");
+        try (Repository repository = Repository.open(target, Access.PUSH, credentials, config, new HttpConnections())) {
             return new LayerSearch(new RemoteBlobs(repository, new Cancellation()), target, layer, credentials, records).run();
         }
     }

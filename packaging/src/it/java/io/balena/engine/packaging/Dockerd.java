@@ -35,7 +35,8 @@ final class Dockerd implements AutoCloseable {
                     "--storage-driver=overlay2").words())
                     .redirectErrorStream(true).redirectOutput(folder.resolve("log").toFile()).start();
             var dockerd = new Dockerd(folder, process);
-            boolean answers = Engine.become(Duration.ofSeconds(60), () -> !process.isAlive() || dockerd.docker().run("version").status() == 0);
+            boolean answers = Engine.become(Duration.ofSeconds(60),
+                    () -> !process.isAlive() || dockerd.docker().run("version").status() == 0);
             if (answers && process.isAlive()) return dockerd;
             dockerd.close();
             throw new AssertionError("dockerd did not start:\n" + Files.readString(folder.resolve("log")));

@@ -37,7 +37,8 @@ class PushIT {
         engine = Engine.start("--bridge=none");
         images = Registry.start(engine);
         open = registry(HOST, "");
-        Path users = Files.writeString(engine.scratch().resolve("users"), "user:$2b$05$iIFtVSw6qg2ijwmXyDTJ6ukmHIsYc3Xj8ZK3jeLyLa4eNRxmd9TQO\n");
+        Path users = Files.writeString(engine.scratch().resolve("users"),
+                "user:$2b$05$iIFtVSw6qg2ijwmXyDTJ6ukmHIsYc3Xj8ZK3jeLyLa4eNRxmd9TQO\n");
         closed = registry(CLOSED, "auth: { htpasswd: { realm: it, path: " + users + " } }\n");
         docker = engine.docker();
         docker.run("pull", "-q", SMALL).succeeded();
@@ -68,7 +69,8 @@ class PushIT {
         try (var peer = Dockerd.start(engine, engine.scratch().resolve("root"))) {
             peer.docker().run("pull", "-q", HOST + "/docker/small:1").succeeded();
             assertEquals(id(docker, SMALL), id(peer.docker(), HOST + "/docker/small:1"));
-            assertEquals("hello", peer.docker().run("run", "--rm", "--network", "none", HOST + "/docker/small:1", "sh", "-c", "echo $GREETING").succeeded());
+            assertEquals("hello", peer.docker().run("run", "--rm", "--network", "none", HOST + "/docker/small:1",
+                    "sh", "-c", "echo $GREETING").succeeded());
         }
     }
 
@@ -77,7 +79,8 @@ class PushIT {
         assertEquals(digest, engine.inside("skopeo", "inspect", "--tls-verify=false", "--format", "{{.Digest}}",
                 "docker://" + HOST + "/readers/small:1").run().succeeded());
         Path folder = engine.scratch();
-        engine.inside("skopeo", "copy", "-q", "--src-tls-verify=false", "docker://" + HOST + "/readers/small:1", "oci:" + folder + "/oci:1").run().succeeded();
+        engine.inside("skopeo", "copy", "-q", "--src-tls-verify=false", "docker://" + HOST + "/readers/small:1",
+                "oci:" + folder + "/oci:1").run().succeeded();
         Command.of("umoci", "unpack", "--image", folder + "/oci:1", folder + "/bundle").run().succeeded();
         assertEquals("6", Files.readString(folder.resolve("bundle/rootfs/etc/last-layer")).strip());
         try (var files = Files.list(folder.resolve("bundle/rootfs/data/2"))) {
@@ -129,7 +132,8 @@ class PushIT {
     @Test void thePushIsAnEventAndGivesTheImageItsDigest() {
         String since = Long.toString(System.currentTimeMillis() / 1000);
         String digest = push(docker, SMALL, HOST + "/event:1");
-        var events = docker.run("events", "--since", since, "--until", "" + (System.currentTimeMillis() / 1000 + 1), "--filter", "event=push").succeeded();
+        String until = Long.toString(System.currentTimeMillis() / 1000 + 1);
+        var events = docker.run("events", "--since", since, "--until", until, "--filter", "event=push").succeeded();
         assertTrue(events.contains(" image push " + HOST + "/event:1 (") && events.contains("name=" + HOST + "/event"), events);
         assertTrue(docker.run("image", "inspect", "-f", "{{.RepoDigests}}", SMALL).succeeded().contains(HOST + "/event@" + digest));
     }
@@ -155,14 +159,14 @@ class PushIT {
         assertTrue(docker.run("push", HOST + "/something:2").endedWith(1).err().contains("tag does not exist: " + HOST + "/something:2"));
         docker.run("tag", SMALL, "127.0.0.1:1/nobody:1").succeeded();
         var unreachable = docker.run("push", "127.0.0.1:1/nobody:1").endedWith(1);
-        assertTrue(unreachable.err().contains("Get \"http://127.0.0.1:1/v2/\": dial tcp 127.0.0.1:1: connect: connection refused"), unreachable.err());
+        String reason = "Get \"http://127.0.0.1:1/v2/\": dial tcp 127.0.0.1:1: connect: connection refused";
+        assertTrue(unreachable.err().contains(reason), unreachable.err());
         assertFalse(unreachable.out().contains("Retrying"));
     }
 
     @Test void aLayerOfManyMegabytesIsPushedInLittleMemory() throws IOException {
         Path big = engine.scratch();
-        Command.of("sh", "-c", "head -c 400000000 /dev/urandom > " + big + "/noise && tar -C " + big + " -cf " + big + "/big.tar noise && rm " + big + "/noise")
-                .run().succeeded();
+        Command.of("sh", "-c", "cd " + big + " && head -c 250000000 /dev/urandom > noise && tar -cf big.tar noise && rm noise").run().succeeded();
         docker.run("import", big + "/big.tar", HOST + "/big:1").succeeded();
         Files.delete(big.resolve("big.tar"));
         push(docker, HOST + "/big:1", HOST + "/big:1");
@@ -203,7 +207,9 @@ class PushIT {
                 """.formatted(folder.resolve("registry"), host) + more);
         Process process = new ProcessBuilder(engine.inside("docker-registry", "serve", folder.resolve("registry.yml").toString()).words())
                 .redirectErrorStream(true).redirectOutput(folder.resolve("registry.log").toFile()).start();
-        assertTrue(Engine.become(Duration.ofSeconds(20), () -> engine.inside("curl", "-s", "http://" + host + "/v2/").run().status() == 0), "the registry answers");
+        boolean answers = Engine.become(Duration.ofSeconds(20),
+                () -> engine.inside("curl", "-s", "http://" + host + "/v2/").run().status() == 0);
+        assertTrue(answers, "the registry answers");
         return process;
     }
 }

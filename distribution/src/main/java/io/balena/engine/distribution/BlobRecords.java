@@ -9,12 +9,14 @@ import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.balena.engine.graphdriver.DiffId;
 import io.balena.engine.graphdriver.Digest;
+import io.balena.engine.linux.DurableFile;
 import java.io.IOException;
 import java.lang.System.Logger;
 import java.lang.System.Logger.Level;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Optional;
 
 /// Remembers which blob of which repository a layer came from, for pushing it back as it was: `image/overlay2/distribution`.
@@ -32,6 +34,15 @@ final class BlobRecords {
         Path root = dataRoot.resolve("image/overlay2/distribution");
         this.diffIdByDigest = root.resolve("diffid-by-digest/sha256");
         this.blobsByDiffId = root.resolve("v2metadata-by-diffid/sha256");
+        for (Path folder : List.of(diffIdByDigest, blobsByDiffId)) tidy(folder);
+    }
+
+    private static void tidy(Path folder) {
+        try {
+            if (Files.isDirectory(folder)) DurableFile.deleteTemporaries(folder);
+        } catch (IOException e) {
+            LOG.log(Level.DEBUG, "cannot tidy " + folder, e);
+        }
     }
 
     /// Notes that `blob` of `repository` (e.g. `docker.io/library/busybox`) unpacks to `layer`.

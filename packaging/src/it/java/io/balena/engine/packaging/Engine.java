@@ -211,9 +211,13 @@ final class Engine implements AutoCloseable {
     /// As above, and the shim with it.
     void killAll() {
         killDaemon();
-        for (boolean none = false; !none; none = become(Duration.ofSeconds(1), () -> processes().isEmpty())) {
-            processes().forEach(ProcessHandle::destroyForcibly);
+        for (boolean none = false; !none; none = become(Duration.ofSeconds(1), () -> shims().isEmpty())) {
+            shims().forEach(ProcessHandle::destroyForcibly);
         }
+    }
+
+    private List<ProcessHandle> shims() {
+        return processes().stream().filter(process -> commandLine(process).contains("balena-engine-shim")).toList();
     }
 
     /// As above, and all that was in memory file systems is gone, too.

@@ -133,7 +133,7 @@ final class Workload implements AutoCloseable {
     private void failOnFailure() {
         if (failures.isEmpty()) return;
         var failure = new AssertionError("the engine refused what it must not: " + failures.peek().getMessage());
-        failures.forEach(failure::addSuppressed);
+        failures.stream().limit(5).forEach(failure::addSuppressed);
         throw failure;
     }
 

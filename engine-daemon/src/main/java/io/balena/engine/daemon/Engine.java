@@ -29,6 +29,7 @@ import io.balena.engine.distribution.ImageSaver;
 import io.balena.engine.distribution.Images;
 import io.balena.engine.distribution.RegistryConfig;
 import io.balena.engine.graphdriver.LayerStore;
+import io.balena.engine.linux.DurableFile;
 import io.balena.engine.network.BridgeNetwork;
 import java.io.IOException;
 import java.lang.System.Logger;
@@ -65,6 +66,7 @@ final class Engine implements AutoCloseable {
         Files.createDirectories(config.dataRoot(), PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx--x---")));
         Files.createDirectories(config.execRoot(), PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
         DataRootLock lock = DataRootLock.take(config.dataRoot());
+        DurableFile.deleteTemporaries(config.dataRoot());
 
         var events = new Events();
         LayerStore layers = LayerStore.open(config.dataRoot());

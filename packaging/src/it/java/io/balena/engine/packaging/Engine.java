@@ -181,8 +181,8 @@ final class Engine implements AutoCloseable {
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
-        // dockerd waits 15 s for an insecure TCP listener to be reconsidered.
-        if (!become(Duration.ofSeconds(40), () -> !daemon.isAlive() || answers()) || !daemon.isAlive()) {
+        // dockerd waits 15 s for an insecure TCP listener to be reconsidered, and a machine may be busy.
+        if (!become(Duration.ofMinutes(2), () -> !daemon.isAlive() || answers()) || !daemon.isAlive()) {
             throw new AssertionError("the engine did not start:\n" + logTail());
         }
     }

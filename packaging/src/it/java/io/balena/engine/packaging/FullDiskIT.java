@@ -163,7 +163,7 @@ class FullDiskIT {
     }
 
     private static void saysThatTheDiskIsFull(Api.Answer answer) {
-        assertFalse(answer.succeeded(), answer.body());
+        assertFalse(answer.succeeded(), () -> answer.status() + ": " + answer.body());
         assertTrue(answer.failure().toLowerCase().contains("no space left on device"), answer.failure());
         assertFalse(answer.failure().strip().contains("\n"), answer.failure());
         assertFalse(answer.failure().contains("Exception"), answer.failure());
@@ -180,15 +180,16 @@ class FullDiskIT {
 
     /// @param bytes that are not to be had any more
     private void fill(long bytes) {
-        Command.of("sync", "-f", engine.data().toString()).run().succeeded();
-        if (bytes > 0) Command.of("fallocate", "-l", Long.toString(bytes), ballast()).run().succeeded();
+        // All that there is cannot be had in one piece.
+        Command.of("sh", "-c", "sync -f " + engine.data() + "; dd if=/dev/zero of=" + ballast() + " bs=4k count=" + bytes / 4096 + "; sync -f "
+                + engine.data()).run();
     }
 
     /// To the last block.
     private void fillWhole() {
-        Command.of("sh", "-c", "sync -f " + engine.data() + "; dd if=/dev/zero of=" + ballast() + " bs=64k; sync -f " + engine.data() + "; dd if=/dev/zero of="
-                + ballast() + "2 bs=4k; sync -f " + engine.data()).run();
-        assertTrue(disk.use().freeBytes() < 8192, () -> disk.use().toString());
+        fill(disk.use().freeBytes() + 8192);
+        Command.of("sh", "-c", "for i in $(seq 40); do dd if=/dev/zero of=" + ballast() + "$i bs=4k count=1; sync -f " + engine.data() + "; done").run();
+        assertEquals(0, disk.use().freeBytes());
     }
 
     private void makeRoom() {

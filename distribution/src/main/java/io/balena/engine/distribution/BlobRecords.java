@@ -9,6 +9,7 @@ import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.balena.engine.graphdriver.DiffId;
 import io.balena.engine.graphdriver.Digest;
+import io.balena.engine.linux.DurableFile;
 import java.io.IOException;
 import java.lang.System.Logger;
 import java.lang.System.Logger.Level;
@@ -35,6 +36,15 @@ final class BlobRecords {
         Path root = dataRoot.resolve("image/overlay2/distribution");
         this.diffIdByDigest = root.resolve("diffid-by-digest/sha256");
         this.blobsByDiffId = root.resolve("v2metadata-by-diffid/sha256");
+        for (Path folder : List.of(diffIdByDigest, blobsByDiffId)) tidy(folder);
+    }
+
+    private static void tidy(Path folder) {
+        try {
+            if (Files.isDirectory(folder)) DurableFile.deleteTemporaries(folder);
+        } catch (IOException e) {
+            LOG.log(Level.DEBUG, "cannot tidy " + folder, e);
+        }
     }
 
     /// Notes that `blob` of `repository` (e.g. `docker.io/library/busybox`) was pulled, or could have been, and unpacks to `layer`.

@@ -34,6 +34,7 @@ import io.balena.engine.distribution.Registries;
 import io.balena.engine.distribution.RegistryConfig;
 import io.balena.engine.distribution.TarDownloads;
 import io.balena.engine.graphdriver.LayerStore;
+import io.balena.engine.linux.DurableFile;
 import io.balena.engine.network.BridgeNetwork;
 import java.io.IOException;
 import java.lang.System.Logger;
@@ -69,6 +70,7 @@ final class Engine implements AutoCloseable {
         Files.createDirectories(config.dataRoot(), PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx--x---")));
         Files.createDirectories(config.execRoot(), PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
         DataRootLock lock = DataRootLock.take(config.dataRoot());
+        DurableFile.deleteTemporaries(config.dataRoot());
 
         var events = new Events();
         LayerStore layers = LayerStore.open(config.dataRoot());

@@ -74,9 +74,8 @@ final class Creation {
             store.prepare(id);
             ContainerLayer layer = layers.createContainerLayer(id.hex(), image.chain());
             provided = volumes.provide(id, mounts, layer);
-            String log = host.logDriver().equals("none") ? "" : store.folder(id).resolve(id + "-json.log").toString();
             Container container = store.add(new ContainerRecord(id, Instant.now(), taken, image.id().toString(), config, host,
-                    ContainerState.created(), provided, network, 0, false, false, log, JsonNodeFactory.instance.objectNode()));
+                    ContainerState.created(), provided, network, 0, false, false, store.logPath(id, host), JsonNodeFactory.instance.objectNode()));
             events.publish(container.record(), "create");
             return new Created(id, List.of());
         } catch (IOException | RuntimeException e) {

@@ -72,7 +72,7 @@ public final class ImageRoutes {
 
     private Response history(Request request) {
         Image image = images.resolve(request.path("name"));
-        return Response.json(ImageHistory.of(image, list.layersOf(image), ImageDetails.tags(images.references(image.id()))));
+        return Response.json(new ImageHistory(images).of(image, list.layersOf(image)));
     }
 
     private Response tag(Request request) throws IOException {

@@ -76,7 +76,6 @@ class DataRootBackIT {
                 "--cap-add", "NET_ADMIN", "--device", "/dev/null:/dev/mine", "--security-opt", "no-new-privileges", "--add-host", "a:10.0.0.1",
                 "busybox:it", "sh", "-c", "grep -c ' /m tmpfs' /proc/mounts").succeeded();
         docker.run("run", "-d", "--name", "steady", "--restart", "always", "--network", "none", "busybox:it", "sleep", "1000").succeeded();
-        docker.run("commit", "ran", "committed:1").succeeded();
     }
 
     @AfterAll void stop() {
@@ -143,7 +142,6 @@ class DataRootBackIT {
         assertEquals("1\n", docker.run("start", "-a", "fresh").out(), "the volume's options are known");
         docker.run("start", "steady").succeeded();
         assertEquals("7\n", docker.run("run", "--rm", "--network", "none", SMALL + ":2", "cat", "/etc/last-layer").out());
-        assertEquals("changed\n", docker.run("run", "--rm", "--network", "none", "committed:1", "cat", "/tmp/changed").out());
     }
 
     @Test @Order(4) void dockerSavesAndPushesTheSameFromEitherRoot() throws IOException {
@@ -151,10 +149,8 @@ class DataRootBackIT {
             assertEquals(layersOfSaved(dockers, image), layersOfSaved(ours, image));
             assertEquals(pushed(dockers, image), pushed(ours, image));
         }
-        for (var image : List.of("busybox:it", "committed:1")) {
-            assertEquals(ours.docker().run("inspect", "-f", "{{join .RootFS.Layers \"\\n\"}}", image).succeeded().lines().sorted().toList(),
-                    layersOfSaved(ours, image).lines().sorted().map("sha256:"::concat).toList());
-        }
+        assertEquals(ours.docker().run("inspect", "-f", "{{join .RootFS.Layers \"\\n\"}}", "busybox:it").succeeded(),
+                "sha256:" + layersOfSaved(ours, "busybox:it"));
     }
 
     private static String layersOfSaved(Engine engine, String image) throws IOException {

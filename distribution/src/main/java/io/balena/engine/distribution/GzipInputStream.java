@@ -5,7 +5,6 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.util.zip.CRC32;
 import java.util.zip.DataFormatException;
-import java.util.zip.Inflater;
 
 /// Reads gzip: all members, one after the other, each with its checksum.
 ///
@@ -23,18 +22,27 @@ final class GzipInputStream extends InputStream {
     private static final int COMMENT = 16;
 
     private final InputStream packed;
+    /// What was read last, behind the end of what was read before it: the inflater may give some of that back.
     private final byte[] input = new byte[64 << 10];
-    private int position;
-    private int limit;
+    private int position = RawInflater.READ_AHEAD;
+    private int limit = position;
 
-    private final Inflater inflater = new Inflater(true);
+    private final RawInflater inflater;
     private final CRC32 checksum = new CRC32();
+    private long memberSize;
     private boolean betweenMembers = true;
     private boolean anyMember;
     private boolean ended;
+    private boolean closed;
 
     GzipInputStream(InputStream packed) {
+        this(packed, RawInflater.open());
+    }
+
+    /// @param inflater closed by this
+    GzipInputStream(InputStream packed, RawInflater inflater) {
         this.packed = packed;
+        this.inflater = inflater;
     }
 
     @Override
@@ -50,6 +58,7 @@ final class GzipInputStream extends InputStream {
             if (betweenMembers && !beginMember()) break;
             int produced = inflate(buffer, offset, length);
             checksum.update(buffer, offset, produced);
+            memberSize += produced;
             if (inflater.finished()) endMember();
             if (produced > 0) return produced;
         }
@@ -58,8 +67,9 @@ final class GzipInputStream extends InputStream {
 
     @Override
     public void close() throws IOException {
+        if (!closed) inflater.close();
+        closed = true;
         ended = true;
-        inflater.end();
         packed.close();
     }
 
@@ -68,9 +78,8 @@ final class GzipInputStream extends InputStream {
             while (true) {
                 int produced = inflater.inflate(buffer, offset, length);
                 if (produced > 0 || inflater.finished()) return produced;
-                if (inflater.needsDictionary()) throw new CorruptStreamException("gzip: invalid data: a preset dictionary");
                 if (!fill()) throw new CorruptStreamException("gzip: unexpected EOF", new EOFException());
-                inflater.setInput(input, position, limit - position);
+                inflater.setInput(input, position, limit);
                 position = limit;
             }
         } catch (DataFormatException e) {
@@ -92,7 +101,7 @@ final class GzipInputStream extends InputStream {
         if ((flags & NAME) != 0) skipText();
         if ((flags & COMMENT) != 0) skipText();
         if ((flags & HEADER_CRC) != 0) skip(2);
-        inflater.setInput(input, position, limit - position);
+        inflater.setInput(input, position, limit);
         position = limit;
         betweenMembers = false;
         anyMember = true;
@@ -100,11 +109,12 @@ final class GzipInputStream extends InputStream {
     }
 
     private void endMember() throws IOException {
-        position = limit - inflater.getRemaining();
-        boolean intact = fourBytes() == checksum.getValue() && fourBytes() == (inflater.getBytesWritten() & 0xffffffffL);
+        position = limit - inflater.remaining();
+        boolean intact = fourBytes() == checksum.getValue() && fourBytes() == (memberSize & 0xffffffffL);
         if (!intact) throw new CorruptStreamException("gzip: invalid checksum");
         inflater.reset();
         checksum.reset();
+        memberSize = 0;
         betweenMembers = true;
     }
 
@@ -126,9 +136,11 @@ final class GzipInputStream extends InputStream {
     }
 
     private boolean fill() throws IOException {
-        int read = packed.read(input, 0, input.length);
-        position = 0;
-        limit = Math.max(0, read);
+        System.arraycopy(input, limit - RawInflater.READ_AHEAD, input, 0, RawInflater.READ_AHEAD);
+        position = RawInflater.READ_AHEAD;
+        limit = position;
+        int read = packed.read(input, position, input.length - position);
+        limit += Math.max(0, read);
         return read > 0;
     }
 }

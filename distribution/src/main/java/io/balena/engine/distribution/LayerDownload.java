@@ -7,6 +7,7 @@ import io.balena.engine.graphdriver.Layer;
 import io.balena.engine.graphdriver.LayerStore;
 import io.balena.engine.graphdriver.StagedLayer;
 import java.io.IOException;
+import java.io.InputStream;
 import java.lang.System.Logger;
 import java.lang.System.Logger.Level;
 import java.util.List;
@@ -157,8 +158,11 @@ final class LayerDownload {
     private void extract(StagedLayer layer) throws IOException {
         try (var blob = new BlobStream(repository, order.blob(), retries, cancellation, watcher())) {
             try {
-                DiffId actual = layer.extract(Compression.decompress(blob));
-                blob.verify();
+                DiffId actual;
+                try (InputStream tar = Compression.decompress(blob)) {
+                    actual = layer.extract(tar);
+                    blob.verify();
+                }
                 if (!actual.equals(order.diffId())) {
                     throw new DistributionException.InvalidContent("layers from manifest don't match image configuration", null);
                 }

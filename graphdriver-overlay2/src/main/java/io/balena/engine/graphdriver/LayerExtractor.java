@@ -7,6 +7,7 @@ import java.io.InterruptedIOException;
 import java.io.OutputStream;
 import java.nio.file.Path;
 import java.security.MessageDigest;
+import java.util.List;
 import java.util.concurrent.ArrayBlockingQueue;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.ExecutionException;
@@ -24,10 +25,15 @@ final class LayerExtractor {
     private static final int CAPACITY = BLOCKS + 8; // room for the marks by which a failing stage wakes the others
     private static final Block END = new Block(0);
 
+    private final Blocks blocks;
     private final BlockingQueue<Block> free = new ArrayBlockingQueue<>(CAPACITY);
     private final BlockingQueue<Block> read = new ArrayBlockingQueue<>(CAPACITY);
     private final BlockingQueue<Block> parsed = new ArrayBlockingQueue<>(CAPACITY);
     private volatile Throwable failure;
+
+    LayerExtractor(Blocks blocks) {
+        this.blocks = blocks;
+    }
 
     /// @param diffId digest of all bytes of the tar
     record Result(DiffId diffId, LayerWriter.Extracted extracted) {}
@@ -35,8 +41,18 @@ final class LayerExtractor {
     /// @param root the folder that becomes the layer's root
     /// @param record where the tar-split record goes; closed by this
     Result extract(InputStream tar, Path root, OutputStream record) throws IOException {
+        List<Block> borrowed = blocks.borrow(BLOCKS);
+        try {
+            free.addAll(borrowed);
+            return extractThrough(tar, root, record);
+        } finally {
+            blocks.giveBack(borrowed);
+        }
+    }
+
+    /// When it returns, both other stages have ended.
+    private Result extractThrough(InputStream tar, Path root, OutputStream record) throws IOException {
         LayerWriter.load();
-        for (int i = 0; i < BLOCKS; i++) free.add(new Block());
         FutureTask<LayerWriter.Extracted> files = ThreadRoot.startIn(root, "layer files", this::makeFiles);
         var digest = new FutureTask<>(() -> digest(record));
         Thread.ofPlatform().daemon().name("layer digest").start(digest);

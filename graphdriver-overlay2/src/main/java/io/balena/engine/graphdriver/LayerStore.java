@@ -11,6 +11,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.function.Predicate;
 
 /// The layers of a data root: `image/overlay2/layerdb` and `overlay2`.
 ///
@@ -20,6 +21,7 @@ public final class LayerStore implements AutoCloseable {
     private final StorePaths paths;
     private final OverlayFolders overlay;
     private final FileSystemSync fileSystem;
+    private final Blocks blocks = new Blocks();
     private final LayerTable table = new LayerTable();
     private final Publication publication;
     /// Guards itself.
@@ -49,7 +51,7 @@ public final class LayerStore implements AutoCloseable {
     }
 
     private static void makeFolders(StorePaths paths) throws IOException {
-        Files.createDirectories(paths.imageFolder().getParent());
+        makeIfMissing(paths.imageFolder().getParent(), "rwx------");
         makeIfMissing(paths.overlay(), "rwx--x---");
         makeIfMissing(paths.links(), "rwx------");
         makeIfMissing(paths.imageFolder(), "rwx------");
@@ -93,9 +95,20 @@ public final class LayerStore implements AutoCloseable {
         return table.find(chain);
     }
 
+    /// Bytes of `chain` with all layers below it.
+    public long sizeOf(ChainId chain) {
+        long size = 0;
+        for (Optional<Layer> layer = find(chain); layer.isPresent(); layer = layer.get().parent().flatMap(this::find)) size += layer.get().size();
+        return size;
+    }
+
     /// Begins a layer. Layers of one image may be staged side by side and in any order: only `commit` needs the parent.
     public StagedLayer stage() throws IOException {
         return new StagedLayer(this, paths, overlay);
+    }
+
+    Blocks blocks() {
+        return blocks;
     }
 
     /// Makes the names of committed layers durable: to be called before anything durable refers to them.
@@ -209,6 +222,18 @@ public final class LayerStore implements AutoCloseable {
         synchronized (containers) {
             return Optional.ofNullable(containers.get(containerId));
         }
+    }
+
+    /// To be called when all containers are known: moves the layers of others to `quarantine`, with all that was written to them.
+    public void quarantineContainerLayers(Predicate<String> known) {
+        // BuildKit's are among them, known to it alone.
+        if (Files.exists(paths.buildkit())) return;
+        List<ContainerLayer> unknown;
+        synchronized (containers) {
+            unknown = containers.entrySet().stream().filter(each -> !known.test(each.getKey())).map(Map.Entry::getValue).toList();
+            containers.values().removeAll(unknown);
+        }
+        for (ContainerLayer layer : unknown) layer.quarantine();
     }
 
     /// Called when nothing of the container's layer is left.

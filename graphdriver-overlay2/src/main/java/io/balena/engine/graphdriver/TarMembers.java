@@ -51,7 +51,7 @@ public final class TarMembers {
         content.transferTo(OutputStream.nullOutputStream());
         while (step() instanceof TarEntry entry) {
             nextStep++;
-            if (entry.sparseMap != null) throw failed(new InvalidLayerException("sparse files are not supported here: " + entry));
+            if (entry.sparse) throw failed(new InvalidLayerException("sparse files are not supported here: " + entry));
             content.missing = entry.stored;
             return Optional.of(new Member(new String(entry.path, UTF_8), type(entry), new String(entry.linkName, UTF_8), entry.size));
         }

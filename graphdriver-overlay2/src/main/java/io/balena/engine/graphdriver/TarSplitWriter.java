@@ -80,7 +80,7 @@ final class TarSplitWriter implements TarParser.Visitor, AutoCloseable {
         }
         if (segmentLength > 0) writeSegment();
         crc.reset();
-        if (entry.size == 0 || entry.sparseMap != null) {
+        if (entry.size == 0 || entry.sparse) {
             writeFile(entry, 0, 0);
         } else {
             pending = entry;

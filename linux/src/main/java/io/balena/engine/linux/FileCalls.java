@@ -35,7 +35,8 @@ public final class FileCalls {
     private final CallBuffer otherName = new CallBuffer(PATH_MAX);
     private final CallBuffer times = new CallBuffer(32);
     private final CallBuffer stat = new CallBuffer(256);
-    private final CallBuffer data = new CallBuffer(MAX_WRITE);
+    /// Made when it is needed first: most objects of this class only open, name and sync.
+    private CallBuffer data;
 
     /// Opens `name[from..to)` below `directory`.
     ///
@@ -105,8 +106,8 @@ public final class FileCalls {
     public void write(int fd, byte[] bytes, int from, int to) throws ErrnoException {
         while (from < to) {
             int length = Math.min(to - from, MAX_WRITE);
-            data.bytes.put(0, bytes, from, length);
-            int written = Libc.write(fd, data.pointer, length);
+            data().bytes.put(0, bytes, from, length);
+            int written = Libc.write(fd, data().pointer, length);
             if (written == -1) {
                 if (Native.getLastError() == Errno.EINTR.number()) continue;
                 throw new ErrnoException(Native.getLastError(), "write", "fd " + fd);
@@ -120,9 +121,9 @@ public final class FileCalls {
     /// @return bytes read, -1 at the end of the file
     public int read(int fd, byte[] bytes, int from, int length) throws ErrnoException {
         if (length == 0) return 0;
-        int got = Libc.check(Libc.read(fd, data.pointer, Math.min(length, MAX_WRITE)), "read", "fd " + fd);
+        int got = Libc.check(Libc.read(fd, data().pointer, Math.min(length, MAX_WRITE)), "read", "fd " + fd);
         if (got == 0) return -1;
-        data.bytes.get(0, bytes, from, got);
+        data().bytes.get(0, bytes, from, got);
         return got;
     }
 
@@ -261,10 +262,10 @@ public final class FileCalls {
     public List<byte[]> list(int fd) throws ErrnoException {
         var names = new ArrayList<byte[]>();
         while (true) {
-            int length = Libc.check(FileLibc.getdents64(fd, data.pointer, 32 * 1024), "getdents64", "fd " + fd);
+            int length = Libc.check(FileLibc.getdents64(fd, data().pointer, 32 * 1024), "getdents64", "fd " + fd);
             if (length == 0) return names;
-            for (int at = 0; at < length; at += data.bytes.getShort(at + 16) & 0xffff) {
-                byte[] entry = cString(data.bytes, at + 19);
+            for (int at = 0; at < length; at += data().bytes.getShort(at + 16) & 0xffff) {
+                byte[] entry = cString(data().bytes, at + 19);
                 if (!isDotOrDotDot(entry)) names.add(entry);
             }
         }
@@ -286,25 +287,25 @@ public final class FileCalls {
     /// @return null when there is no such attribute; a link is not followed
     public byte[] getXattr(int directory, byte[] path, String attribute) throws ErrnoException {
         putProcPath(directory, path);
-        int length = FileLibc.lgetxattr(name.pointer, attribute, data.pointer, XATTR_SIZE_MAX);
+        int length = FileLibc.lgetxattr(name.pointer, attribute, data().pointer, XATTR_SIZE_MAX);
         if (length == -1) {
             if (isNoAttribute(Native.getLastError())) return null;
             throw failed("lgetxattr " + attribute, path, 0, path.length);
         }
-        return copyOf(data, length);
+        return copyOf(data(), length);
     }
 
     /// The names of a file's extended attributes; a link is not followed.
     public List<String> listXattrs(int directory, byte[] path) throws ErrnoException {
         putProcPath(directory, path);
-        int length = FileLibc.llistxattr(name.pointer, data.pointer, XATTR_SIZE_MAX);
+        int length = FileLibc.llistxattr(name.pointer, data().pointer, XATTR_SIZE_MAX);
         if (length == -1) {
             if (isNoAttribute(Native.getLastError())) return List.of();
             throw failed("llistxattr", path, 0, path.length);
         }
         var names = new ArrayList<String>();
         for (int at = 0; at < length; ) {
-            byte[] attribute = cString(data.bytes, at);
+            byte[] attribute = cString(data().bytes, at);
             names.add(new String(attribute, UTF_8));
             at += attribute.length + 1;
         }
@@ -327,6 +328,11 @@ public final class FileCalls {
 
     private static boolean isNoAttribute(int errno) {
         return errno == Errno.ENODATA.number() || errno == Errno.EOPNOTSUPP.number();
+    }
+
+    private CallBuffer data() {
+        if (data == null) data = new CallBuffer(MAX_WRITE);
+        return data;
     }
 
     private void putTimes(long atimeSeconds, int atimeNanos, long mtimeSeconds, int mtimeNanos) {

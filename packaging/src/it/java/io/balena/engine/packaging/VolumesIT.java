@@ -119,7 +119,7 @@ class VolumesIT {
         docker.run("import", context.resolve("t.tar").toString(), "with-volume:1").succeeded();
         run("-v", "copied:/vol", "with-volume:1", "true").succeeded();
         var data = engine.data().resolve("volumes/copied/_data");
-        var script = "cd %s; find . -printf '%%P %%y %%m %%U:%%G %%n %%l %%T@\\n' | sort; stat -c '%%t:%%T' null; getfattr -h -d -m - a";
+        var script = "cd %s; find . -printf '%%P %%y %%m %%U:%%G %%n %%l\\n' | sort; find . -type f -printf '%%P %%T@\\n' | sort; stat -c %%Y sub; stat -c '%%t:%%T' null; getfattr -h -d -m - a";
         assertEquals(sh(script.formatted(context.resolve("t/vol"))), sh(script.formatted(data)));
         docker.run("rmi", "with-volume:1").succeeded();
     }

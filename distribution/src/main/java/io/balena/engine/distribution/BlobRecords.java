@@ -15,6 +15,7 @@ import java.lang.System.Logger;
 import java.lang.System.Logger.Level;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -29,11 +30,12 @@ final class BlobRecords {
     private static final Logger LOG = System.getLogger(BlobRecords.class.getName());
     private static final int MOST_SOURCES = 50;
 
+    private final Path root;
     private final Path diffIdByDigest;
     private final Path blobsByDiffId;
 
     BlobRecords(Path dataRoot) {
-        Path root = dataRoot.resolve("image/overlay2/distribution");
+        root = dataRoot.resolve("image/overlay2/distribution");
         this.diffIdByDigest = root.resolve("diffid-by-digest/sha256");
         this.blobsByDiffId = root.resolve("v2metadata-by-diffid/sha256");
         for (Path folder : List.of(diffIdByDigest, blobsByDiffId)) tidy(folder);
@@ -132,12 +134,14 @@ final class BlobRecords {
         return Json.MAPPER.createArrayNode();
     }
 
-    private static void replace(Path file, byte[] content) throws IOException {
+    private void replace(Path file, byte[] content) throws IOException {
         if (Files.exists(file) && Arrays.equals(Files.readAllBytes(file), content)) return;
+        Files.createDirectories(root, PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
         Files.createDirectories(file.getParent());
         Path temporary = Files.createTempFile(file.getParent(), ".tmp-", null);
         try {
             Files.write(temporary, content);
+            Files.setPosixFilePermissions(temporary, PosixFilePermissions.fromString("rw-r--r--"));
             Files.move(temporary, file, ATOMIC_MOVE);
         } finally {
             Files.deleteIfExists(temporary);

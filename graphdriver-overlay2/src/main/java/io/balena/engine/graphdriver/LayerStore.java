@@ -52,7 +52,7 @@ public final class LayerStore implements AutoCloseable {
     }
 
     private static void makeFolders(StorePaths paths) throws IOException {
-        Files.createDirectories(paths.imageFolder().getParent());
+        makeIfMissing(paths.imageFolder().getParent(), "rwx------");
         makeIfMissing(paths.overlay(), "rwx--x---");
         makeIfMissing(paths.links(), "rwx------");
         makeIfMissing(paths.imageFolder(), "rwx------");

@@ -108,9 +108,10 @@ public final class VolumeRoutes {
     private static ObjectNode json(Volume volume) {
         ObjectNode json = JSON.objectNode();
         json.put("CreatedAt", volume.created().truncatedTo(ChronoUnit.SECONDS).atOffset(ZoneOffset.UTC).format(DateTimeFormatter.ISO_OFFSET_DATE_TIME));
-        json.put("Driver", Volume.DRIVER);
-        json.put("Mountpoint", volume.data().toString()).put("Name", volume.name()).put("Scope", "local");
-        volume.description().putInto(json);
-        return json;
+        // In the order of Docker's answers.
+        json.put("Driver", Volume.DRIVER).set("Labels", Description.json(volume.description().labels()));
+        json.put("Mountpoint", volume.data().toString()).put("Name", volume.name());
+        json.set("Options", Description.json(volume.description().options()));
+        return json.put("Scope", "local");
     }
 }

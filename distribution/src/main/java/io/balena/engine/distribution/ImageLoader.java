@@ -45,8 +45,13 @@ public final class ImageLoader {
     /// @throws DistributionException.InvalidContent when it is no archive of images, or its images are not what they claim to be
     public List<Loaded> load(InputStream archive, Optional<String> platform, Progress progress) throws IOException {
         Platform wanted = platform.map(Platform::requested).orElseGet(Platform::ofThisMachine);
+        return images.bringingIn(() -> load(archive, wanted, progress));
+    }
+
+    private List<Loaded> load(InputStream archive, Platform wanted, Progress progress) throws IOException {
+        var legacyIds = new LegacyLayerIds(images.list());
         try (var held = new HeldLayers(layers);
-                var contents = new ArchiveContents(layers, records, held, new LoadProgress(progress))) {
+                var contents = new ArchiveContents(layers, records, legacyIds, held, new LoadProgress(progress))) {
             read(archive, contents);
             List<ArchivedImage> found = images(contents, wanted);
             for (ArchivedImage image : found) verify(image, contents);

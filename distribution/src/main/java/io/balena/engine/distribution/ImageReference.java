@@ -42,7 +42,7 @@ public record ImageReference(String domain, String path, Optional<String> tag, O
         Split split = Split.of(text);
         String name = beforeFirstColon(split.remainder());
         if (!name.equals(name.toLowerCase(Locale.ROOT))) {
-            throw new IllegalArgumentException("invalid reference format: repository name (" + name + ") must be lowercase");
+            throw new IllegalArgumentException("invalid reference format: repository name must be lowercase");
         }
         Matcher match = REFERENCE.matcher(split.domain() + "/" + split.remainder());
         if (!match.matches()) throw new IllegalArgumentException("invalid reference format");

@@ -8,14 +8,11 @@ import io.balena.engine.graphdriver.Layer;
 import io.balena.engine.graphdriver.LayerStore;
 import java.io.IOException;
 import java.io.InputStream;
-import java.lang.System.Logger;
-import java.lang.System.Logger.Level;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Map;
 import java.util.Optional;
 
 /// The images of a data root and the names they carry: `image/overlay2/{imagedb,repositories.json}`.
@@ -23,8 +20,6 @@ import java.util.Optional;
 /// Safe for use by many threads. Readers see the catalogue as the last finished change left it; changes are made one after another,
 /// on disk first.
 public final class Images {
-    private static final Logger LOG = System.getLogger(Images.class.getName());
-
     private final ImageFiles files;
     private final LayerStore layers;
     private final UnusedLayers unused;
@@ -43,13 +38,7 @@ public final class Images {
     /// Damaged files are moved to `quarantine` with a warning; an image whose layers are missing is left out.
     public static Images open(Path dataRoot, LayerStore layers) throws IOException {
         ImageFiles files = ImageFiles.open(dataRoot);
-        Optional<References> references = references(files);
-        Catalogue catalogue = new Catalogue(Map.of(), references.orElse(References.none()));
-        for (ImageId id : files.ids()) {
-            if (files.wasChanging(id) && finishChange(files, id, references)) continue;
-            Optional<Image> image = load(files, layers, id);
-            if (image.isPresent()) catalogue = catalogue.with(image.get());
-        }
+        Catalogue catalogue = new CatalogueLoading(files, layers).load();
         files.tidyMetadata();
         return new Images(files, layers, catalogue);
     }
@@ -161,7 +150,43 @@ public final class Images {
         ImportedImage imported = new ImportedImage(message, changes, Instant.now());
         return bringingIn(() -> {
             Layer layer = importLayer(tar);
-            return register(imported.config(layer.diffId()), Optional.of(layer.chainId()), name.stream().toList());
+            ImageId id = register(imported.config(layer.diffId()), Optional.of(layer.chainId()), name.stream().toList());
+            if (name.isPresent()) noteTagged(id);
+            return id;
+        });
+    }
+
+    /// Makes an image of a container's changes, as `docker commit` does: its parent's layers, and one more if anything has changed.
+    ///
+    /// @param diff the changed files as a layer tar; read to its end
+    /// @throws DistributionException.NoSuchImage when the parent is no more
+    public ImageId commit(Commit commit, InputStream diff) throws IOException {
+        commit.name().ifPresent(Images::checkName);
+        Optional<Image> parent = commit.parent().map(id -> find(id).orElseThrow(() -> new DistributionException.NoSuchImage(id.toString())));
+        return bringingIn(() -> {
+            Optional<ChainId> below = parent.flatMap(Image::chain);
+            DiffId changes;
+            Optional<ChainId> top;
+            try (var staged = layers.stage()) {
+                changes = staged.extract(diff);
+                top = CommittedImage.isEmpty(changes) ? retained(below) : Optional.of(Undisturbed.run(() -> staged.commit(below)).chainId());
+            }
+            byte[] config = new CommittedImage(commit, parent, Instant.now()).config(changes);
+            ImageId id = register(config, top, commit.name().stream().toList(), commit.parent());
+            if (commit.name().isPresent()) noteTagged(id);
+            return id;
+        });
+    }
+
+    private Optional<ChainId> retained(Optional<ChainId> chain) throws IOException {
+        if (chain.isPresent() && !layers.retain(chain.get())) throw new IOException("layer " + chain.get() + " has vanished");
+        return chain;
+    }
+
+    private void noteTagged(ImageId id) throws IOException {
+        changing(() -> {
+            if (catalogue.find(id).isPresent()) files.writeLastTagged(id, Instant.now());
+            return null;
         });
     }
 
@@ -170,13 +195,18 @@ public final class Images {
     ///
     /// @param top its topmost layer, retained by the caller, who hands that use over whatever happens
     ImageId register(byte[] config, Optional<ChainId> top, List<ImageReference> names) throws IOException {
+        return register(config, top, names, Optional.empty());
+    }
+
+    /// @param parent the image it was made from, here; one that is no more is not recorded
+    private ImageId register(byte[] config, Optional<ChainId> top, List<ImageReference> names, Optional<ImageId> parent) throws IOException {
         return changing(() -> {
             ImageId id = new ImageId(Digest.of(config));
             boolean handedOver = false;
             try {
                 if (catalogue.find(id).isPresent()) nameAll(id, names);
                 else {
-                    add(id, config, top, names);
+                    add(id, config, top, names, parent.flatMap(catalogue::find).map(Image::id));
                     handedOver = true;
                 }
             } finally {
@@ -186,16 +216,18 @@ public final class Images {
         });
     }
 
-    private void add(ImageId id, byte[] config, Optional<ChainId> top, List<ImageReference> names) throws IOException {
+    private void add(ImageId id, byte[] config, Optional<ChainId> top, List<ImageReference> names, Optional<ImageId> parent) throws IOException {
         ImageConfig parsed = ImageConfig.parse(config);
         if (!ChainId.of(parsed.diffIds()).equals(top)) throw new IllegalArgumentException("another image's layers: " + top);
         Catalogue before = catalogue;
         layers.syncNames();
         try {
             if (!names.isEmpty()) files.beginChange(id);
+            // The parent first: what has a configuration is an image, with all that belongs to it.
+            if (parent.isPresent()) files.writeParent(id, parent.get());
             files.writeConfig(id, config);
             catalogue = before.with(new Image(
-                    id, parsed.document(), parsed.diffIds(), Optional.empty(), sizeOf(layers, parsed.diffIds())));
+                    id, parsed.document(), parsed.diffIds(), parent, CatalogueLoading.sizeOf(layers, parsed.diffIds())));
             nameAll(id, names);
             if (!names.isEmpty()) files.endChange(id);
         } catch (IOException | RuntimeException e) {
@@ -272,66 +304,6 @@ public final class Images {
         if (reference.familiarName().equals("sha256")) {
             throw new DistributionException.InvalidRequest("refusing to create an ambiguous tag using digest algorithm as name");
         }
-    }
-
-    /// @return empty when they are damaged
-    private static Optional<References> references(ImageFiles files) throws IOException {
-        try {
-            return Optional.of(files.references());
-        } catch (ImageFiles.DamagedFile e) {
-            files.quarantine(e);
-            return Optional.empty();
-        }
-    }
-
-    /// @param references empty when nobody knows any more what had names
-    /// @return whether `id` is gone
-    private static boolean finishChange(ImageFiles files, ImageId id, Optional<References> references) throws IOException {
-        if (references.isEmpty() || references.get().name(id)) {
-            files.endChange(id);
-            return false;
-        }
-        LOG.log(Level.INFO, "removing image " + id + ", which had not yet got its first name, or had lost its last");
-        files.delete(id);
-        return true;
-    }
-
-    private static Optional<Image> load(ImageFiles files, LayerStore layers, ImageId id) throws IOException {
-        try {
-            ImageConfig config = ImageConfig.parse(files.config(id));
-            Optional<ChainId> top = ChainId.of(config.diffIds());
-            if (top.isPresent() && !layers.retain(top.get())) {
-                LOG.log(Level.WARNING, "leaving out image " + id + ": its layer " + top.get() + " is missing");
-                return Optional.empty();
-            }
-            long size = sizeOf(layers, config.diffIds());
-            return Optional.of(new Image(id, config.document(), config.diffIds(), parent(files, id), size));
-        } catch (ImageFiles.DamagedFile e) {
-            files.quarantine(e);
-            return Optional.empty();
-        } catch (DistributionException e) {
-            LOG.log(Level.WARNING, "leaving out image " + id + ": " + e.getMessage());
-            return Optional.empty();
-        }
-    }
-
-    private static Optional<ImageId> parent(ImageFiles files, ImageId id) {
-        try {
-            return files.parent(id);
-        } catch (IOException | IllegalArgumentException e) {
-            LOG.log(Level.WARNING, "the parent recorded for image " + id + " is damaged: " + e.getMessage());
-            return Optional.empty();
-        }
-    }
-
-    private static long sizeOf(LayerStore layers, List<DiffId> diffIds) {
-        long size = 0;
-        Optional<ChainId> chain = Optional.empty();
-        for (DiffId diffId : diffIds) {
-            chain = Optional.of(ChainId.of(chain, diffId));
-            size += chain.flatMap(layers::find).map(Layer::size).orElse(0L);
-        }
-        return size;
     }
 
     /// Who runs or keeps containers from an image.

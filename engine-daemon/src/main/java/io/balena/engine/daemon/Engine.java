@@ -30,6 +30,7 @@ import io.balena.engine.distribution.ImageSaver;
 import io.balena.engine.distribution.Images;
 import io.balena.engine.distribution.Registries;
 import io.balena.engine.distribution.RegistryConfig;
+import io.balena.engine.distribution.TarDownloads;
 import io.balena.engine.graphdriver.LayerStore;
 import io.balena.engine.network.BridgeNetwork;
 import java.io.IOException;
@@ -72,13 +73,14 @@ final class Engine implements AutoCloseable {
         Images images = Images.open(config.dataRoot(), layers);
         RegistryConfig registries = registries(config.registries());
         var puller = new ImagePuller(config.dataRoot(), layers, images, registries);
+        var downloads = new TarDownloads(registries);
         Optional<BridgeNetwork> bridge = bridge(config);
 
         List<DockerNetwork> dockerNetworks = DockerNetworks.read(config.dataRoot());
         Volumes volumes = Volumes.open(config.dataRoot(), events);
         ContainerEngine containers = ContainerEngine.open(containerSettings(config), images, layers, volumes, bridge, dockerNetworks, events);
 
-        var list = new ImageList(images, layers);
+        var list = new ImageList(images, layers, containers.imageUsers());
         var volumeRoutes = new VolumeRoutes(volumes);
         List<Route> routes = Stream.of(
                         containers.routes(),
@@ -86,7 +88,7 @@ final class Engine implements AutoCloseable {
                         new InfoRoutes(config, inventory(containers, images, layers), events).table(),
                         new EventRoutes(events).table(),
                         new DiskUsageRoutes(usage(containers, list, volumeRoutes)).table(),
-                        new ImageRoutes(images, layers, puller, containers.imageUsers(), events).table(),
+                        new ImageRoutes(images, layers, puller, downloads, containers.imageUsers(), events).table(),
                         new RegistryRoutes(new Registries(registries)).table(),
                         new ArchiveRoutes(
                                 images, new ImageSaver(layers, images), new ImageLoader(config.dataRoot(), layers, images), events).table(),
@@ -145,7 +147,7 @@ final class Engine implements AutoCloseable {
 
             @Override
             public List<?> images(ApiVersion version) {
-                return list.list(version, new Filters(Map.of()), true, true);
+                return list.list(version, new Filters(Map.of()), false, true);
             }
 
             @Override

@@ -95,6 +95,13 @@ public final class LayerStore implements AutoCloseable {
         return table.find(chain);
     }
 
+    /// Bytes of `chain` with all layers below it.
+    public long sizeOf(ChainId chain) {
+        long size = 0;
+        for (Optional<Layer> layer = find(chain); layer.isPresent(); layer = layer.get().parent().flatMap(this::find)) size += layer.get().size();
+        return size;
+    }
+
     /// Begins a layer. Layers of one image may be staged side by side and in any order: only `commit` needs the parent.
     public StagedLayer stage() throws IOException {
         return new StagedLayer(this, paths, overlay);

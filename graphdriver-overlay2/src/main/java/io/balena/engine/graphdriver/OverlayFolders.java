@@ -193,6 +193,10 @@ final class OverlayFolders {
                 + ",upperdir=" + base + id + "/diff,workdir=" + base + id + "/work";
     }
 
+    boolean isMounted(CacheId id) throws IOException {
+        return Mounts.isMounted(paths.merged(id));
+    }
+
     /// Unmounts `id`, however often it was mounted.
     void unmount(CacheId id) throws IOException {
         Path merged = paths.merged(id);

@@ -10,6 +10,9 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 import java.io.IOException;
+import java.net.UnixDomainSocketAddress;
+import java.nio.ByteBuffer;
+import java.nio.channels.SocketChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -17,6 +20,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 
+import static java.nio.charset.StandardCharsets.US_ASCII;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.api.Assumptions.assumeFalse;
@@ -56,13 +60,14 @@ class ArchiveIT {
         return scratch.resolve("original.tar");
     }
 
-    /// Docker's own archive of an image with white-outs, and with the same empty layer twice.
+    /// Docker's own archive of an image with white-outs, and with the same layer twice, which is a link there.
     private void makeImage() {
         var cli = debian.cli();
         var tree = BusyboxImage.tree(engine);
         Command.of("sh", "-c", "tar -C " + tree + " -c . | " + words(cli) + " import -c 'CMD [\"sh\"]' - made:0").run().succeeded();
+        var same = "touch -d '2001-02-03 04:05:06' /same";
         var changes = List.of("echo one > /etc/one; ln /etc/one /etc/two; mkdir /opaque; touch /opaque/a", "rm -r /etc/one /opaque; mkdir /opaque; touch /opaque/b",
-                "true", "chmod 4755 /bin/busybox; mknod /null c 1 3; touch -d '2001-02-03 04:05:06' /etc/two", "true");
+                same, "chmod 4755 /bin/busybox; mknod /null c 1 3; touch -d '2001-02-03 04:05:06' /etc/two", same);
         for (int i = 0; i < changes.size(); i++) {
             cli.run("run", "--network", "none", "--name", "maker", "made:" + i, "sh", "-c", changes.get(i)).succeeded();
             cli.run("commit", "maker", "made:" + (i + 1)).succeeded();
@@ -83,6 +88,7 @@ class ArchiveIT {
     @Test void whatDockerSavesWeLoadAndRun() {
         debian.cli().run("load", "-i", original().toString()).succeeded();
         var archive = saved(debian.cli(), "made:1");
+        assertTrue(Command.of("tar", "-tvf", archive.toString()).run().succeeded().contains("layer.tar -> ../"));
         removeAll(docker);
         assertEquals("Loaded image: made:1", docker.run("load", "-i", archive.toString()).succeeded());
         assertEquals(debian.cli().run("image", "inspect", "-f", "{{.Id}} {{.RootFS.Layers}}", "made:1").succeeded(),
@@ -170,6 +176,11 @@ class ArchiveIT {
         assertTrue(events.contains("load") && events.contains("save"), events);
     }
 
+    @Test void layersThatAreThereAreNotWrittenAgainFromDockersOwnArchives() {
+        var loud = load(original(), "quiet=0");
+        assertEquals("{\"stream\":\"Loaded image: made:1\\n\"}", loud.strip());
+    }
+
     @Test void errorsAreOneClearLine() {
         assertEquals("Error response from daemon: No such image: nope", docker.run("save", "nope").endedWith(1).err().strip());
         assertEquals("Error response from daemon: No such image: nope:1", docker.run("save", IMAGE, "nope:1").endedWith(1).err().strip());
@@ -184,7 +195,7 @@ class ArchiveIT {
         var before = layerFolders();
         var client = interruptedLoad();
         assertTrue(Engine.become(Duration.ofSeconds(30), () -> !unfinished().isEmpty()), engine::logTail);
-        client.destroyForcibly();
+        client.close();
         assertTrue(Engine.become(Duration.ofSeconds(30), () -> unfinished().isEmpty() && layerFolders().equals(before)), () -> unfinished() + " " + layerFolders());
         assertEquals("Loaded image: made:1", docker.run("load", "-i", original().toString()).succeeded());
     }
@@ -195,7 +206,7 @@ class ArchiveIT {
         var client = interruptedLoad();
         assertTrue(Engine.become(Duration.ofSeconds(30), () -> !unfinished().isEmpty()), engine::logTail);
         engine.killDaemon();
-        client.destroyForcibly();
+        client.close();
         engine.startDaemon();
         assertEquals(List.of(), unfinished());
         assertEquals(before, layerFolders());
@@ -252,9 +263,12 @@ class ArchiveIT {
     }
 
     /// Sends half an archive, and then nothing.
-    private Process interruptedLoad() {
-        return Command.of("sh", "-c", "(head -c 1500000 " + original() + "; sleep 1000) | curl -s --unix-socket " + engine.socket()
-                + " -X POST -H 'Expect:' -T - http://docker/images/load & child=$!; trap 'kill $child' EXIT; wait").start();
+    private SocketChannel interruptedLoad() throws IOException {
+        var client = SocketChannel.open(UnixDomainSocketAddress.of(engine.socket()));
+        var archive = Files.readAllBytes(original());
+        client.write(ByteBuffer.wrap(("POST /images/load HTTP/1.1\r\nHost: docker\r\nContent-Length: " + archive.length + "\r\n\r\n").getBytes(US_ASCII)));
+        for (var half = ByteBuffer.wrap(archive, 0, archive.length / 2); half.hasRemaining(); ) client.write(half);
+        return client;
     }
 
     private List<String> unfinished() {

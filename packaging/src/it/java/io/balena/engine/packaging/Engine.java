@@ -75,10 +75,10 @@ final class Engine implements AutoCloseable {
     }
 
     /// Debian's dockerd in an engine's place, in the way of a machine that has never seen another.
-    static Engine startDockerd() {
+    static Engine startDockerd(String... flags) {
         assumeRunnable();
         assumeTrue(Files.isExecutable(Path.of("/usr/sbin/dockerd")), "needs dockerd");
-        var engine = new Engine();
+        var engine = new Engine(flags);
         engine.program = Program.DOCKERD;
         return engine.prepared().started();
     }

@@ -137,11 +137,15 @@ final class ImageFiles {
     /// Deletes the metadata of images that are no more, and what a crash left of writing others.
     void tidyMetadata() throws IOException {
         for (Path folder : everything(metadata)) {
-            boolean known = Files.isDirectory(folder) && everything(folder).stream().allMatch(file -> DurableFile.isTemporary(file) || METADATA.contains(file.getFileName().toString()));
-            if (!known) quarantine.take(folder, "not the metadata of an image");
-            else if (Files.exists(contents.resolve(folder.getFileName()))) DurableFile.deleteTemporaries(folder);
+            if (!Files.isDirectory(folder) || !everything(folder).stream().allMatch(ImageFiles::isMetadata)) {
+                quarantine.take(folder, "not the metadata of an image");
+            } else if (Files.exists(contents.resolve(folder.getFileName()))) DurableFile.deleteTemporaries(folder);
             else deleteMetadata(folder);
         }
+    }
+
+    private static boolean isMetadata(Path file) {
+        return Files.isRegularFile(file) && (DurableFile.isTemporary(file) || METADATA.contains(file.getFileName().toString()));
     }
 
     /// @throws DamagedFile when the file is there and makes no sense, or cannot be read

@@ -19,6 +19,7 @@ import java.nio.file.attribute.PosixFileAttributeView;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.security.SecureRandom;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -111,7 +112,7 @@ final class OverlayFolders {
     void repairLower(CacheId id, CacheId parent) throws IOException {
         String lower = lowerAbove(parent);
         if (!Files.isDirectory(paths.work(id))) makeDirectory(paths.work(id), "rwx------");
-        if (Files.exists(paths.lower(id)) && Files.readString(paths.lower(id), US_ASCII).strip().equals(lower)) return;
+        if (Files.exists(paths.lower(id)) && Arrays.equals(Files.readAllBytes(paths.lower(id)), lower.getBytes(US_ASCII))) return;
         LOG.log(Level.WARNING, "what lies below overlay2/" + id + " is written anew, as it did not lead to " + parent);
         DurableFile.replace(paths.lower(id), lower.getBytes(US_ASCII), "rw-r--r--");
     }
@@ -240,8 +241,8 @@ final class OverlayFolders {
     /// @return empty when there is no such file, or it does not hold a short name
     private Optional<String> linkOf(CacheId id) throws IOException {
         if (!Files.exists(paths.link(id))) return Optional.empty();
-        String link = Files.readString(paths.link(id), US_ASCII).strip();
-        return link.length() == LINK_LENGTH && !link.contains("/") ? Optional.of(link) : Optional.empty();
+        String link = new String(Files.readAllBytes(paths.link(id)), US_ASCII).strip();
+        return link.matches("[" + LINK_ALPHABET + "]{" + LINK_LENGTH + "}") ? Optional.of(link) : Optional.empty();
     }
 
     private static Path linkTarget(CacheId id) {

@@ -77,7 +77,7 @@ final class Recovery {
             if (!overlay.exists(content.cacheId())) throw new IOException("no content in overlay2/" + content.cacheId());
             overlay.repairLink(content.cacheId());
             candidates.put(chain, content);
-        } catch (IOException | IllegalStateException e) {
+        } catch (IOException | RuntimeException e) {
             quarantine.take(folder, e.toString());
         }
     }
@@ -93,7 +93,7 @@ final class Recovery {
         }
         try {
             if (content.parent().isPresent()) overlay.repairLower(content.cacheId(), layers.get(content.parent().get()).cacheId());
-        } catch (IOException | IllegalStateException e) {
+        } catch (IOException | RuntimeException e) {
             quarantine.take(paths.layer(chain), e.toString());
             return false;
         }
@@ -116,7 +116,7 @@ final class Recovery {
             mounts.put(folder.getFileName().toString(), content);
             used.add(content.mount());
             content.init().ifPresent(used::add);
-        } catch (IOException | IllegalStateException e) {
+        } catch (IOException | RuntimeException e) {
             quarantine.take(folder, e.toString());
         }
     }
@@ -142,7 +142,7 @@ final class Recovery {
             overlay.repairLink(content.cacheId());
             if (finished.putIfAbsent(chain, new Finished(found.get(), content)) != null) return false;
             return used.add(content.cacheId());
-        } catch (IOException | IllegalStateException e) {
+        } catch (IOException | RuntimeException e) {
             LOG.log(Level.WARNING, "a finished layer cannot be taken up, and is removed: " + folder + ": " + e);
             return false;
         }
@@ -154,7 +154,7 @@ final class Recovery {
         try {
             removeWhole(folder);
             LOG.log(Level.INFO, "removed what was left unfinished: " + folder);
-        } catch (IOException e) {
+        } catch (IOException | RuntimeException e) {
             LOG.log(Level.WARNING, "cannot remove what was left unfinished: " + folder + ": " + e);
         }
     }

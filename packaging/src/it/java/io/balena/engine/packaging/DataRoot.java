@@ -49,7 +49,8 @@ final class DataRoot {
         Set<String> mounts = names(layerdb.resolve("mounts"));
         compare("containers", containers, names(root.resolve("containers")), problems);
         compare("layerdb/mounts", containers, mounts, problems);
-        //compare("volumes", volumes, names(root.resolve("volumes")), problems);
+        compare("volumes", volumes, names(root.resolve("volumes")), problems);
+        compare("tmp", Set.of(), names(root.resolve("tmp")), problems);
         compare("layerdb/tmp", Set.of(), names(layerdb.resolve("tmp")), problems);
         if (Files.exists(root.resolve("quarantine"))) problems.add("quarantine: " + tree(root.resolve("quarantine")));
 

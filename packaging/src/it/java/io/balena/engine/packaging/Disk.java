@@ -88,12 +88,13 @@ final class Disk {
     /// Bytes and inodes in use, when all that was removed is given back.
     Use use() {
         Command.of("sync", "-f", mountedAt.toString()).run().succeeded();
-        var words = Command.of("stat", "-f", "-c", "%S %b %f %c %d", mountedAt.toString()).run().succeeded().split(" ");
+        var words = Command.of("stat", "-f", "-c", "%S %b %f %c %d %a", mountedAt.toString()).run().succeeded().split(" ");
         long block = Long.parseLong(words[0]);
-        return new Use((Long.parseLong(words[1]) - Long.parseLong(words[2])) * block, Long.parseLong(words[2]) * block,
+        return new Use((Long.parseLong(words[1]) - Long.parseLong(words[2])) * block, Long.parseLong(words[5]) * block,
                 Long.parseLong(words[3]) - Long.parseLong(words[4]));
     }
 
+    /// @param freeBytes that are to be had: ext4 keeps some for itself
     record Use(long bytes, long freeBytes, long inodes) {}
 
     void delete() {

@@ -181,8 +181,8 @@ final class Engine implements AutoCloseable {
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
-        // dockerd waits 15 s for an insecure TCP listener to be reconsidered.
-        if (!become(Duration.ofSeconds(40), () -> !daemon.isAlive() || answers()) || !daemon.isAlive()) {
+        // dockerd waits 15 s for an insecure TCP listener to be reconsidered, and a machine may be busy.
+        if (!become(Duration.ofMinutes(2), () -> !daemon.isAlive() || answers()) || !daemon.isAlive()) {
             throw new AssertionError("the engine did not start:\n" + logTail());
         }
     }
@@ -211,9 +211,13 @@ final class Engine implements AutoCloseable {
     /// As above, and the shim with it.
     void killAll() {
         killDaemon();
-        for (boolean none = false; !none; none = become(Duration.ofSeconds(1), () -> processes().isEmpty())) {
-            processes().forEach(ProcessHandle::destroyForcibly);
+        for (boolean none = false; !none; none = become(Duration.ofSeconds(1), () -> shims().isEmpty())) {
+            shims().forEach(ProcessHandle::destroyForcibly);
         }
+    }
+
+    private List<ProcessHandle> shims() {
+        return processes().stream().filter(process -> commandLine(process).contains("balena-engine-shim")).toList();
     }
 
     /// As above, and all that was in memory file systems is gone, too.

@@ -49,7 +49,7 @@ class KillIT {
                     var workload = new Workload(engine.api(), journal, images)) {
                 for (int number = 1; number <= count; number++) {
                     workload.goOn();
-                    Thread.sleep(random.nextInt(50, 1500));
+                    workload.letHappen(10, 300, random);
                     long began = System.nanoTime();
                     killDaemon(engine, victim);
                     workload.hold();
@@ -61,8 +61,8 @@ class KillIT {
                     } catch (AssertionError | RuntimeException e) {
                         throw new AssertionError("after kill " + number + ": " + e.getMessage(), e);
                     }
+                    if (number % BETWEEN_READINGS == 0 || number == count) System.out.println(number + " of " + count + " kills, " + victim + ": " + workload);
                 }
-                workload.describe(text -> System.out.println(count + " kills in " + text));
             }
         }
     }

@@ -116,8 +116,8 @@ class PowerCutIT {
                     for (int i = 0; i < cuts.size(); i++) survives(cuts.get(i), engine, journal, images, done + i + 1);
                     disk.mount(engine.data());
                     engine.startDaemon();
+                    System.out.println(done + cuts.size() + " of " + count + " power cuts, " + cache + ": " + workload);
                 }
-                workload.describe(text -> System.out.println(count + " power cuts in " + text));
             }
         }
     }
@@ -125,9 +125,8 @@ class PowerCutIT {
     private List<Cut> someCuts(Disk disk, Workload workload, int count) throws InterruptedException {
         List<Cut> cuts = new ArrayList<>();
         workload.goOn();
-        Thread.sleep(500);
         for (int i = 0; i < count; i++) {
-            Thread.sleep(random.nextInt(5, 600));
+            workload.letHappen(5, 300, random);
             long began = System.nanoTime();
             var copy = disk.copy("copy" + i);
             cuts.add(new Cut(copy, began, System.nanoTime()));

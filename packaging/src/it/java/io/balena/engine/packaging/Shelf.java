@@ -4,7 +4,9 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.Comparator;
+import java.util.List;
 
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
@@ -59,14 +61,17 @@ final class Shelf implements AutoCloseable {
         Command.of("cp", "--reflink=always", from.toString(), to.toString()).run().succeeded();
     }
 
-    /// Unmounts everything that is still mounted from here.
+    /// Unmounts everything that is still mounted from here. A loop device lets go of its file only some time after its own unmounting.
     @Override public void close() {
+        Engine.become(Duration.ofSeconds(30), () -> mounted().stream().map(point -> Command.of("umount", point).run().status()).allMatch(status -> status == 0));
+        Command.of("rm", "-rf", "--one-file-system", root.toString()).run();
+    }
+
+    private List<String> mounted() {
         try (var mounts = Files.lines(Path.of("/proc/self/mountinfo"))) {
-            mounts.map(line -> line.split(" ")[4]).filter(point -> point.startsWith(root + "/"))
-                    .sorted(Comparator.reverseOrder()).forEach(point -> Command.of("umount", point).run());
+            return mounts.map(line -> line.split(" ")[4]).filter(point -> point.startsWith(root + "/")).sorted(Comparator.reverseOrder()).toList();
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
-        Command.of("rm", "-rf", "--one-file-system", root.toString()).run();
     }
 }

@@ -95,7 +95,7 @@ final class Verification {
     private void checkVolume(JsonNode mount) {
         volumes.add(mount.path("Name").asText());
         Path volume = Path.of(mount.path("Source").asText());
-        //describeDifference("volume " + volume, images.volume(), FileFacts.of(volume));
+        describeDifference("volume " + volume, images.volume(), FileFacts.of(volume));
     }
 
     private boolean isRunning(String id) {

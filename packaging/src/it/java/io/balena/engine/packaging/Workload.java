@@ -5,11 +5,11 @@ import io.balena.engine.packaging.Journal.State;
 
 import java.io.IOException;
 import java.net.URLEncoder;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
 import java.util.concurrent.ConcurrentLinkedQueue;
-import java.util.function.Consumer;
 
 import static java.nio.charset.StandardCharsets.UTF_8;
 
@@ -130,10 +130,17 @@ final class Workload implements AutoCloseable {
         }
     }
 
+    /// Lets a moment come: after at most `changes` more have been acknowledged, and at most `millis` later.
+    void letHappen(int changes, int millis, Random moment) throws InterruptedException {
+        long until = journal.acknowledged() + moment.nextInt(changes + 1);
+        Engine.become(Duration.ofSeconds(20), () -> journal.acknowledged() >= until);
+        Thread.sleep(moment.nextInt(1, millis));
+    }
+
     private void failOnFailure() {
         if (failures.isEmpty()) return;
         var failure = new AssertionError("the engine refused what it must not: " + failures.peek().getMessage());
-        failures.forEach(failure::addSuppressed);
+        failures.stream().limit(5).forEach(failure::addSuppressed);
         throw failure;
     }
 
@@ -287,9 +294,9 @@ final class Workload implements AutoCloseable {
         return current.endsWith(RENAMED) ? current.substring(0, current.length() - RENAMED.length()) : current;
     }
 
-    /// Reports what must be said of a run: that it was no run of nothing.
-    void describe(Consumer<String> out) {
-        out.accept(journal.acknowledged() + " changes" + (commits ? ", commits" : "") + (loads ? ", loads" : ""));
+    /// What must be said of a run: that it was no run of nothing.
+    @Override public String toString() {
+        return journal.acknowledged() + " acknowledged changes" + (commits ? ", commits" : "") + (loads ? ", loads" : "");
     }
 
     private static String encode(String text) {

@@ -29,11 +29,15 @@ import java.util.concurrent.ConcurrentHashMap;
 /// * creation makes the folder, then the writable layer, then `hostconfig.json`, and last `config.v2.json`: a folder without it is an
 ///   unfinished creation, whose layer is found by the folder's name;
 /// * removal first renames the folder to `.removing-<id>`, one synced step, after which it is finished sooner or later;
+/// * volumes that nobody named are claimed by the folder before they are made, and before the folder is on its way out;
 /// * in between, a file is replaced only when its content changed.
 final class ContainerStore {
     private static final String REMOVING = ".removing-";
     private static final String CONFIG = "config.v2.json";
     private static final String HOST_CONFIG = "hostconfig.json";
+
+    /// An empty file for each volume that is to go when the folder does, see [#claim]. One of those that a finished container loses.
+    private static final String CLAIM = ".tmp-volume-";
 
     private final Path directory;
     private final Quarantine quarantine;
@@ -150,12 +154,33 @@ final class ContainerStore {
         Files.createDirectory(folder(id), asFileAttribute(fromString("rwx--x---")));
     }
 
+    /// Notes that the volume `name`, which nobody else will want, goes with this container when its creation or removal is cut short.
+    ///
+    /// Not synced: on a file system with a journal, the note is on the disk before the volume.
+    void claim(ContainerId id, String name) throws IOException {
+        Path note = folder(id).resolve(CLAIM + name);
+        if (!Files.exists(note)) Files.createFile(note);
+    }
+
+    /// The volumes that were claimed by one of the [#unfinished].
+    List<String> claimed(String id) throws IOException {
+        List<String> names = new ArrayList<>();
+        for (Path folder : List.of(removing(id), directory.resolve(id))) {
+            if (!Files.isDirectory(folder)) continue;
+            try (var notes = Files.newDirectoryStream(folder, CLAIM + "*")) {
+                for (Path note : notes) names.add(note.getFileName().toString().substring(CLAIM.length()));
+            }
+        }
+        return names;
+    }
+
     /// Writes a new container and makes it known, unless the writing fails.
     Container add(ContainerRecord record) throws IOException {
         Path folder = folder(record.id());
         DurableFile.create(folder.resolve(HOST_CONFIG), remember(record, HOST_CONFIG), "rw-r--r--");
         DurableFile.replace(folder.resolve(CONFIG), remember(record, CONFIG));
         DurableFile.syncDirectory(directory);
+        DurableFile.deleteTemporaries(folder);
         var container = new Container(record);
         byId.put(record.id().hex(), container);
         return container;

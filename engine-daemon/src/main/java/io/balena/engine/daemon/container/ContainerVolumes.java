@@ -39,12 +39,14 @@ final class ContainerVolumes {
     }
 
     /// Gives a new container its volumes, made where there are none of those names.
-    List<MountPoint> provide(ContainerId id, List<MountPoint> mounts, ContainerLayer layer) throws IOException {
+    ///
+    /// @param store has the folder of the container, which is told of volumes without a name before they are made
+    List<MountPoint> provide(ContainerId id, List<MountPoint> mounts, ContainerLayer layer, ContainerStore store) throws IOException {
         if (mounts.stream().noneMatch(MountPoint::isVolume)) return mounts;
         var root = new ContainerRoot(layer.mount());
         List<MountPoint> provided = new ArrayList<>();
         try {
-            for (MountPoint mount : mounts) provided.add(mount.isVolume() ? mount.in(volume(id, mount, root)) : mount);
+            for (MountPoint mount : mounts) provided.add(mount.isVolume() ? mount.in(volume(id, mount, root, store)) : mount);
             return List.copyOf(provided);
         } catch (IOException | RuntimeException e) {
             giveBack(id, provided, true);
@@ -54,25 +56,48 @@ final class ContainerVolumes {
         }
     }
 
-    private Volume volume(ContainerId id, MountPoint mount, ContainerRoot root) throws IOException {
+    private Volume volume(ContainerId id, MountPoint mount, ContainerRoot root, ContainerStore store) throws IOException {
+        String name = mount.name();
+        if (name.isEmpty()) {
+            name = Volumes.randomName();
+            store.claim(id, name);
+        }
         Path content = root.resolve(mount.destination());
         boolean copied = mount.copyUp() && Files.isDirectory(content, LinkOption.NOFOLLOW_LINKS);
-        return volumes.provide(mount.name(), mount.driver(), mount.description(), id.hex(), copied ? Optional.of(content) : Optional.empty());
+        return volumes.provide(name, mount.driver(), mount.description(), id.hex(), copied ? Optional.of(content) : Optional.empty());
+    }
+
+    /// Before a container is removed with those of its volumes that nobody named.
+    void claim(ContainerRecord record, ContainerStore store) {
+        for (MountPoint mount : record.mounts()) {
+            if (!mount.isAnonymous()) continue;
+            try {
+                store.claim(record.id(), mount.name());
+            } catch (IOException e) {
+                LOG.log(Level.DEBUG, "if the power went now, volume {0} would stay: {1}", mount.name(), e.getMessage());
+            }
+        }
+    }
+
+    /// Removes what a creation or removal that was cut short had claimed.
+    void removeClaimed(List<String> names) {
+        for (String name : names) remove(name);
     }
 
     /// @param remove also the volumes that nobody named and no other container refers to
     void giveBack(ContainerId id, List<MountPoint> mounts, boolean remove) {
         for (MountPoint mount : mounts) if (mount.isVolume()) volumes.release(mount.name(), id.hex());
         if (!remove) return;
-        for (MountPoint mount : mounts) {
-            if (!mount.isAnonymous()) continue;
-            try {
-                volumes.remove(mount.name());
-            } catch (Conflict | NotFound e) {
-                // Another container has it, or somebody removed it before.
-            } catch (IOException e) {
-                LOG.log(Level.WARNING, "Removing the volume {0} of container {1}: {2}", mount.name(), id, e.getMessage());
-            }
+        for (MountPoint mount : mounts) if (mount.isAnonymous()) remove(mount.name());
+    }
+
+    private void remove(String name) {
+        try {
+            volumes.remove(name);
+        } catch (Conflict | NotFound e) {
+            // Another container has it, or somebody removed it before.
+        } catch (IOException e) {
+            LOG.log(Level.WARNING, "Removing the volume {0}: {1}", name, e.getMessage());
         }
     }
 

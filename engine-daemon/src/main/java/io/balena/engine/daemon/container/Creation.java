@@ -73,7 +73,7 @@ final class Creation {
         try {
             store.prepare(id);
             ContainerLayer layer = layers.createContainerLayer(id.hex(), image.chain());
-            provided = volumes.provide(id, mounts, layer);
+            provided = volumes.provide(id, mounts, layer, store);
             String log = host.logDriver().equals("none") ? "" : store.folder(id).resolve(id + "-json.log").toString();
             Container container = store.add(new ContainerRecord(id, Instant.now(), taken, image.id().toString(), config, host,
                     ContainerState.created(), provided, network, 0, false, false, log, JsonNodeFactory.instance.objectNode()));

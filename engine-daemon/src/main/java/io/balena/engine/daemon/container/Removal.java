@@ -30,13 +30,14 @@ final class Removal {
         ContainerRecord record = container.record();
         int code = record.state().exitCode();
         if (!(record.state() instanceof ContainerState.Removing)) container.publish(record.with(new ContainerState.Removing(code)));
+        if (withVolumes) volumes.claim(record, store);
         store.beginRemoval(record.id());
         Optional<ContainerLayer> layer = layers.containerLayer(record.id().hex());
         if (layer.isPresent()) layer.get().remove();
+        volumes.giveBack(record.id(), record.mounts(), withVolumes);
         store.forget(record.id().hex());
         store.remove(container);
         container.attachments.failAll(new IOException("container " + record.id() + " was removed"));
-        volumes.giveBack(record.id(), record.mounts(), withVolumes);
         events.publish(record, "destroy");
         container.waiters.removed(code);
     }
@@ -57,6 +58,7 @@ final class Removal {
             try {
                 Optional<ContainerLayer> layer = layers.containerLayer(id);
                 if (layer.isPresent()) layer.get().remove();
+                volumes.removeClaimed(store.claimed(id));
                 store.forget(id);
             } catch (IOException | RuntimeException e) {
                 LOG.log(Level.WARNING, "What is left of container {0} cannot be removed: {1}", id, e.getMessage());

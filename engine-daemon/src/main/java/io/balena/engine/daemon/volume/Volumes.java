@@ -163,7 +163,8 @@ public final class Volumes {
         }
     }
 
-    private static String randomName() {
+    /// For a volume that nobody named.
+    public static String randomName() {
         byte[] bytes = new byte[32];
         RANDOM.nextBytes(bytes);
         return HexFormat.of().formatHex(bytes);

@@ -51,7 +51,7 @@ public final class LayerFuzz {
         try {
             LayerWriter.Extracted extracted;
             try (var record = Files.newOutputStream(RECORD)) {
-                extracted = new LayerExtractor().extract(new ByteArrayInputStream(tar), ROOT, record).extracted();
+                extracted = new LayerExtractor(new Blocks()).extract(new ByteArrayInputStream(tar), ROOT, record).extracted();
             } catch (InvalidLayerException e) {
                 return;
             }
@@ -69,7 +69,7 @@ public final class LayerFuzz {
     private static void diffIsALayer() throws IOException {
         Files.createDirectory(SECOND);
         try (var diff = LayerDiff.open(ROOT); var record = Files.newOutputStream(RECORD)) {
-            new LayerExtractor().extract(diff, SECOND, record);
+            new LayerExtractor(new Blocks()).extract(diff, SECOND, record);
             if (!members(ROOT).equals(members(SECOND))) throw new IllegalStateException("the diff of the diff is another");
         } finally {
             TreeRemoval.remove(SECOND);

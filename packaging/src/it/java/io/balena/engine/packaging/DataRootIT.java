@@ -262,7 +262,7 @@ class DataRootIT {
         docker.run("volume", "create", "unused").succeeded();
         engine.stopDaemon();
         engine.startDaemon();
-        assertEquals("{}", engine.get("/volumes/unused").get("Labels").toString(), "Docker's file still has the labels of the first of that name");
+        assertEquals("null", engine.get("/volumes/unused").get("Labels").toString(), "Docker's file still has the labels of the first of that name");
         docker.run("volume", "rm", "unused").succeeded();
         docker.run("volume", "rm", "labelled").endedWith(1);
         docker.run("volume", "create", "--label", "ours=1", "made-here").succeeded();

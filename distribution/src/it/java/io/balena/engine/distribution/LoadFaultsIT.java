@@ -60,7 +60,8 @@ class LoadFaultsIT {
                 engine.assertEmpty();
             }
             assertTrue(failed > 8, failed + " failures");
-            assertEquals(image.id(), loader.load(new ByteArrayInputStream(docker), Optional.empty(), new Engine.Messages()).getFirst().id());
+            var loaded = loader.load(new ByteArrayInputStream(docker), Optional.empty(), new Engine.Messages());
+            assertEquals(image.id(), loaded.getFirst().id());
         }
     }
 

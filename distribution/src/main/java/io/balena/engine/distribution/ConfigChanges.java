@@ -19,7 +19,7 @@ import java.util.regex.Pattern;
 /// Applies Dockerfile instructions to the `config` object of an image, as `docker import --change` and `docker commit --change` do.
 ///
 /// @see <a href="https://docs.docker.com/reference/dockerfile/">Dockerfile reference</a>
-final class ConfigChanges {
+public final class ConfigChanges {
     private static final Pattern INSTRUCTION = Pattern.compile("(\\S+)\\s*(.*)", Pattern.DOTALL);
     private static final Pattern PORT = Pattern.compile("(?:.*:)?(\\d+)(?:-(\\d+))?(?:/(.+))?");
     private static final int LAST_PORT = 65535;
@@ -27,13 +27,14 @@ final class ConfigChanges {
     private final ObjectNode config;
     private boolean commandSet;
 
-    ConfigChanges(ObjectNode config) {
+    /// @param config what the changes are made to
+    public ConfigChanges(ObjectNode config) {
         this.config = config;
     }
 
     /// @param changes each one or more lines of instructions
     /// @throws DistributionException.InvalidRequest with Docker's words
-    void apply(List<String> changes) {
+    public void apply(List<String> changes) {
         for (String change : changes) {
             List<String> lines = instructions(change);
             if (lines.isEmpty()) throw invalid("file with no instructions");

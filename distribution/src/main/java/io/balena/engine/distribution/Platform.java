@@ -69,21 +69,23 @@ record Platform(String os, String architecture, String variant) {
         return of("linux", architecture, architecture.equals("arm") ? armVariantOf(Path.of("/proc/cpuinfo")) : "");
     }
 
-    /// What this platform can run, the best first: an ARMv7 also runs v6 and v5, an arm64 the 32-bit ones, an amd64 386.
+    /// What this platform can run, the best first: an ARMv7 also runs v6 and v5, an arm64 the 32-bit ones, an amd64 of a newer level the
+    /// older ones and 386.
+    ///
+    /// @see <a href="https://github.com/containerd/platforms/blob/main/compare.go">containerd/platforms, Only</a>
     List<Platform> runnable() {
+        int level = variant.matches("v[1-9]") ? Character.digit(variant.charAt(1), 10) : 0;
         Stream<Platform> others = switch (architecture) {
-            case "amd64" -> variant.isEmpty()
-                    ? Stream.of(new Platform(os, "386", ""))
-                    : Stream.of(new Platform(os, "amd64", ""), new Platform(os, "386", ""));
-            case "arm64" -> arms(8);
-            case "arm" -> arms(Character.digit(variant.charAt(1), 10) - 1);
+            case "amd64" -> Stream.concat(versions("amd64", level - 1, 1), Stream.of(new Platform(os, "386", "")));
+            case "arm64" -> versions("arm", level == 0 ? 8 : level, 5);
+            case "arm" -> versions("arm", level - 1, 5);
             default -> Stream.empty();
         };
         return Stream.concat(Stream.of(this), others).toList();
     }
 
-    private Stream<Platform> arms(int newest) {
-        return IntStream.rangeClosed(0, newest - 5).mapToObj(i -> new Platform(os, "arm", "v" + (newest - i)));
+    private Stream<Platform> versions(String family, int newest, int oldest) {
+        return IntStream.rangeClosed(0, newest - oldest).mapToObj(i -> of(os, family, "v" + (newest - i)));
     }
 
     private static String armVariant(String variant) {

@@ -73,6 +73,11 @@ final class References {
         return List.copyOf(found);
     }
 
+    /// Whether anything is called `id`, readable or not.
+    boolean name(ImageId id) {
+        return repositories.values().stream().anyMatch(names -> names.containsValue(id.toString()));
+    }
+
     References with(ImageReference reference, ImageId id) {
         ImageReference decisive = reference.decisive();
         Map<String, Map<String, String>> changed = new TreeMap<>(repositories);

@@ -71,7 +71,7 @@ class TlsRegistryTest {
 
     @Test
     void elsewhereOnlyOneThatAnAuthorityVouchesFor() {
-        try (HttpConnections.Lease lease = new HttpConnections().lease(HttpConnections.Trust.AUTHORITIES)) {
+        try (HttpConnections.Lease lease = new HttpConnections().lease(Trust.authorities(), Proxies.none())) {
             HttpRequest request = HttpRequest.newBuilder(URI.create("https://" + registry.host() + "/v2/")).build();
             var answer = lease.client().sendAsync(request, _ -> new ResponseBody(CONFIG.idleTimeout()));
             IOException refusal = assertThrows(IOException.class, () -> new Cancellation().await(answer, CONFIG.idleTimeout()));

@@ -12,6 +12,7 @@ import io.balena.engine.daemon.http.Route;
 import io.balena.engine.daemon.image.ArchiveRoutes;
 import io.balena.engine.daemon.image.ImageList;
 import io.balena.engine.daemon.image.ImageRoutes;
+import io.balena.engine.daemon.image.RegistryRoutes;
 import io.balena.engine.daemon.network.DockerNetwork;
 import io.balena.engine.daemon.network.DockerNetworks;
 import io.balena.engine.daemon.system.DiskUsageRoutes;
@@ -27,7 +28,9 @@ import io.balena.engine.distribution.ImageLoader;
 import io.balena.engine.distribution.ImagePuller;
 import io.balena.engine.distribution.ImageSaver;
 import io.balena.engine.distribution.Images;
+import io.balena.engine.distribution.Registries;
 import io.balena.engine.distribution.RegistryConfig;
+import io.balena.engine.distribution.TarDownloads;
 import io.balena.engine.graphdriver.LayerStore;
 import io.balena.engine.network.BridgeNetwork;
 import java.io.IOException;
@@ -39,7 +42,6 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.Set;
 import java.util.stream.Stream;
 
 /// The engine, built from its parts. The one place that knows them all, and it does nothing else.
@@ -69,14 +71,16 @@ final class Engine implements AutoCloseable {
         var events = new Events();
         LayerStore layers = LayerStore.open(config.dataRoot());
         Images images = Images.open(config.dataRoot(), layers);
-        var puller = new ImagePuller(config.dataRoot(), layers, images, registries(config.registries()));
+        RegistryConfig registries = registries(config.registries());
+        var puller = new ImagePuller(config.dataRoot(), layers, images, registries);
+        var downloads = new TarDownloads(registries);
         Optional<BridgeNetwork> bridge = bridge(config);
 
         List<DockerNetwork> dockerNetworks = DockerNetworks.read(config.dataRoot());
         Volumes volumes = Volumes.open(config.dataRoot(), events);
         ContainerEngine containers = ContainerEngine.open(containerSettings(config), images, layers, volumes, bridge, dockerNetworks, events);
 
-        var list = new ImageList(images, layers);
+        var list = new ImageList(images, layers, containers.imageUsers());
         var volumeRoutes = new VolumeRoutes(volumes);
         List<Route> routes = Stream.of(
                         containers.routes(),
@@ -84,7 +88,8 @@ final class Engine implements AutoCloseable {
                         new InfoRoutes(config, inventory(containers, images, layers), events).table(),
                         new EventRoutes(events).table(),
                         new DiskUsageRoutes(usage(containers, list, volumeRoutes)).table(),
-                        new ImageRoutes(images, layers, puller, containers.imageUsers(), events).table(),
+                        new ImageRoutes(images, layers, puller, downloads, containers.imageUsers(), events).table(),
+                        new RegistryRoutes(new Registries(registries)).table(),
                         new ArchiveRoutes(
                                 images, new ImageSaver(layers, images), new ImageLoader(config.dataRoot(), layers, images), events).table(),
                         new NetworkRoutes(config.network().bridge(), bridge, dockerNetworks).table(),
@@ -103,7 +108,7 @@ final class Engine implements AutoCloseable {
 
     private static RegistryConfig registries(EngineConfig.Registries config) {
         String agent = "balenaEngine/" + EngineVersion.current().version() + " os/linux arch/" + System.getProperty("os.arch");
-        return new RegistryConfig(agent, Set.copyOf(config.insecure()), config.downloads(), config.uploads(), Duration.ofSeconds(60));
+        return new RegistryConfig(agent, config.endpoints(), config.downloads(), config.uploads(), Duration.ofSeconds(60));
     }
 
     private static ContainerEngine.Settings containerSettings(EngineConfig config) {
@@ -142,7 +147,7 @@ final class Engine implements AutoCloseable {
 
             @Override
             public List<?> images(ApiVersion version) {
-                return list.list(version, new Filters(Map.of()), true, true);
+                return list.list(version, new Filters(Map.of()), false, true);
             }
 
             @Override

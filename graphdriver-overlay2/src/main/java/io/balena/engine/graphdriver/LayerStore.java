@@ -11,6 +11,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.function.Predicate;
 
 /// The layers of a data root: `image/overlay2/layerdb` and `overlay2`.
 ///
@@ -92,6 +93,13 @@ public final class LayerStore implements AutoCloseable {
 
     public Optional<Layer> find(ChainId chain) {
         return table.find(chain);
+    }
+
+    /// Bytes of `chain` with all layers below it.
+    public long sizeOf(ChainId chain) {
+        long size = 0;
+        for (Optional<Layer> layer = find(chain); layer.isPresent(); layer = layer.get().parent().flatMap(this::find)) size += layer.get().size();
+        return size;
     }
 
     /// Begins a layer. Layers of one image may be staged side by side and in any order: only `commit` needs the parent.
@@ -214,6 +222,18 @@ public final class LayerStore implements AutoCloseable {
         synchronized (containers) {
             return Optional.ofNullable(containers.get(containerId));
         }
+    }
+
+    /// To be called when all containers are known: moves the layers of others to `quarantine`, with all that was written to them.
+    public void quarantineContainerLayers(Predicate<String> known) {
+        // BuildKit's are among them, known to it alone.
+        if (Files.exists(paths.buildkit())) return;
+        List<ContainerLayer> unknown;
+        synchronized (containers) {
+            unknown = containers.entrySet().stream().filter(each -> !known.test(each.getKey())).map(Map.Entry::getValue).toList();
+            containers.values().removeAll(unknown);
+        }
+        for (ContainerLayer layer : unknown) layer.quarantine();
     }
 
     /// Called when nothing of the container's layer is left.

@@ -67,7 +67,7 @@ final class Recovery {
         overlay.sweepLinks();
     }
 
-    private void readLayer(Path folder, Map<ChainId, LayerFiles.Content> candidates) throws IOException {
+    private void readLayer(Path folder, Map<ChainId, LayerFiles.Content> candidates) {
         try {
             ChainId chain = new ChainId(new Digest(folder.getFileName().toString()));
             LayerFiles.Content content = new LayerFiles(folder).read();
@@ -83,7 +83,7 @@ final class Recovery {
     }
 
     /// A chain's digest covers those below it, so there are no circles.
-    private boolean keepIfWhole(ChainId chain, Map<ChainId, LayerFiles.Content> candidates) throws IOException {
+    private boolean keepIfWhole(ChainId chain, Map<ChainId, LayerFiles.Content> candidates) {
         if (layers.containsKey(chain)) return true;
         LayerFiles.Content content = candidates.remove(chain);
         if (content == null) return false;
@@ -91,12 +91,18 @@ final class Recovery {
             quarantine.take(paths.layer(chain), "the layer below it is missing: " + content.parent().get());
             return false;
         }
+        try {
+            if (content.parent().isPresent()) overlay.repairLower(content.cacheId(), layers.get(content.parent().get()).cacheId());
+        } catch (IOException | IllegalStateException e) {
+            quarantine.take(paths.layer(chain), e.toString());
+            return false;
+        }
         layers.put(chain, content);
         used.add(content.cacheId());
         return true;
     }
 
-    private void readMount(Path folder) throws IOException {
+    private void readMount(Path folder) {
         try {
             MountFiles.Content content = new MountFiles(folder).read();
             if (content.parent().isPresent() && !layers.containsKey(content.parent().get())) {
@@ -106,8 +112,7 @@ final class Recovery {
             if (content.init().isPresent() && !overlay.exists(content.init().get())) {
                 throw new IOException("no content in overlay2/" + content.init().get());
             }
-            overlay.repairLink(content.mount());
-            if (content.init().isPresent()) overlay.repairLink(content.init().get());
+            repair(content);
             mounts.put(folder.getFileName().toString(), content);
             used.add(content.mount());
             content.init().ifPresent(used::add);
@@ -116,7 +121,18 @@ final class Recovery {
         }
     }
 
-    private boolean isFinished(Path folder) throws IOException {
+    private void repair(MountFiles.Content content) throws IOException {
+        Optional<CacheId> below = content.parent().map(parent -> layers.get(parent).cacheId());
+        if (content.init().isPresent()) {
+            overlay.repairLink(content.init().get());
+            if (below.isPresent()) overlay.repairLower(content.init().get(), below.get());
+            below = content.init();
+        }
+        overlay.repairLink(content.mount());
+        if (below.isPresent()) overlay.repairLower(content.mount(), below.get());
+    }
+
+    private boolean isFinished(Path folder) {
         Optional<FinishedLayer> found = FinishedLayer.in(folder);
         if (found.isEmpty()) return false;
         try {
@@ -132,8 +148,18 @@ final class Recovery {
         }
     }
 
-    /// A folder that names what it was about to become, or what it was: nobody was told that it is there.
-    private void removeUnfinished(Path folder) throws IOException {
+    /// A folder that names what it was about to become, or what it was: nobody was told that it is there. When it does not go now, it
+    /// may at the next start.
+    private void removeUnfinished(Path folder) {
+        try {
+            removeWhole(folder);
+            LOG.log(Level.INFO, "removed what was left unfinished: " + folder);
+        } catch (IOException e) {
+            LOG.log(Level.WARNING, "cannot remove what was left unfinished: " + folder + ": " + e);
+        }
+    }
+
+    private void removeWhole(Path folder) throws IOException {
         for (String file : List.of("cache-id", "mount-id", "init-id")) {
             Optional<CacheId> id = overlay.idIn(folder.resolve(file));
             if (id.isPresent()) removeUnlessUsed(id.get());
@@ -146,7 +172,6 @@ final class Recovery {
             removeUnlessUsed(new CacheId(id).init());
         }
         TreeRemoval.remove(folder);
-        LOG.log(Level.INFO, "removed what was left unfinished: " + folder);
     }
 
     private void removeUnlessUsed(CacheId id) throws IOException {

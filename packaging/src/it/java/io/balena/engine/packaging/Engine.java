@@ -40,20 +40,34 @@ final class Engine implements AutoCloseable {
 
     /// An engine with a bridge, NAT and all, in a network of its own.
     static Engine start(String... flags) {
-        assumeRunnable();
-        return new Engine(flags).start();
+        return prepare(flags).started();
     }
 
-    private Engine start() {
+    /// An engine that is yet to be started: its data root may be filled, or mounted, before.
+    static Engine prepare(String... flags) {
+        assumeRunnable();
+        return new Engine(flags).prepared();
+    }
+
+    private Engine prepared() {
         try {
             Files.createDirectories(root);
             Command.of("ip", "netns", "add", name).run().succeeded();
             inside("ip", "link", "set", "lo", "up").run().succeeded();
-            startDaemon();
             return this;
         } catch (IOException e) {
             close();
             throw new UncheckedIOException(e);
+        } catch (RuntimeException | Error e) {
+            close();
+            throw e;
+        }
+    }
+
+    private Engine started() {
+        try {
+            startDaemon();
+            return this;
         } catch (RuntimeException | Error e) {
             close();
             throw e;
@@ -66,7 +80,7 @@ final class Engine implements AutoCloseable {
         assumeTrue(Files.isExecutable(Path.of("/usr/sbin/dockerd")), "needs dockerd");
         var engine = new Engine();
         engine.program = Program.DOCKERD;
-        return engine.start();
+        return engine.prepared().started();
     }
 
     /// Stops the daemon and starts another on the same data root.
@@ -89,7 +103,7 @@ final class Engine implements AutoCloseable {
             Command.of("sh", "-c", "kill -9 $(cat /sys/fs/cgroup/pids/docker/" + container + "/cgroup.procs)").run();
         }
         if (!become(Duration.ofSeconds(10), () -> processes().isEmpty())) throw new AssertionError("does not end: " + processes());
-        unmountAll();
+        unmountAll(root + "/");
     }
 
     static void assumeRunnable() {
@@ -128,6 +142,10 @@ final class Engine implements AutoCloseable {
 
     String networkNamespace() {
         return name;
+    }
+
+    Api api() {
+        return new Api(socket());
     }
 
     DockerCli docker() {
@@ -190,6 +208,22 @@ final class Engine implements AutoCloseable {
         ended(daemon);
     }
 
+    /// As above, and the shim with it.
+    void killAll() {
+        killDaemon();
+        for (boolean none = false; !none; none = become(Duration.ofSeconds(1), () -> processes().isEmpty())) {
+            processes().forEach(ProcessHandle::destroyForcibly);
+        }
+    }
+
+    /// As above, and all that was in memory file systems is gone, too.
+    void cutPower() {
+        killAll();
+        unmountAll(root + "/exec/");
+        unmountAll(data() + "/");
+        Command.of("rm", "-rf", "--one-file-system", root.resolve("exec").toString(), socket().toString()).run().succeeded();
+    }
+
     void stopDaemon() {
         daemon.destroy();
         ended(daemon);
@@ -246,15 +280,15 @@ final class Engine implements AutoCloseable {
         } finally {
             processes().forEach(ProcessHandle::destroyForcibly);
             become(Duration.ofSeconds(10), () -> processes().isEmpty());
-            unmountAll();
+            unmountAll(root + "/");
             Command.of("ip", "netns", "del", name).run();
             deleteAll();
         }
     }
 
-    private void unmountAll() {
+    private static void unmountAll(String below) {
         try (var mounts = Files.lines(Path.of("/proc/self/mountinfo"))) {
-            mounts.map(line -> line.split(" ")[4]).filter(point -> point.startsWith(root + "/"))
+            mounts.map(line -> line.split(" ")[4]).filter(point -> point.startsWith(below))
                     .sorted(Comparator.reverseOrder()).forEach(point -> Command.of("umount", "-l", point).run());
         } catch (IOException e) {
             throw new UncheckedIOException(e);

@@ -8,6 +8,7 @@ import io.balena.engine.daemon.event.Events;
 import io.balena.engine.daemon.http.ApiVersion;
 import io.balena.engine.daemon.http.Filters;
 import io.balena.engine.daemon.http.Route;
+import io.balena.engine.daemon.image.ImageEvents;
 import io.balena.engine.daemon.network.DockerNetwork;
 import io.balena.engine.daemon.volume.Volumes;
 import io.balena.engine.distribution.Images;
@@ -78,6 +79,8 @@ public final class ContainerEngine implements AutoCloseable {
         var networking = new Networking(bridge, dockerNetworks);
         var removal = new Removal(store, layers, volumes, events);
         removal.finish();
+        List<String> unfinished = store.unfinished();
+        layers.quarantineContainerLayers(id -> store.get(id).isPresent() || unfinished.contains(id));
 
         // The shim may report at once what ended while no engine listened; it is heard when all is in place.
         var opened = new CountDownLatch(1);
@@ -98,6 +101,8 @@ public final class ContainerEngine implements AutoCloseable {
         var creation = new Creation(store, images, layers, volumes, networking, events);
         List<Route> routes = new ArrayList<>(new ContainerRoutes(store, creation, settings.log, containers, inspect, list, layers).table());
         routes.addAll(new StreamRoutes(store, containers, execs, events, shim, changes).table());
+        var commits = new Commits(store, containers, layers, images, events, new ImageEvents(bus));
+        routes.addAll(new SnapshotRoutes(store, layers, commits, events).table());
         return new ContainerEngine(store, creation, containers, list, restarts, shim, changes, List.copyOf(routes));
     }
 

@@ -48,7 +48,10 @@ final class ContainerInspect {
         ObjectNode data = driver.putObject("Data");
         layer.ifPresent(present -> present.driverData().forEach(data::put));
         driver.put("Name", "overlay2");
-        if (withSize) json.put("SizeRw", layer.isPresent() ? layer.get().size() : 0).put("SizeRootFs", 0);
+        if (withSize) {
+            long size = layer.isPresent() ? layer.get().size() : 0;
+            json.put("SizeRw", size).put("SizeRootFs", size + layer.map(ContainerLayer::sizeBelow).orElse(0L));
+        }
         json.set("Mounts", mounts(record));
         json.set("Config", record.config().document());
         json.set("NetworkSettings", network(record, version));

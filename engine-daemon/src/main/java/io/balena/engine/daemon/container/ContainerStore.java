@@ -9,9 +9,8 @@ import io.balena.engine.daemon.EngineException.NotFound;
 import io.balena.engine.daemon.FileTree;
 import io.balena.engine.linux.DurableFile;
 import io.balena.engine.graphdriver.Digest;
+import io.balena.engine.graphdriver.Quarantine;
 import java.io.IOException;
-import java.lang.System.Logger;
-import java.lang.System.Logger.Level;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
@@ -32,13 +31,12 @@ import java.util.concurrent.ConcurrentHashMap;
 /// * removal first renames the folder to `.removing-<id>`, one synced step, after which it is finished sooner or later;
 /// * in between, a file is replaced only when its content changed.
 final class ContainerStore {
-    private static final Logger LOG = System.getLogger(ContainerStore.class.getName());
     private static final String REMOVING = ".removing-";
-    private static final String DAMAGED = ".damaged-";
     private static final String CONFIG = "config.v2.json";
     private static final String HOST_CONFIG = "hostconfig.json";
 
     private final Path directory;
+    private final Quarantine quarantine;
     private final EtcFiles etc;
     private final Map<String, Container> byId = new ConcurrentHashMap<>();
     /// Taken before a container exists, so that of two who want a name at once one is told.
@@ -56,10 +54,13 @@ final class ContainerStore {
 
     private ContainerStore(Path directory, EtcFiles etc) {
         this.directory = directory;
+        this.quarantine = new Quarantine(directory.toAbsolutePath().getParent());
         this.etc = etc;
     }
 
-    /// Loads all containers. One whose files make no sense is set aside with a warning; nothing of it is deleted.
+    /// Loads all containers. One whose files make no sense is moved to `quarantine`, with a warning; nothing of it is deleted.
+    ///
+    /// @param directory `<data root>/containers`
     static ContainerStore open(Path directory, EtcFiles etc) throws IOException {
         Files.createDirectories(directory);
         Files.setPosixFilePermissions(directory, fromString("rwx--x---"));
@@ -85,25 +86,19 @@ final class ContainerStore {
             if (!record.id().hex().equals(name)) throw new IOException("it holds the container " + record.id());
             if (idByName.putIfAbsent(record.name(), name) != null) throw new IOException("its name " + record.name() + " is taken");
             byId.put(name, new Container(record));
+            DurableFile.deleteTemporaries(folder);
         } catch (NoSuchFileException e) {
             if (isUnfinished(folder)) unfinished.add(name);
-            else setAside(folder, e);
+            else quarantine.take(folder, "a file is missing: " + e.getMessage());
         } catch (IOException | RuntimeException e) {
-            setAside(folder, e);
+            quarantine.take(folder, e.toString());
         }
     }
 
     private static boolean isUnfinished(Path folder) throws IOException {
         try (var entries = Files.list(folder)) {
-            return entries.map(entry -> entry.getFileName().toString())
-                    .allMatch(name -> name.equals(HOST_CONFIG) || name.startsWith(".tmp-"));
+            return entries.allMatch(entry -> entry.getFileName().toString().equals(HOST_CONFIG) || DurableFile.isTemporary(entry));
         }
-    }
-
-    private void setAside(Path folder, Exception why) throws IOException {
-        Path aside = directory.resolve(DAMAGED + folder.getFileName());
-        LOG.log(Level.WARNING, "Container {0} cannot be loaded and is kept as {1}: {2}", folder.getFileName(), aside, why.getMessage());
-        Files.move(folder, aside, StandardCopyOption.ATOMIC_MOVE);
     }
 
     /// Ids of containers whose creation or removal a crash interrupted: their layers are to be removed, then [#forget] called.
@@ -187,9 +182,13 @@ final class ContainerStore {
 
     private static void replaceUnsynced(Path target, byte[] content) throws IOException {
         Path temporary = target.resolveSibling(".tmp-" + target.getFileName());
-        Files.write(temporary, content);
-        Files.setPosixFilePermissions(temporary, fromString("rw-------"));
-        Files.move(temporary, target, StandardCopyOption.ATOMIC_MOVE);
+        try {
+            Files.write(temporary, content);
+            Files.setPosixFilePermissions(temporary, fromString("rw-------"));
+            Files.move(temporary, target, StandardCopyOption.ATOMIC_MOVE);
+        } finally {
+            Files.deleteIfExists(temporary);
+        }
     }
 
     private byte[] remember(ContainerRecord record, String file) throws IOException {

@@ -34,7 +34,7 @@ record JsonMessage(
         Map<String, Long> detail = new java.util.LinkedHashMap<>();
         detail.put("current", current);
         if (total > 0) detail.put("total", total);
-        return new JsonMessage(null, status.isEmpty() ? null : status, detail, bar(current, total), null, null, id);
+        return new JsonMessage(null, status.isEmpty() ? null : status, detail, bar(current, total), null, null, id.isEmpty() ? null : id);
     }
 
     static JsonMessage error(String message) {

@@ -66,7 +66,7 @@ class HostileArchiveIT {
         refused("open " + TestArchive.docker(image).layerPath(1) + ": no such file or directory",
                 TestArchive.docker(image).without(TestArchive.docker(image).layerPath(1)).tar());
         refused("invalid tag \"app\"", TestArchive.docker(image, "app").tar());
-        refused("invalid reference format: repository name (library/App) must be lowercase", TestArchive.docker(image, "App:1").tar());
+        refused("invalid reference format: repository name must be lowercase", TestArchive.docker(image, "App:1").tar());
         refused("refusing to create an ambiguous tag using digest algorithm as name", TestArchive.docker(image, "sha256:1").tar());
         byte[] layer = image.layers().getFirst().tar();
         refused(config + " is a layer, not a document", TestArchive.docker(image).with(config, layer).tar());

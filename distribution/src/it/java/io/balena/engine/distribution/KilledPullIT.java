@@ -1,5 +1,6 @@
 package io.balena.engine.distribution;
 
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -11,6 +12,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.locks.LockSupport;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -43,7 +45,81 @@ class KilledPullIT {
     void finishedLayersAreKeptAndTheRestIsFetchedByTheNextPull() throws Exception {
         Path root = folder.resolve("root");
         Engine.open(root).close();
-        registry.next("" + image.blob(2), (exchange, content) -> {
+        stopAfterTheBeginningOf(2);
+        Process child = pullInChild(root);
+        // The third stays unfinished, which keeps nobody from finishing those above it.
+        awaitUntil(child, () -> isThere(root, chain(1)) && isThere(root, chain(2)) && finishedIn(root) == 2);
+        child.destroyForcibly();
+        child.onExit().join();
+
+        try (Engine engine = Engine.open(root)) {
+            assertEquals(List.of(), engine.images.list());
+            assertEquals(2, engine.namesIn("image/overlay2/layerdb/sha256").size());
+            assertEquals(2, engine.namesIn("image/overlay2/layerdb/tmp").size());
+            assertEquals(5, engine.namesIn("overlay2").size());
+            Engine.Messages messages = new Engine.Messages();
+            assertEquals(image.id(), engine.pull(registry.host() + "/app:1", messages));
+            assertEquals(2, messages.count("Already exists"));
+            assertEquals(List.of(1, 1, 2, 1, 1), requestsPerLayer());
+            assertEveryFileIsThere(engine);
+            engine.images.remove(registry.host() + "/app:1", false, true, _ -> List.of());
+            engine.assertEmpty();
+        }
+    }
+
+    @Test
+    void layersAboveAnUnfinishedFirstOneAreKept() throws Exception {
+        Path root = folder.resolve("root");
+        Engine.open(root).close();
+        stopAfterTheBeginningOf(0);
+        Process child = pullInChild(root);
+        awaitUntil(child, () -> finishedIn(root) == 4);
+        child.destroyForcibly();
+        child.onExit().join();
+        try (Engine engine = Engine.open(root)) {
+            assertEquals(image.id(), engine.pull(registry.host() + "/app:1"));
+            assertEquals(List.of(2, 1, 1, 1, 1), requestsPerLayer());
+            assertEquals(List.of(), engine.namesIn("image/overlay2/layerdb/tmp"));
+            assertEveryFileIsThere(engine);
+        }
+    }
+
+    private List<Integer> requestsPerLayer() {
+        return IntStream.range(0, 5).mapToObj(layer -> registry.requests("" + image.blob(layer)).size()).toList();
+    }
+
+    private void assertEveryFileIsThere(Engine engine) throws IOException {
+        for (int layer = 0; layer < 5; layer++) {
+            assertArrayEquals(TestImage.noise(20_000, layer), Files.readAllBytes(engine.fileOf(image.id(), layer, "file-" + layer)));
+            try (var tar = engine.layers.openTar(chain(layer + 1))) {
+                assertArrayEquals(image.layers().get(layer).tar(), tar.readAllBytes());
+            }
+        }
+    }
+
+    private static boolean isThere(Path root, ChainId chain) {
+        return Files.exists(root.resolve("image/overlay2/layerdb/sha256/" + chain.digest().hex()));
+    }
+
+    private static long finishedIn(Path root) throws IOException {
+        try (var folders = Files.list(root.resolve("image/overlay2/layerdb/tmp"))) {
+            return folders.filter(folder -> folder.getFileName().toString().startsWith("finished-")).count();
+        }
+    }
+
+    private interface Condition {
+        boolean holds() throws IOException;
+    }
+
+    private void awaitUntil(Process child, Condition condition) throws IOException {
+        while (!condition.holds()) {
+            assertTrue(child.isAlive(), () -> output());
+            LockSupport.parkNanos(5_000_000);
+        }
+    }
+
+    private void stopAfterTheBeginningOf(int layer) {
+        registry.next("" + image.blob(layer), (exchange, content) -> {
             exchange.sendResponseHeaders(200, content.bytes().length);
             exchange.getResponseBody().write(content.bytes(), 0, 9_000);
             exchange.getResponseBody().flush();
@@ -53,27 +129,6 @@ class KilledPullIT {
                 Thread.currentThread().interrupt();
             }
         });
-        Process child = pullInChild(root);
-        List<ChainId> finished = List.of(chain(1), chain(2));
-        while (!finished.stream().allMatch(chain -> Files.exists(root.resolve("image/overlay2/layerdb/sha256/" + chain.digest().hex())))) {
-            assertTrue(child.isAlive(), () -> output());
-            LockSupport.parkNanos(5_000_000);
-        }
-        child.destroyForcibly();
-        child.onExit().join();
-
-        try (Engine engine = Engine.open(root)) {
-            assertEquals(List.of(), engine.images.list());
-            assertEquals(List.of(), engine.namesIn("image/overlay2/layerdb/tmp"));
-            assertEquals(2, engine.namesIn("image/overlay2/layerdb/sha256").size());
-            assertEquals(3, engine.namesIn("overlay2").size());
-            Engine.Messages messages = new Engine.Messages();
-            assertEquals(image.id(), engine.pull(registry.host() + "/app:1", messages));
-            assertEquals(2, messages.count("Already exists"));
-            assertEquals(1, registry.requests("" + image.blob(0)).size());
-            engine.images.remove(registry.host() + "/app:1", false, true, _ -> List.of());
-            engine.assertEmpty();
-        }
     }
 
     @Test
@@ -91,10 +146,11 @@ class KilledPullIT {
                     assertEquals(image.id(), found.id());
                     assertEquals(100_000, found.size());
                 }
-                assertEquals(List.of(), engine.namesIn("image/overlay2/layerdb/tmp"));
-                assertEquals(engine.namesIn("image/overlay2/layerdb/sha256").size() + 1, engine.namesIn("overlay2").size());
+                int layers = engine.namesIn("image/overlay2/layerdb/sha256").size() + engine.namesIn("image/overlay2/layerdb/tmp").size();
+                assertEquals(layers + 1, engine.namesIn("overlay2").size());
                 assertEquals(image.id(), engine.pull(registry.host() + "/app:1"));
                 assertEquals(5, engine.namesIn("image/overlay2/layerdb/sha256").size());
+                assertEquals(List.of(), engine.namesIn("image/overlay2/layerdb/tmp"));
             }
         }
     }

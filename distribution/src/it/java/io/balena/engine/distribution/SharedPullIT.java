@@ -88,7 +88,7 @@ class SharedPullIT {
         second.leave();
         assertThrows(ExecutionException.class, first::pulled);
         assertThrows(ExecutionException.class, second::pulled);
-        engine.assertEmpty();
+        engine.assertNothingIsUsed();
         gate.countDown();
         assertEquals(image.id(), new Client().pulled());
     }
@@ -149,7 +149,7 @@ class SharedPullIT {
             }
         }
         removeQuietly();
-        engine.assertEmpty();
+        engine.assertNothingIsUsed();
     }
 
     private ImageId removeQuietly() throws IOException {

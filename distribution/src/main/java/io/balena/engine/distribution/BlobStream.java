@@ -144,7 +144,7 @@ final class BlobStream extends InputStream {
         cancellation.check();
         boolean last = ++failuresWithoutProgress >= retries.attempts();
         if (last || !RetryPolicy.worthRetrying(e)) throw RetryPolicy.givingUp(e);
-        retries.pause(failuresWithoutProgress, cancellation, watcher::retryingIn);
+        retries.pause(e, failuresWithoutProgress, cancellation, watcher::retryingIn);
     }
 
     private void disconnect() {

@@ -4,6 +4,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
+import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -19,7 +20,7 @@ import java.util.regex.Pattern;
 /// Applies Dockerfile instructions to the `config` object of an image, as `docker import --change` and `docker commit --change` do.
 ///
 /// @see <a href="https://docs.docker.com/reference/dockerfile/">Dockerfile reference</a>
-final class ConfigChanges {
+public final class ConfigChanges {
     private static final Pattern INSTRUCTION = Pattern.compile("(\\S+)\\s*(.*)", Pattern.DOTALL);
     private static final Pattern PORT = Pattern.compile("(?:.*:)?(\\d+)(?:-(\\d+))?(?:/(.+))?");
     private static final int LAST_PORT = 65535;
@@ -27,13 +28,14 @@ final class ConfigChanges {
     private final ObjectNode config;
     private boolean commandSet;
 
-    ConfigChanges(ObjectNode config) {
+    /// @param config what the changes are made to
+    public ConfigChanges(ObjectNode config) {
         this.config = config;
     }
 
     /// @param changes each one or more lines of instructions
     /// @throws DistributionException.InvalidRequest with Docker's words
-    void apply(List<String> changes) {
+    public void apply(List<String> changes) {
         for (String change : changes) {
             List<String> lines = instructions(change);
             if (lines.isEmpty()) throw invalid("file with no instructions");
@@ -172,7 +174,11 @@ final class ConfigChanges {
 
     private void workdir(String path) {
         if (path.isEmpty()) throw invalid("cannot normalize nothing");
-        config.put("WorkingDir", Path.of("/", config.path("WorkingDir").asText("")).resolve(path).normalize().toString());
+        try {
+            config.put("WorkingDir", Path.of("/", config.path("WorkingDir").asText("")).resolve(path).normalize().toString());
+        } catch (InvalidPathException e) {
+            throw invalid("cannot normalize " + ShellWords.quoted(path) + ": " + e.getReason());
+        }
     }
 
     private void onBuild(String arguments) {

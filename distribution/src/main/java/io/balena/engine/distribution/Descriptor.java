@@ -1,6 +1,7 @@
 package io.balena.engine.distribution;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.balena.engine.graphdriver.Digest;
 
 /// What a manifest says about a blob or another manifest.
@@ -19,6 +20,10 @@ record Descriptor(String mediaType, Digest digest, long size) {
         } catch (IllegalArgumentException e) {
             throw new DistributionException.InvalidContent("invalid descriptor in manifest: " + e.getMessage(), e);
         }
+    }
+
+    ObjectNode toJson() {
+        return Json.MAPPER.createObjectNode().put("mediaType", mediaType).put("digest", digest.toString()).put("size", size);
     }
 
     private static String shortened(JsonNode node) {

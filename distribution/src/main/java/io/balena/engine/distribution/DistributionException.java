@@ -35,6 +35,23 @@ public abstract sealed class DistributionException extends RuntimeException {
         }
     }
 
+    /// A registry refused, told to somebody who wanted to know just that: whether a login is good, whether there is such an image.
+    public static final class Refused extends DistributionException {
+        private static final long serialVersionUID = 1L;
+
+        private final int status;
+
+        /// @param status of HTTP that the registry answered with
+        public Refused(int status, String message) {
+            super(message, null);
+            this.status = status;
+        }
+
+        public int status() {
+            return status;
+        }
+    }
+
     /// The present state forbids it: the image is in use, the name is ambiguous.
     public static final class Conflict extends DistributionException {
         private static final long serialVersionUID = 1L;

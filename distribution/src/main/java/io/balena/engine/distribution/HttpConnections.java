@@ -1,48 +1,55 @@
 package io.balena.engine.distribution;
 
+import java.io.IOException;
+import java.net.Proxy;
+import java.net.ProxySelector;
+import java.net.SocketAddress;
+import java.net.URI;
 import java.net.http.HttpClient;
-import java.net.Socket;
-import java.security.GeneralSecurityException;
-import java.security.SecureRandom;
-import java.security.cert.X509Certificate;
 import java.time.Duration;
-import java.util.EnumMap;
+import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
 import javax.net.ssl.SSLContext;
-import javax.net.ssl.SSLEngine;
-import javax.net.ssl.TrustManager;
-import javax.net.ssl.X509ExtendedTrustManager;
 
 /// The JDK's HTTP client, made when the first transfer needs it and closed with the last: an idle engine keeps neither its threads nor
 /// its memory.
 final class HttpConnections {
-    enum Trust {
-        /// Certificates that the system's authorities vouch for.
-        AUTHORITIES,
-        /// Any certificate: for registries that were declared insecure.
-        ANYONE
-    }
-
     private static final Duration CONNECT_TIMEOUT = Duration.ofSeconds(30);
     /// They only move buffers and decrypt; the work is done by whoever reads.
     private static final int THREADS = 2;
+    private static final String WITHHELD = "jdk.http.auth.tunneling.disabledSchemes";
 
-    private final Map<Trust, Shared> clients = new EnumMap<>(Trust.class);
+    /// Who is at the other end, and on the way there.
+    private record Peers(Trust trust, Proxies proxies) {}
+
+    private final Map<Peers, Shared> clients = new HashMap<>();
+
+    static {
+        // The JDK keeps passwords from proxies that tunnel, lest somebody listen on the way there. Who configures one means it.
+        if (System.getProperty(WITHHELD) == null) System.setProperty(WITHHELD, "");
+    }
 
     /// Closing it may close the client.
-    synchronized Lease lease(Trust trust) {
-        Shared shared = clients.computeIfAbsent(trust, Shared::new);
+    ///
+    /// @throws DistributionException.Unavailable when certificates for it cannot be used
+    synchronized Lease lease(Trust trust, Proxies proxies) {
+        return lease(new Peers(trust, proxies));
+    }
+
+    private synchronized Lease lease(Peers peers) {
+        Shared shared = clients.computeIfAbsent(peers, Shared::new);
         shared.leases++;
         return new Lease(shared);
     }
 
     private synchronized void giveBack(Shared shared) {
         if (--shared.leases > 0) return;
-        clients.remove(shared.trust);
+        clients.remove(shared.peers);
         shared.client.shutdownNow();
         shared.threads.shutdown();
     }
@@ -60,7 +67,7 @@ final class HttpConnections {
         }
 
         Lease another() {
-            return lease(shared.trust);
+            return lease(shared.peers);
         }
 
         @Override
@@ -74,59 +81,43 @@ final class HttpConnections {
     }
 
     private static final class Shared {
-        private final Trust trust;
+        private final Peers peers;
         private final ExecutorService threads;
         private final HttpClient client;
         private int leases;
 
-        Shared(Trust trust) {
-            this.trust = trust;
+        Shared(Peers peers) {
+            this.peers = peers;
+            SSLContext tls = peers.trust.context();
             this.threads = new ThreadPoolExecutor(THREADS, THREADS, 0, TimeUnit.SECONDS, new LinkedBlockingQueue<>(),
                     task -> Thread.ofPlatform().daemon().name("registry").unstarted(task));
-            HttpClient.Builder builder = HttpClient.newBuilder()
+            this.client = HttpClient.newBuilder()
                     .version(HttpClient.Version.HTTP_1_1)
                     // We follow them ourselves: the JDK would carry our Authorization to the other host.
                     .followRedirects(HttpClient.Redirect.NEVER)
                     .connectTimeout(CONNECT_TIMEOUT)
-                    .executor(threads);
-            if (trust == Trust.ANYONE) builder.sslContext(trustingAnyone());
-            this.client = builder.build();
+                    .proxy(new Chosen(peers.proxies))
+                    .sslContext(tls)
+                    .executor(threads)
+                    .build();
         }
     }
 
-    private static SSLContext trustingAnyone() {
-        try {
-            SSLContext context = SSLContext.getInstance("TLS");
-            context.init(null, new TrustManager[] {new Anyone()}, new SecureRandom());
-            return context;
-        } catch (GeneralSecurityException e) {
-            throw new AssertionError("every Java platform has TLS", e);
+    private static final class Chosen extends ProxySelector {
+        private final Proxies proxies;
+
+        Chosen(Proxies proxies) {
+            this.proxies = proxies;
         }
-    }
-
-    /// The extended kind, because for the plain one the JDK checks the host name by itself.
-    private static final class Anyone extends X509ExtendedTrustManager {
-        @Override
-        public void checkClientTrusted(X509Certificate[] chain, String authType, Socket socket) {}
 
         @Override
-        public void checkServerTrusted(X509Certificate[] chain, String authType, Socket socket) {}
+        public List<Proxy> select(URI target) {
+            return List.of(proxies.forRequest(target).map(server -> new Proxy(Proxy.Type.HTTP, server.address())).orElse(Proxy.NO_PROXY));
+        }
 
         @Override
-        public void checkClientTrusted(X509Certificate[] chain, String authType, SSLEngine engine) {}
-
-        @Override
-        public void checkServerTrusted(X509Certificate[] chain, String authType, SSLEngine engine) {}
-
-        @Override
-        public void checkClientTrusted(X509Certificate[] chain, String authType) {}
-
-        @Override
-        public void checkServerTrusted(X509Certificate[] chain, String authType) {}
-
-        @Override
-        public X509Certificate[] getAcceptedIssuers() {
-            return new X509Certificate[0];
+        public void connectFailed(URI target, SocketAddress proxy, IOException failure) {
+            // The failure is the answer to the request.
         }
     }
 }

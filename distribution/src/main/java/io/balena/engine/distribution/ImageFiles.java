@@ -13,9 +13,12 @@ import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Instant;
+import java.time.OffsetDateTime;
+import java.time.format.DateTimeParseException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import java.util.stream.Stream;
 
 /// Every file of `image/overlay2` that is about images and their names; the layout is drawn in the package description.
@@ -23,8 +26,12 @@ import java.util.stream.Stream;
 /// Not safe for use by several writers.
 final class ImageFiles {
     private static final Logger LOG = System.getLogger(ImageFiles.class.getName());
-    /// moby's limit for manifests and configurations.
+    /// moby's limit for manifests and configurations, in bytes.
     private static final long LARGEST_CONFIG = 4 << 20;
+    private static final long LARGEST_REFERENCES = 64 << 20;
+    /// Ours alone; Docker ignores it.
+    private static final String CHANGING = "changing";
+    private static final Set<String> METADATA = Set.of("parent", "lastUpdated", CHANGING);
 
     private final Path root;
     private final Path contents;
@@ -44,13 +51,13 @@ final class ImageFiles {
     static ImageFiles open(Path dataRoot) throws IOException {
         ImageFiles files = new ImageFiles(dataRoot);
         for (Path folder : List.of(files.contents, files.metadata)) makeFolder(folder);
-        for (Path folder : List.of(files.root, files.contents)) deleteTemporaries(folder);
+        for (Path folder : List.of(files.root, files.contents, files.metadata)) DurableFile.deleteTemporaries(folder);
         return files;
     }
 
     List<ImageId> ids() throws IOException {
         List<ImageId> ids = new ArrayList<>();
-        for (Path file : children(contents)) {
+        for (Path file : everything(contents)) {
             try {
                 ids.add(new ImageId(new Digest(file.getFileName().toString())));
             } catch (IllegalArgumentException e) {
@@ -62,11 +69,10 @@ final class ImageFiles {
 
     /// The configuration of `id`, verified.
     ///
-    /// @throws DamagedFile when the file is not what its name says
+    /// @throws DamagedFile when the file is not what its name says, or cannot be read
     byte[] config(ImageId id) throws IOException {
         Path file = contents.resolve(id.digest().hex());
-        if (Files.size(file) > LARGEST_CONFIG) throw new DamagedFile(file, "too large");
-        byte[] config = Files.readAllBytes(file);
+        byte[] config = content(file, LARGEST_CONFIG);
         if (!Digest.of(config).equals(id.digest())) throw new DamagedFile(file, "its content has another digest");
         return config;
     }
@@ -83,12 +89,42 @@ final class ImageFiles {
         DurableFile.replace(metadataOf(id).resolve("parent"), parent.toString().getBytes(US_ASCII));
     }
 
+    /// @return empty also when what is there is no time, as Docker may leave it after a power cut
     Optional<String> lastTagged(ImageId id) throws IOException {
-        return read(metadata.resolve(id.digest().hex()).resolve("lastUpdated"));
+        return read(metadata.resolve(id.digest().hex()).resolve("lastUpdated")).filter(ImageFiles::isTime);
     }
 
     void writeLastTagged(ImageId id, Instant when) throws IOException {
         DurableFile.replace(metadataOf(id).resolve("lastUpdated"), when.toString().getBytes(US_ASCII));
+    }
+
+    /// Notes that `id` is about to come with its first names, or to go after its last: between the two writes that this takes, a
+    /// power cut leaves an image without a name, which then is nobody's ([#wasChanging]).
+    ///
+    /// Not synced: on file systems with a journal, it is on the disk before the first of the two. On a disk that is full it is left
+    /// out, as removing must be possible there.
+    void beginChange(ImageId id) {
+        Path folder = metadata.resolve(id.digest().hex());
+        try {
+            makeFolder(folder);
+            Files.write(folder.resolve(CHANGING), new byte[0]);
+        } catch (IOException e) {
+            LOG.log(Level.DEBUG, "a power cut now would leave image " + id + " without names", e);
+        }
+    }
+
+    void endChange(ImageId id) {
+        Path folder = metadata.resolve(id.digest().hex());
+        try {
+            Files.deleteIfExists(folder.resolve(CHANGING));
+            if (everything(folder).isEmpty()) Files.deleteIfExists(folder);
+        } catch (IOException e) {
+            LOG.log(Level.WARNING, "cannot note that image " + id + " is settled: " + e);
+        }
+    }
+
+    boolean wasChanging(ImageId id) {
+        return Files.exists(metadata.resolve(id.digest().hex()).resolve(CHANGING));
     }
 
     /// Removes the image for good: only then may its layers go, or a power cut would bring it back without them.
@@ -98,17 +134,24 @@ final class ImageFiles {
         deleteMetadata(metadata.resolve(id.digest().hex()));
     }
 
-    /// Metadata of images that are no more.
-    void deleteStrayMetadata() throws IOException {
-        for (Path folder : children(metadata)) {
-            if (!Files.exists(contents.resolve(folder.getFileName()))) deleteMetadata(folder);
+    /// Deletes the metadata of images that are no more, and what a crash left of writing others.
+    void tidyMetadata() throws IOException {
+        for (Path folder : everything(metadata)) {
+            if (!Files.isDirectory(folder) || !everything(folder).stream().allMatch(ImageFiles::isMetadata)) {
+                quarantine.take(folder, "not the metadata of an image");
+            } else if (Files.exists(contents.resolve(folder.getFileName()))) DurableFile.deleteTemporaries(folder);
+            else deleteMetadata(folder);
         }
     }
 
-    /// @throws DamagedFile when the file is there and makes no sense
+    private static boolean isMetadata(Path file) {
+        return Files.isRegularFile(file) && (DurableFile.isTemporary(file) || METADATA.contains(file.getFileName().toString()));
+    }
+
+    /// @throws DamagedFile when the file is there and makes no sense, or cannot be read
     References references() throws IOException {
         try {
-            return References.parse(Files.readAllBytes(repositories));
+            return References.parse(content(repositories, LARGEST_REFERENCES));
         } catch (NoSuchFileException e) {
             return References.none();
         } catch (References.Malformed e) {
@@ -142,30 +185,39 @@ final class ImageFiles {
         }
     }
 
+    /// A bad block of the medium damages a file like anything else does: it costs that file.
+    private static byte[] content(Path file, long largest) throws IOException {
+        try {
+            if (Files.size(file) > largest) throw new DamagedFile(file, "too large");
+            return Files.readAllBytes(file);
+        } catch (DamagedFile | NoSuchFileException e) {
+            throw e;
+        } catch (IOException e) {
+            throw new DamagedFile(file, e.toString());
+        }
+    }
+
+    private static boolean isTime(String text) {
+        try {
+            OffsetDateTime.parse(text);
+            return true;
+        } catch (DateTimeParseException e) {
+            return false;
+        }
+    }
+
     private static void deleteMetadata(Path folder) throws IOException {
         if (!Files.isDirectory(folder)) return;
-        for (Path file : children(folder)) Files.deleteIfExists(file);
+        for (Path file : everything(folder)) Files.deleteIfExists(file);
         Files.deleteIfExists(folder);
     }
 
-    private static void deleteTemporaries(Path folder) throws IOException {
-        for (Path file : everything(folder)) {
-            if (isTemporary(file)) Files.deleteIfExists(file);
-        }
-    }
-
-    private static List<Path> children(Path folder) throws IOException {
-        return everything(folder).stream().filter(file -> !isTemporary(file)).toList();
-    }
-
+    /// @return nothing when it is no folder
     private static List<Path> everything(Path folder) throws IOException {
+        if (!Files.isDirectory(folder)) return List.of();
         try (Stream<Path> files = Files.list(folder)) {
             return files.toList();
         }
-    }
-
-    private static boolean isTemporary(Path file) {
-        return file.getFileName().toString().startsWith(".tmp-");
     }
 
     private static void makeFolder(Path folder) throws IOException {

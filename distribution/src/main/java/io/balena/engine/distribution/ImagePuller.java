@@ -13,10 +13,9 @@ public final class ImagePuller {
 
     private final LayerStore layers;
     private final Images images;
-    private final RegistryConfig config;
+    private final Sources sources;
     private final RetryPolicy retries;
     private final LayerDownloads downloads;
-    private final HttpConnections connections = new HttpConnections();
 
     /// One per data root: pulls share downloads through it. Opens no connection and loads no HTTP client before the first pull.
     public ImagePuller(Path dataRoot, LayerStore layers, Images images, RegistryConfig config) {
@@ -26,7 +25,7 @@ public final class ImagePuller {
     ImagePuller(Path dataRoot, LayerStore layers, Images images, RegistryConfig config, RetryPolicy retries) {
         this.layers = layers;
         this.images = images;
-        this.config = config;
+        this.sources = new Sources(config, new HttpConnections());
         this.retries = retries;
         this.downloads = new LayerDownloads(layers, new BlobRecords(dataRoot), retries, config.downloads().atOnce());
     }
@@ -39,30 +38,71 @@ public final class ImagePuller {
     public ImageId pull(ImageReference reference, Optional<String> platform, Credentials credentials, Progress progress)
             throws IOException {
         ImageReference wanted = reference.decisive();
-        Platform here = platform.map(Platform::parse).orElseGet(Platform::ofThisMachine);
-        try (Repository repository = Repository.open(wanted, Access.PULL, credentials, config, connections)) {
-            return new Pull(wanted, here, repository, progress).run(platform.isPresent());
+        return fromOneThatHasIt(wanted, credentials, (repository, last) -> {
+            Pull.Outcome outcome = new Pull(wanted, platform, repository, patience(last), progress).run();
+            sayOutcome(wanted, outcome.news(), progress);
+            outcome.warning().ifPresent(warning -> progress.status("", warning));
+            return outcome.image();
+        });
+    }
+
+    /// Pulls everything that has a tag in the repository of `reference`.
+    ///
+    /// @throws DistributionException at the first that fails; those before it stay
+    public void pullAllTags(ImageReference reference, Optional<String> platform, Credentials credentials, Progress progress)
+            throws IOException {
+        fromOneThatHasIt(reference, credentials, (repository, last) -> {
+            boolean news = false;
+            Cancellation cancellation = new Cancellation();
+            for (String tag : patience(last).retrying(cancellation, () -> repository.tags(cancellation))) {
+                if (!ImageReference.isTag(tag)) throw new DistributionException.InvalidContent("invalid tag format", null);
+                news |= new Pull(reference.withTag(tag), platform, repository, patience(last), progress).run().news();
+            }
+            sayOutcome(reference, news, progress);
+            return null;
+        });
+    }
+
+    private static void sayOutcome(ImageReference wanted, boolean news, Progress progress) {
+        progress.status("", "Status: " + (news ? "Downloaded newer image for " : "Image is up to date for ") + wanted.familiar());
+    }
+
+    private <T> T fromOneThatHasIt(ImageReference wanted, Credentials credentials, Sources.Question<T> pull) throws IOException {
+        try {
+            return images.bringingIn(() -> sources.firstAnswer(wanted, credentials, pull));
         } catch (RegistryFailure e) {
             throw e.forPullOf(wanted);
         }
     }
 
+    /// Where there is somebody else to ask for a manifest, one failure is enough.
+    private RetryPolicy patience(boolean last) {
+        return last ? retries : retries.once();
+    }
+
     /// One pull of one image.
     private final class Pull {
+        /// @param news whether the name meant something else, or nothing, before
+        record Outcome(ImageId image, boolean news, Optional<String> warning) {}
+
         private final ImageReference reference;
+        private final boolean platformWasAskedFor;
         private final Platform platform;
         private final Repository repository;
+        private final RetryPolicy patience;
         private final Progress progress;
         private final Cancellation cancellation = new Cancellation();
 
-        Pull(ImageReference reference, Platform platform, Repository repository, Progress progress) {
+        Pull(ImageReference reference, Optional<String> platform, Repository repository, RetryPolicy patience, Progress progress) {
             this.reference = reference;
-            this.platform = platform;
+            this.platformWasAskedFor = platform.isPresent();
+            this.platform = platform.map(Platform::parse).orElseGet(Platform::ofThisMachine);
             this.repository = repository;
+            this.patience = patience;
             this.progress = progress;
         }
 
-        ImageId run(boolean platformWasAskedFor) throws IOException {
+        Outcome run() throws IOException {
             String tagOrDigest = reference.digest().map(Digest::toString).or(reference::tag).orElseThrow();
             Repository.Fetched fetched = fetch(tagOrDigest);
             Manifest manifest = Manifest.parse(fetched.content(), fetched.mediaType());
@@ -76,23 +116,20 @@ public final class ImagePuller {
             if (!present) install(image, names);
 
             progress.status("", "Digest: " + fetched.digest());
-            String outcome = named && present ? "Image is up to date for " : "Downloaded newer image for ";
-            progress.status("", "Status: " + outcome + reference.familiar());
-            if (platformWasAskedFor) warnOfOtherPlatform(id);
-            return id;
+            return new Outcome(id, !(named && present), platformWasAskedFor ? otherPlatform(id) : Optional.empty());
         }
 
         private Repository.Fetched fetch(String tagOrDigest) throws IOException {
-            return retries.retrying(cancellation, () -> repository.manifest(tagOrDigest, cancellation));
+            return patience.retrying(cancellation, () -> repository.manifest(tagOrDigest, cancellation));
         }
 
         private Manifest.OfImage imageFor(Manifest manifest) throws IOException {
             return switch (manifest) {
-                case Manifest.OfImage image -> image;
+                case Manifest.OfImage image -> image.checked();
                 case Manifest.Index index -> {
                     Repository.Fetched chosen = fetch(index.choose(platform).digest().toString());
-                    if (Manifest.parse(chosen.content(), chosen.mediaType()) instanceof Manifest.OfImage image) yield image;
-                    throw new DistributionException.InvalidContent("the manifest list contains another manifest list", null);
+                    if (Manifest.parse(chosen.content(), chosen.mediaType()) instanceof Manifest.OfImage image) yield image.checked();
+                    throw new DistributionException.InvalidContent("unsupported manifest format", null);
                 }
             };
         }
@@ -133,11 +170,11 @@ public final class ImagePuller {
             }
         }
 
-        private void warnOfOtherPlatform(ImageId id) {
+        private Optional<String> otherPlatform(ImageId id) {
             Optional<Platform> actual = images.find(id).map(image -> Platform.of(image.config()));
-            if (actual.isEmpty() || platform.runnable().contains(actual.get())) return;
-            progress.status("", "WARNING: image with reference " + reference.familiar() + " was found but its platform ("
-                    + actual.get() + ") does not match the specified platform (" + platform + ")");
+            if (actual.isEmpty() || platform.runnable().contains(actual.get())) return Optional.empty();
+            return Optional.of("WARNING: image with reference " + reference.familiar() + " was found but does not match the specified platform: "
+                    + "wanted " + platform + ", actual: " + actual.get());
         }
     }
 }

@@ -42,7 +42,7 @@ public record ImageReference(String domain, String path, Optional<String> tag, O
         Split split = Split.of(text);
         String name = beforeFirstColon(split.remainder());
         if (!name.equals(name.toLowerCase(Locale.ROOT))) {
-            throw new IllegalArgumentException("invalid reference format: repository name (" + name + ") must be lowercase");
+            throw new IllegalArgumentException("invalid reference format: repository name must be lowercase");
         }
         Matcher match = REFERENCE.matcher(split.domain() + "/" + split.remainder());
         if (!match.matches()) throw new IllegalArgumentException("invalid reference format");
@@ -76,6 +76,15 @@ public record ImageReference(String domain, String path, Optional<String> tag, O
     /// Repository with its registry always spelled out: `docker.io/library/busybox`.
     String fullName() {
         return domain + "/" + path;
+    }
+
+    /// @param text perhaps a registry: its host, with its port if that is not the usual one
+    static boolean isDomain(String text) {
+        return text.matches(DOMAIN);
+    }
+
+    static boolean isTag(String text) {
+        return text.matches(TAG);
     }
 
     ImageReference withTag(String newTag) {

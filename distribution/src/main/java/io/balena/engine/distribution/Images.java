@@ -8,13 +8,11 @@ import io.balena.engine.graphdriver.Layer;
 import io.balena.engine.graphdriver.LayerStore;
 import java.io.IOException;
 import java.io.InputStream;
-import java.lang.System.Logger;
-import java.lang.System.Logger.Level;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Map;
 import java.util.Optional;
 
 /// The images of a data root and the names they carry: `image/overlay2/{imagedb,repositories.json}`.
@@ -22,16 +20,16 @@ import java.util.Optional;
 /// Safe for use by many threads. Readers see the catalogue as the last finished change left it; changes are made one after another,
 /// on disk first.
 public final class Images {
-    private static final Logger LOG = System.getLogger(Images.class.getName());
-
     private final ImageFiles files;
     private final LayerStore layers;
+    private final UnusedLayers unused;
     private final Object writing = new Object();
     private volatile Catalogue catalogue;
 
     private Images(ImageFiles files, LayerStore layers, Catalogue catalogue) {
         this.files = files;
         this.layers = layers;
+        this.unused = new UnusedLayers(layers);
         this.catalogue = catalogue;
     }
 
@@ -40,12 +38,8 @@ public final class Images {
     /// Damaged files are moved to `quarantine` with a warning; an image whose layers are missing is left out.
     public static Images open(Path dataRoot, LayerStore layers) throws IOException {
         ImageFiles files = ImageFiles.open(dataRoot);
-        Catalogue catalogue = new Catalogue(Map.of(), references(files));
-        for (ImageId id : files.ids()) {
-            Optional<Image> image = load(files, layers, id);
-            if (image.isPresent()) catalogue = catalogue.with(image.get());
-        }
-        files.deleteStrayMetadata();
+        Catalogue catalogue = new CatalogueLoading(files, layers).load();
+        files.tidyMetadata();
         return new Images(files, layers, catalogue);
     }
 
@@ -93,7 +87,7 @@ public final class Images {
     public List<Removal> remove(String nameOrId, boolean force, boolean prune, ImageUsers usedBy) throws IOException {
         RemovalPlan plan = changing(() -> {
             RemovalPlan planned = RemovalPlan.of(catalogue, nameOrId, force, prune, usedBy);
-            publish(planned.result().references());
+            publishRemoval(planned);
             for (RemovalPlan.Step step : planned.steps()) {
                 if (!(step instanceof RemovalPlan.Step.Delete(Image image))) continue;
                 files.delete(image.id());
@@ -102,7 +96,31 @@ public final class Images {
             return planned;
         });
         // Removing layers takes long, and whoever needs one meanwhile has retained it: no need to keep others waiting.
-        return Undisturbed.run(() -> releaseLayers(plan));
+        return unused.after(() -> Undisturbed.run(() -> releaseLayers(plan)));
+    }
+
+    private void publishRemoval(RemovalPlan plan) throws IOException {
+        List<ImageId> going = plan.steps().stream().filter(RemovalPlan.Step.Delete.class::isInstance)
+                .map(step -> ((RemovalPlan.Step.Delete) step).image().id()).filter(catalogue.references()::name).toList();
+        going.forEach(files::beginChange);
+        try {
+            publish(plan.result().references());
+        } catch (IOException | RuntimeException e) {
+            going.forEach(files::endChange);
+            throw e;
+        }
+    }
+
+    /// Removes the layers that failed pulls left for the next one.
+    ///
+    /// @return bytes in their files
+    public long removeUnusedLayers() throws IOException {
+        return unused.removeAll().stream().mapToLong(Layer::size).sum();
+    }
+
+    /// Runs what brings in layers; see [UnusedLayers].
+    <T> T bringingIn(UnusedLayers.Operation<T> operation) throws IOException {
+        return unused.after(operation);
     }
 
     private List<Removal> releaseLayers(RemovalPlan plan) throws IOException {
@@ -130,8 +148,46 @@ public final class Images {
             throw new DistributionException.InvalidRequest("cannot import digest reference");
         }
         ImportedImage imported = new ImportedImage(message, changes, Instant.now());
-        Layer layer = importLayer(tar);
-        return register(imported.config(layer.diffId()), Optional.of(layer.chainId()), name.stream().toList());
+        return bringingIn(() -> {
+            Layer layer = importLayer(tar);
+            ImageId id = register(imported.config(layer.diffId()), Optional.of(layer.chainId()), name.stream().toList());
+            if (name.isPresent()) noteTagged(id);
+            return id;
+        });
+    }
+
+    /// Makes an image of a container's changes, as `docker commit` does: its parent's layers, and one more if anything has changed.
+    ///
+    /// @param diff the changed files as a layer tar; read to its end
+    /// @throws DistributionException.NoSuchImage when the parent is no more
+    public ImageId commit(Commit commit, InputStream diff) throws IOException {
+        commit.name().ifPresent(Images::checkName);
+        Optional<Image> parent = commit.parent().map(id -> find(id).orElseThrow(() -> new DistributionException.NoSuchImage(id.toString())));
+        return bringingIn(() -> {
+            Optional<ChainId> below = parent.flatMap(Image::chain);
+            DiffId changes;
+            Optional<ChainId> top;
+            try (var staged = layers.stage()) {
+                changes = staged.extract(diff);
+                top = CommittedImage.isEmpty(changes) ? retained(below) : Optional.of(Undisturbed.run(() -> staged.commit(below)).chainId());
+            }
+            byte[] config = new CommittedImage(commit, parent, Instant.now()).config(changes);
+            ImageId id = register(config, top, commit.name().stream().toList(), commit.parent());
+            if (commit.name().isPresent()) noteTagged(id);
+            return id;
+        });
+    }
+
+    private Optional<ChainId> retained(Optional<ChainId> chain) throws IOException {
+        if (chain.isPresent() && !layers.retain(chain.get())) throw new IOException("layer " + chain.get() + " has vanished");
+        return chain;
+    }
+
+    private void noteTagged(ImageId id) throws IOException {
+        changing(() -> {
+            if (catalogue.find(id).isPresent()) files.writeLastTagged(id, Instant.now());
+            return null;
+        });
     }
 
     /// Adds the image of configuration `config` and gives it `names`: one step, so that nobody can remove it in between. When that
@@ -139,32 +195,41 @@ public final class Images {
     ///
     /// @param top its topmost layer, retained by the caller, who hands that use over whatever happens
     ImageId register(byte[] config, Optional<ChainId> top, List<ImageReference> names) throws IOException {
+        return register(config, top, names, Optional.empty());
+    }
+
+    /// @param parent the image it was made from, here; one that is no more is not recorded
+    private ImageId register(byte[] config, Optional<ChainId> top, List<ImageReference> names, Optional<ImageId> parent) throws IOException {
         return changing(() -> {
             ImageId id = new ImageId(Digest.of(config));
             boolean handedOver = false;
             try {
                 if (catalogue.find(id).isPresent()) nameAll(id, names);
                 else {
-                    add(id, config, top, names);
+                    add(id, config, top, names, parent.flatMap(catalogue::find).map(Image::id));
                     handedOver = true;
                 }
             } finally {
-                if (!handedOver && top.isPresent()) layers.release(top.get());
+                if (!handedOver && top.isPresent()) layers.endUse(top.get());
             }
             return id;
         });
     }
 
-    private void add(ImageId id, byte[] config, Optional<ChainId> top, List<ImageReference> names) throws IOException {
+    private void add(ImageId id, byte[] config, Optional<ChainId> top, List<ImageReference> names, Optional<ImageId> parent) throws IOException {
         ImageConfig parsed = ImageConfig.parse(config);
         if (!ChainId.of(parsed.diffIds()).equals(top)) throw new IllegalArgumentException("another image's layers: " + top);
         Catalogue before = catalogue;
         layers.syncNames();
-        files.writeConfig(id, config);
         try {
+            if (!names.isEmpty()) files.beginChange(id);
+            // The parent first: what has a configuration is an image, with all that belongs to it.
+            if (parent.isPresent()) files.writeParent(id, parent.get());
+            files.writeConfig(id, config);
             catalogue = before.with(new Image(
-                    id, parsed.document(), parsed.diffIds(), Optional.empty(), sizeOf(layers, parsed.diffIds())));
+                    id, parsed.document(), parsed.diffIds(), parent, CatalogueLoading.sizeOf(layers, parsed.diffIds())));
             nameAll(id, names);
+            if (!names.isEmpty()) files.endChange(id);
         } catch (IOException | RuntimeException e) {
             catalogue = before;
             files.delete(id);
@@ -181,6 +246,22 @@ public final class Images {
             nameAll(id, names);
             return true;
         });
+    }
+
+    /// All images and names as they are now.
+    Catalogue catalogue() {
+        return catalogue;
+    }
+
+    /// The document whose digest is `id`, byte for byte.
+    ///
+    /// @throws DistributionException.NoSuchImage when it is gone
+    byte[] configuration(ImageId id) throws IOException {
+        try {
+            return files.config(id);
+        } catch (NoSuchFileException e) {
+            throw new DistributionException.NoSuchImage(id.toString());
+        }
     }
 
     Optional<ImageId> named(ImageReference reference) {
@@ -219,57 +300,10 @@ public final class Images {
         }
     }
 
-    private static void checkName(ImageReference reference) {
+    static void checkName(ImageReference reference) {
         if (reference.familiarName().equals("sha256")) {
             throw new DistributionException.InvalidRequest("refusing to create an ambiguous tag using digest algorithm as name");
         }
-    }
-
-    private static References references(ImageFiles files) throws IOException {
-        try {
-            return files.references();
-        } catch (ImageFiles.DamagedFile e) {
-            files.quarantine(e);
-            return References.none();
-        }
-    }
-
-    private static Optional<Image> load(ImageFiles files, LayerStore layers, ImageId id) throws IOException {
-        try {
-            ImageConfig config = ImageConfig.parse(files.config(id));
-            Optional<ChainId> top = ChainId.of(config.diffIds());
-            if (top.isPresent() && !layers.retain(top.get())) {
-                LOG.log(Level.WARNING, "leaving out image " + id + ": its layer " + top.get() + " is missing");
-                return Optional.empty();
-            }
-            long size = sizeOf(layers, config.diffIds());
-            return Optional.of(new Image(id, config.document(), config.diffIds(), parent(files, id), size));
-        } catch (ImageFiles.DamagedFile e) {
-            files.quarantine(e);
-            return Optional.empty();
-        } catch (DistributionException e) {
-            LOG.log(Level.WARNING, "leaving out image " + id + ": " + e.getMessage());
-            return Optional.empty();
-        }
-    }
-
-    private static Optional<ImageId> parent(ImageFiles files, ImageId id) throws IOException {
-        try {
-            return files.parent(id);
-        } catch (IllegalArgumentException e) {
-            LOG.log(Level.WARNING, "the parent recorded for image " + id + " is damaged: " + e.getMessage());
-            return Optional.empty();
-        }
-    }
-
-    private static long sizeOf(LayerStore layers, List<DiffId> diffIds) {
-        long size = 0;
-        Optional<ChainId> chain = Optional.empty();
-        for (DiffId diffId : diffIds) {
-            chain = Optional.of(ChainId.of(chain, diffId));
-            size += chain.flatMap(layers::find).map(Layer::size).orElse(0L);
-        }
-        return size;
     }
 
     /// Who runs or keeps containers from an image.

@@ -3,6 +3,7 @@ package io.balena.engine.distribution;
 import com.fasterxml.jackson.core.JsonFactory;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.core.StreamReadConstraints;
+import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.IOException;
 
@@ -16,6 +17,15 @@ final class Json {
             .build());
 
     private Json() {}
+
+    /// A tree as a document, keys in the order in which they were put.
+    static byte[] bytes(JsonNode tree) {
+        try {
+            return MAPPER.writeValueAsBytes(tree);
+        } catch (JsonProcessingException e) {
+            throw new AssertionError("a tree always becomes JSON", e);
+        }
+    }
 
     /// Why a document could not be read, without the document.
     static String reason(IOException e) {

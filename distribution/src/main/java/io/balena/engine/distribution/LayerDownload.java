@@ -15,15 +15,17 @@ import java.util.Optional;
 import java.util.concurrent.CancellationException;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Consumer;
 
 /// One layer on its way from a registry into the layer store, for all the pulls that want it.
 ///
 /// ```
-/// queued ── fetch ──▶ staged ── parent committed ──▶ commit ──▶ held for the pulls ── last one leaves ──▶ released
-///    └───────────────────┴──── last one leaves, or a failure ────▶ nothing is left of it
+/// QUEUED ── fetch ──▶ FETCHING ── finished ──▶ WAITING ── parent committed ──▶ PUBLISHING ──▶ ENDED, held for the pulls
+///    └───────────────────┴── a failure, or the last pull leaves ──┴──────────────────┴──────▶ ENDED
 /// ```
+/// What was finished stays in the store when all pulls have left: the next one finds it there.
 final class LayerDownload {
     private static final Logger LOG = System.getLogger(LayerDownload.class.getName());
     private static final String REFUSED = "failed to register layer: ";
@@ -43,13 +45,16 @@ final class LayerDownload {
     private final Optional<LayerDownloads.Seat> parent;
     private final boolean parentRetained;
 
+    private enum State { QUEUED, FETCHING, WAITING, PUBLISHING, ENDED }
+
+    private final AtomicReference<State> state = new AtomicReference<>(State.QUEUED);
+    /// The store has the layer, finished or published, and keeps it for us.
+    private final AtomicBoolean reserved = new AtomicBoolean();
     private final Cancellation cancellation = new Cancellation();
     private final List<LayerListener> listeners = new CopyOnWriteArrayList<>();
-    /// Extracted, and waiting for its parent. Whoever takes it out commits or closes it.
-    private final AtomicReference<StagedLayer> staged = new AtomicReference<>();
     /// The layer, retained for us until the last pull leaves.
     private final CompletableFuture<Layer> committed = new CompletableFuture<>();
-    /// Nothing of it is running or lying about any more.
+    /// Nothing of it is running any more.
     private final CompletableFuture<Void> ended = new CompletableFuture<>();
 
     /// @param parent the download of the layer below, when that is on its way too
@@ -61,6 +66,7 @@ final class LayerDownload {
         this.retries = retries;
         this.parent = parent;
         this.parentRetained = parent.isEmpty() && order.parentChain().filter(layers::retain).isPresent();
+        reserved.set(layers.reserve(order.chain()));
     }
 
     void listen(LayerListener listener) {
@@ -91,39 +97,46 @@ final class LayerDownload {
         return ended;
     }
 
-    /// Fetches, verifies and extracts; the caller's thread does the work.
+    /// Fetches, verifies and extracts, unless an earlier pull did; the caller's thread does the work.
     ///
-    /// @return whether [#commitAfterParent()] is to follow
+    /// @return whether [#publishAfterParent()] is to follow
     boolean fetch() {
-        StagedLayer layer = null;
+        if (!state.compareAndSet(State.QUEUED, State.FETCHING)) return false;
         boolean done = false;
         try {
             cancellation.check();
-            layer = layers.stage();
-            extract(layer);
-            staged.set(layer);
+            if (!reserved.get()) bringIn();
             done = true;
         } catch (Throwable e) {
             // Even an Error: somebody waits for the outcome.
             fail(e);
         } finally {
             repository.close();
-            if (!done) {
-                discard(layer);
-                end();
-            }
+            if (done) state.set(State.WAITING);
+            else end();
         }
         return done;
     }
 
-    void commitAfterParent() {
-        // Cancelled between fetch and here: cancel() found nothing staged, or took it already.
+    private void bringIn() throws IOException {
+        try (StagedLayer layer = layers.stage()) {
+            extract(layer);
+            try {
+                layer.finish(order.parentChain());
+            } catch (IOException disk) {
+                throw new IOException(REFUSED + disk.getMessage(), disk);
+            }
+            reserved.set(true);
+        }
+    }
+
+    void publishAfterParent() {
         if (cancellation.isCancelled()) {
-            discardStaged();
+            if (state.compareAndSet(State.WAITING, State.PUBLISHING)) end();
             return;
         }
         if (parent.isEmpty()) {
-            commit();
+            publish();
             return;
         }
         CompletableFuture<Layer> below = parent.get().committed();
@@ -132,19 +145,14 @@ final class LayerDownload {
     }
 
     /// Nobody wants it any more. What is running stops; the future [#ended()] tells when.
-    ///
-    /// @param started whether [#fetch()] was or will be called
-    void cancel(boolean started) {
+    void cancel() {
         cancellation.cancel();
-        if (committed.completeExceptionally(new CancellationException())) {
-            if (!started) {
-                repository.close();
-                end();
-            }
-            discardStaged();
-        } else if (!committed.isCompletedExceptionally()) {
-            releaseQuietly(committed.join().chainId());
-        }
+        committed.completeExceptionally(new CancellationException());
+        boolean queued = state.compareAndSet(State.QUEUED, State.ENDED);
+        if (queued) repository.close();
+        boolean idle = queued || state.compareAndSet(State.WAITING, State.ENDED);
+        if (state.get() == State.ENDED) endUse();
+        if (idle) leaveParent();
     }
 
     private void extract(StagedLayer layer) throws IOException {
@@ -158,7 +166,7 @@ final class LayerDownload {
                 if (!actual.equals(order.diffId())) {
                     throw new DistributionException.InvalidContent("layers from manifest don't match image configuration", null);
                 }
-                records.record(order.blob().digest(), order.diffId(), order.sourceName());
+                records.record(order.blob(), order.diffId(), order.sourceName());
             } catch (IOException | RuntimeException e) {
                 throw meaningOf(e, blob.failure());
             }
@@ -181,20 +189,20 @@ final class LayerDownload {
     private void afterParent(CompletableFuture<Layer> below) {
         Throwable failure = below.handle((_, cause) -> cause).join();
         if (failure == null) {
-            commit();
+            publish();
             return;
         }
+        if (!state.compareAndSet(State.WAITING, State.PUBLISHING)) return;
         fail(failure);
-        discardStaged();
+        end();
     }
 
-    private void commit() {
-        StagedLayer layer = staged.getAndSet(null);
-        if (layer == null) return;
-        try (layer) {
-            Layer done = layer.commit(order.parentChain());
+    private void publish() {
+        if (!state.compareAndSet(State.WAITING, State.PUBLISHING)) return; // cancelled
+        try {
+            Layer done = layers.publish(order.chain());
             tell(LayerListener::complete);
-            if (!committed.complete(done)) layers.release(done.chainId());
+            committed.complete(done);
         } catch (Throwable e) {
             fail(e instanceof IOException disk ? new IOException(REFUSED + disk.getMessage(), disk) : e);
         } finally {
@@ -206,34 +214,22 @@ final class LayerDownload {
         committed.completeExceptionally(cause);
     }
 
-    private void discardStaged() {
-        StagedLayer layer = staged.getAndSet(null);
-        if (layer == null) return;
-        discard(layer);
-        end();
+    /// Only a layer that pulls still want is held after this.
+    private void end() {
+        state.set(State.ENDED);
+        if (cancellation.isCancelled() || committed.isCompletedExceptionally()) endUse();
+        leaveParent();
     }
 
-    private void discard(StagedLayer layer) {
-        try {
-            if (layer != null) layer.close();
-        } catch (IOException e) {
-            LOG.log(Level.WARNING, "could not remove the unfinished layer of " + order.blob().digest() + ": " + e);
-        }
+    private void endUse() {
+        if (reserved.getAndSet(false)) layers.endUse(order.chain());
     }
 
     /// We have not ended before what we alone kept going has.
-    private void end() {
-        if (parentRetained) releaseQuietly(order.parentChain().orElseThrow());
+    private void leaveParent() {
+        if (parentRetained) layers.endUse(order.parentChain().orElseThrow());
         if (parent.isEmpty()) ended.complete(null);
         else parent.get().leave().thenRun(() -> ended.complete(null));
-    }
-
-    private void releaseQuietly(ChainId chain) {
-        try {
-            layers.release(chain);
-        } catch (IOException e) {
-            LOG.log(Level.WARNING, "could not remove layer " + chain + ": " + e);
-        }
     }
 
     private BlobStream.Watcher watcher() {

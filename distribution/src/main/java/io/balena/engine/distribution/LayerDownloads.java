@@ -1,6 +1,7 @@
 package io.balena.engine.distribution;
 
 import io.balena.engine.graphdriver.ChainId;
+import io.balena.engine.graphdriver.DiffId;
 import io.balena.engine.graphdriver.Digest;
 import io.balena.engine.graphdriver.Layer;
 import io.balena.engine.graphdriver.LayerStore;
@@ -59,6 +60,11 @@ final class LayerDownloads {
         return seat;
     }
 
+    /// Notes where a layer could have been had that is there already.
+    void alreadyHere(Descriptor blob, DiffId layer, String sourceName) {
+        records.record(blob, layer, sourceName);
+    }
+
     private synchronized void startNext() {
         while (running < atOnce && !queue.isEmpty()) {
             Shared next = queue.remove();
@@ -78,7 +84,7 @@ final class LayerDownloads {
                 startNext();
             }
         }
-        if (fetched) download.commitAfterParent();
+        if (fetched) download.publishAfterParent();
     }
 
     private static final class Shared {
@@ -111,11 +117,10 @@ final class LayerDownloads {
             return shared.download.committed();
         }
 
-        /// Ends this interest. With the last one the download ends, and its layer is released.
+        /// Ends this interest. With the last one the download ends; what it has finished stays in the store.
         ///
-        /// @return done when nothing that nobody wants is running or lying about any more
+        /// @return done when nothing that nobody wants is running any more
         CompletableFuture<Void> leave() {
-            boolean started;
             synchronized (LayerDownloads.this) {
                 if (left) return CompletableFuture.completedFuture(null);
                 left = true;
@@ -123,9 +128,8 @@ final class LayerDownloads {
                 if (--shared.seats > 0) return CompletableFuture.completedFuture(null);
                 wanted.remove(shared.key, shared);
                 queue.remove(shared);
-                started = shared.started;
             }
-            shared.download.cancel(started);
+            shared.download.cancel();
             return shared.download.ended();
         }
     }

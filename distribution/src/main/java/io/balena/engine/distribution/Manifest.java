@@ -12,11 +12,32 @@ import java.util.stream.StreamSupport;
 sealed interface Manifest {
     String SCHEMA2 = "application/vnd.docker.distribution.manifest.v2+json";
     String SCHEMA2_LIST = "application/vnd.docker.distribution.manifest.list.v2+json";
+    String SCHEMA2_CONFIG = "application/vnd.docker.container.image.v1+json";
+    String SCHEMA2_LAYER = "application/vnd.docker.image.rootfs.diff.tar.gzip";
     String OCI_MANIFEST = "application/vnd.oci.image.manifest.v1+json";
     String OCI_INDEX = "application/vnd.oci.image.index.v1+json";
 
     /// @param layers lowest first
-    record OfImage(Descriptor config, List<Descriptor> layers) implements Manifest {}
+    record OfImage(Descriptor config, List<Descriptor> layers) implements Manifest {
+        private static final List<String> TYPES_OF_OLD_REGISTRIES =
+                List.of("application/octet-stream", "application/json", "text/html", "");
+
+        /// Registries also keep plugins, charts, signatures and other things in this form, which would fail later and less clearly.
+        ///
+        /// @throws DistributionException.InvalidContent when this is none of an image
+        OfImage checked() {
+            if (config.mediaType().contains("plugin")) {
+                throw new DistributionException.InvalidContent(
+                        "Encountered remote \"" + config.mediaType() + "\"(plugin) when fetching", null);
+            }
+            for (String type : Stream.concat(Stream.of(config), layers.stream()).map(Descriptor::mediaType).toList()) {
+                boolean known = type.startsWith("application/vnd.oci.image") || type.startsWith("application/vnd.docker")
+                        || TYPES_OF_OLD_REGISTRIES.contains(type);
+                if (!known) throw new DistributionException.InvalidContent("unsupported media type " + type, null);
+            }
+            return this;
+        }
+    }
 
     /// A manifest list or an OCI index.
     record Index(List<Entry> entries) implements Manifest {
@@ -74,12 +95,7 @@ sealed interface Manifest {
     private static OfImage image(JsonNode root) {
         // The same bytes could mean an image to one reader and a list to another (CVE-2021-41190).
         if (root.has("manifests")) throw invalid("both layers and manifests");
-        Descriptor config = Descriptor.of(root.path("config"));
-        if (config.mediaType().contains("plugin")) {
-            throw new DistributionException.InvalidContent(
-                    "Encountered remote \"" + config.mediaType() + "\"(plugin) when fetching", null);
-        }
-        return new OfImage(config, each(root.path("layers")).map(Descriptor::of).toList());
+        return new OfImage(Descriptor.of(root.path("config")), each(root.path("layers")).map(Descriptor::of).toList());
     }
 
     private static Index index(JsonNode root) {

@@ -34,6 +34,18 @@ record Platform(String os, String architecture, String variant) {
         };
     }
 
+    /// Reads the `platform` parameter of save and load: as [#parse(String)], or the JSON object that clients send since API 1.48.
+    ///
+    /// @throws DistributionException.InvalidRequest when it is neither
+    static Platform requested(String text) {
+        if (!text.startsWith("{")) return parse(text);
+        try {
+            return of(Json.MAPPER.readTree(text));
+        } catch (IOException e) {
+            throw new DistributionException.InvalidRequest("failed to parse platform: " + Json.reason(e));
+        }
+    }
+
     /// Under its usual name: `aarch64` is `arm64`, and the variants that an architecture has anyway are left out.
     static Platform of(String os, String architecture, String variant) {
         return switch (architecture) {
@@ -57,21 +69,23 @@ record Platform(String os, String architecture, String variant) {
         return of("linux", architecture, architecture.equals("arm") ? armVariantOf(Path.of("/proc/cpuinfo")) : "");
     }
 
-    /// What this platform can run, the best first: an ARMv7 also runs v6 and v5, an arm64 the 32-bit ones, an amd64 386.
+    /// What this platform can run, the best first: an ARMv7 also runs v6 and v5, an arm64 the 32-bit ones, an amd64 of a newer level the
+    /// older ones and 386.
+    ///
+    /// @see <a href="https://github.com/containerd/platforms/blob/main/compare.go">containerd/platforms, Only</a>
     List<Platform> runnable() {
+        int level = variant.matches("v[1-9]") ? Character.digit(variant.charAt(1), 10) : 0;
         Stream<Platform> others = switch (architecture) {
-            case "amd64" -> variant.isEmpty()
-                    ? Stream.of(new Platform(os, "386", ""))
-                    : Stream.of(new Platform(os, "amd64", ""), new Platform(os, "386", ""));
-            case "arm64" -> arms(8);
-            case "arm" -> arms(Character.digit(variant.charAt(1), 10) - 1);
+            case "amd64" -> Stream.concat(versions("amd64", level - 1, 1), Stream.of(new Platform(os, "386", "")));
+            case "arm64" -> versions("arm", level == 0 ? 8 : level, 5);
+            case "arm" -> versions("arm", level - 1, 5);
             default -> Stream.empty();
         };
         return Stream.concat(Stream.of(this), others).toList();
     }
 
-    private Stream<Platform> arms(int newest) {
-        return IntStream.rangeClosed(0, newest - 5).mapToObj(i -> new Platform(os, "arm", "v" + (newest - i)));
+    private Stream<Platform> versions(String family, int newest, int oldest) {
+        return IntStream.rangeClosed(0, newest - oldest).mapToObj(i -> of(os, family, "v" + (newest - i)));
     }
 
     private static String armVariant(String variant) {

@@ -66,6 +66,18 @@ final class References {
         return List.copyOf(found);
     }
 
+    /// All readable references in a repository, e.g. `busybox`, sorted.
+    List<ImageReference> in(String familiarName) {
+        List<ImageReference> found = new ArrayList<>();
+        for (String name : repositories.getOrDefault(familiarName, Map.of()).keySet()) readName(name).ifPresent(found::add);
+        return List.copyOf(found);
+    }
+
+    /// Whether anything is called `id`, readable or not.
+    boolean name(ImageId id) {
+        return repositories.values().stream().anyMatch(names -> names.containsValue(id.toString()));
+    }
+
     References with(ImageReference reference, ImageId id) {
         ImageReference decisive = reference.decisive();
         Map<String, Map<String, String>> changed = new TreeMap<>(repositories);

@@ -9,6 +9,7 @@ import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
 import java.nio.channels.UnresolvedAddressException;
 import java.time.Duration;
+import java.util.Iterator;
 import java.util.Locale;
 import java.util.Optional;
 import java.util.Set;
@@ -20,65 +21,68 @@ final class RegistryHttp implements AutoCloseable {
     private static final int MOST_REDIRECTS = 5;
     private static final Set<Integer> REDIRECTS = Set.of(301, 302, 303, 307, 308);
 
-    private final String host;
+    private final Endpoint endpoint;
     private final RegistryConfig config;
     private final HttpConnections.Lease http;
-    /// It may speak plain HTTP or show any certificate.
-    private final boolean insecure;
     /// Scheme and host, once the registry has answered there.
     private volatile Optional<String> origin = Optional.empty();
 
-    private RegistryHttp(String host, RegistryConfig config, HttpConnections.Lease http, boolean insecure) {
-        this.host = host;
+    private RegistryHttp(Endpoint endpoint, RegistryConfig config, HttpConnections.Lease http) {
+        this.endpoint = endpoint;
         this.config = config;
         this.http = http;
-        this.insecure = insecure;
     }
 
-    static RegistryHttp open(String host, RegistryConfig config, HttpConnections connections) {
-        boolean insecure = config.mayBeInsecure(host);
-        var trust = insecure ? HttpConnections.Trust.ANYONE : HttpConnections.Trust.AUTHORITIES;
-        return new RegistryHttp(host, config, connections.lease(trust), insecure);
+    static RegistryHttp open(Endpoint endpoint, RegistryConfig config, HttpConnections connections) {
+        return new RegistryHttp(endpoint, config, connections.lease(endpoint.trust(), config.endpoints().proxies()));
     }
 
     /// The same registry, for somebody who may stay longer.
     RegistryHttp another() {
-        RegistryHttp other = new RegistryHttp(host, config, http.another(), insecure);
+        RegistryHttp other = new RegistryHttp(endpoint, config, http.another());
         other.origin = origin;
         return other;
     }
 
     String host() {
-        return host;
+        return endpoint.host();
     }
 
-    /// Sends it to where the registry was found, or looks for it: HTTPS first, then, if it may be insecure, HTTP.
+    String place() {
+        return origin.orElse(endpoint.toString());
+    }
+
+    /// Whether `address` is one of the registry's own.
+    boolean isAt(URI address) {
+        return sameOrigin(URI.create(place()), address);
+    }
+
+    /// Sends it to where the registry was found, or looks for it: over HTTPS first, then, if it may be insecure, over HTTP.
     ///
     /// @param authorization shown to the registry, and to nobody it sends us to
     HttpResponse<ResponseBody> send(RegistryRequest request, Optional<String> authorization, Cancellation cancellation)
             throws IOException {
         if (origin.isPresent()) return at(origin.get(), config.idleTimeout(), request, authorization, cancellation);
-        String https = "https://" + host;
-        try {
-            Duration patience = insecure ? shorter(config.idleTimeout(), TLS_PROBE) : config.idleTimeout();
-            return at(https, patience, request, authorization, cancellation);
-        } catch (InterruptedIOException e) {
-            throw e;
-        } catch (IOException e) {
-            if (!insecure || origin.isPresent()) throw new UnreachableRegistry(unreachable(https, e), e);
-        }
-        String plain = "http://" + host;
-        try {
-            return at(plain, config.idleTimeout(), request, authorization, cancellation);
-        } catch (ConnectException e) {
-            throw new UnreachableRegistry(unreachable(plain, e), e);
+        for (Iterator<String> schemes = endpoint.schemes().iterator(); ; ) {
+            String place = schemes.next() + "://" + endpoint.host();
+            Duration patience = schemes.hasNext() ? shorter(config.idleTimeout(), TLS_PROBE) : config.idleTimeout();
+            try {
+                return at(place, patience, request, authorization, cancellation);
+            } catch (InterruptedIOException e) {
+                throw e;
+            } catch (IOException e) {
+                if (schemes.hasNext() && origin.isEmpty()) continue;
+                // Over plain HTTP a connection that breaks is just that; over TLS it may mean that there is none to be had.
+                if (place.startsWith("https:") || e instanceof ConnectException) throw new UnreachableRegistry(unreachable(place, e), e);
+                throw e;
+            }
         }
     }
 
     /// Asks the service that the registry trusts with logins; redirects are not followed.
     HttpResponse<ResponseBody> ask(HttpRequest.Builder request, Cancellation cancellation) throws IOException {
         URI realm = request.build().uri();
-        boolean exposed = String.valueOf(realm.getScheme()).equalsIgnoreCase("http") && !insecure;
+        boolean exposed = String.valueOf(realm.getScheme()).equalsIgnoreCase("http") && !endpoint.mayBePlain();
         if (exposed) throw RegistryFailure.unauthorized("refusing to ask for a token without TLS: " + realm.getHost());
         return send(request, config.idleTimeout(), cancellation);
     }
@@ -107,7 +111,10 @@ final class RegistryHttp implements AutoCloseable {
         throw new DistributionException.Unavailable(asked.verb() + " \"" + start + "\": stopped after " + MOST_REDIRECTS + " redirects", null);
     }
 
-    private URI target(URI from, HttpResponse<?> response) throws IOException {
+    /// Where `response` to a request to `from` sends us.
+    ///
+    /// @throws IOException when that is no address, or would be asked in the clear although the registry speaks TLS
+    URI target(URI from, HttpResponse<?> response) throws IOException {
         String location = response.headers().firstValue("Location").orElse("");
         URI to;
         try {
@@ -116,7 +123,7 @@ final class RegistryHttp implements AutoCloseable {
             throw new IOException("redirected to an invalid address: " + location, e);
         }
         String scheme = String.valueOf(to.getScheme()).toLowerCase(Locale.ROOT);
-        boolean mayBePlain = insecure || from.getScheme().equals("http");
+        boolean mayBePlain = endpoint.mayBePlain() || from.getScheme().equals("http");
         boolean allowed = to.getHost() != null && (scheme.equals("https") || scheme.equals("http") && mayBePlain);
         if (!allowed) throw new IOException("refusing to follow a redirect to " + to);
         return to;
@@ -124,14 +131,46 @@ final class RegistryHttp implements AutoCloseable {
 
     private HttpResponse<ResponseBody> send(HttpRequest.Builder request, Duration patience, Cancellation cancellation)
             throws IOException {
-        HttpRequest built = request.header("User-Agent", config.userAgent()).timeout(patience).build();
+        HttpRequest unsigned = request.header("User-Agent", config.userAgent()).build();
+        Optional<RequestBody> streamed = unsigned.bodyPublisher().filter(RequestBody.class::isInstance).map(RequestBody.class::cast);
+        if (streamed.isEmpty()) request.timeout(patience);
+        Optional<ProxyServer> proxy = proxy(unsigned.uri());
+        proxy.flatMap(ProxyServer::authorization).ifPresent(shown -> request.header("Proxy-Authorization", shown));
         try {
-            var sent = http.client().sendAsync(built, _ -> new ResponseBody(config.idleTimeout()));
-            HttpResponse<ResponseBody> response = cancellation.await(sent, patience.plusSeconds(1));
+            var sent = http.client().sendAsync(request.build(), _ -> new ResponseBody(config.idleTimeout()));
+            Duration longest = patience.plusSeconds(1);
+            // What is streamed takes as long as it takes, if only it flows.
+            HttpResponse<ResponseBody> response = streamed.isPresent()
+                    ? cancellation.await(sent, longest, streamed.get()::lastSignNanos)
+                    : cancellation.await(sent, longest);
+            // The JDK hands on a proxy's refusal to tunnel as if it were the registry's, without a body.
+            if (response.body() == null) throw new ProxyFailure("Proxy Authentication Required", null);
             cancellation.onCancel(response.body()::close);
             return response;
+        } catch (ProxyFailure e) {
+            throw e;
+        } catch (ConnectException e) {
+            throw proxy.isEmpty() ? e : new ProxyFailure("dial tcp " + proxy.get() + ": connect: connection refused", e);
         } catch (IllegalStateException e) {
             throw new IOException("request was cancelled", e);
+        }
+    }
+
+    private Optional<ProxyServer> proxy(URI target) throws ProxyFailure {
+        try {
+            return config.endpoints().proxies().forRequest(target);
+        } catch (IllegalArgumentException e) {
+            throw new ProxyFailure(e.getMessage(), e);
+        }
+    }
+
+    /// The proxy that was configured is not there, or is none.
+    private static final class ProxyFailure extends ConnectException {
+        private static final long serialVersionUID = 1L;
+
+        ProxyFailure(String message, Exception cause) {
+            super(message);
+            initCause(cause);
         }
     }
 
@@ -139,6 +178,7 @@ final class RegistryHttp implements AutoCloseable {
         String host = URI.create(origin).getAuthority();
         boolean unknown = e.getCause() instanceof UnresolvedAddressException || e.getCause() instanceof UnknownHostException;
         String reason = switch (e) {
+            case ProxyFailure _ -> "proxyconnect tcp: " + e.getMessage();
             case ConnectException _ when unknown -> "dial tcp: lookup " + host + ": no such host";
             case ConnectException _ -> "dial tcp " + host + ": connect: connection refused";
             default -> String.valueOf(e.getMessage());

@@ -2,11 +2,10 @@ package io.balena.engine.distribution;
 
 import io.balena.engine.graphdriver.Digest;
 import java.io.IOException;
-import java.net.http.HttpRequest;
+import java.net.URI;
 import java.net.http.HttpResponse;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
@@ -15,39 +14,62 @@ import java.util.regex.Pattern;
 ///
 /// @see <a href="https://github.com/opencontainers/distribution-spec/blob/main/spec.md">OCI distribution-spec</a>
 final class Repository implements AutoCloseable {
-    private static final String HUB = "docker.io";
-    private static final String HUB_HOST = "registry-1.docker.io";
     private static final int LARGEST_MANIFEST = 4 << 20;
-    private static final int LARGEST_TOKEN = 1 << 20;
-    private static final int LARGEST_ERROR = 16 << 10;
+    private static final int LARGEST_LIST = 10_000;
     private static final Pattern CONTENT_RANGE = Pattern.compile("bytes (\\d{1,18})-\\d+/(\\d{1,18}|\\*)");
     private static final String MANIFEST_TYPES =
             String.join(", ", Manifest.OCI_INDEX, Manifest.SCHEMA2_LIST, Manifest.OCI_MANIFEST, Manifest.SCHEMA2);
 
     private final String path;
-    private final RegistryHttp registry;
-    private final Authorization authorization;
+    private final RegistrySession session;
 
-    private Repository(String path, RegistryHttp registry, Authorization authorization) {
+    private Repository(String path, RegistrySession session) {
         this.path = path;
-        this.registry = registry;
-        this.authorization = authorization;
+        this.session = session;
     }
 
     static Repository open(
             ImageReference reference, Access access, Credentials credentials, RegistryConfig config, HttpConnections connections) {
-        String host = reference.domain().equals(HUB) ? HUB_HOST : reference.domain();
-        RegistryHttp registry = RegistryHttp.open(host, config, connections);
-        return new Repository(reference.path(), registry, new Authorization(credentials, access.to(reference.path())));
+        return open(reference, config.endpoints().of(reference.domain()), access, credentials, config, connections);
+    }
+
+    /// @param endpoint one of those that may have it; a mirror is not told the credentials
+    static Repository open(ImageReference reference, Endpoint endpoint, Access access, Credentials credentials,
+            RegistryConfig config, HttpConnections connections) {
+        Credentials shown = endpoint.mirror() ? new Credentials.Anonymous() : credentials;
+        Authorization authorization = new Authorization(shown, access.to(reference.path()));
+        return new Repository(reference.path(), RegistrySession.open(endpoint, authorization, config, connections));
     }
 
     /// The same repository and login, for somebody who may stay longer.
     Repository another() {
-        return new Repository(path, registry.another(), authorization);
+        return new Repository(path, session.another());
+    }
+
+    /// The same repository, with tokens that let the registry take blobs from `source` too.
+    Repository takingFrom(String source) {
+        return new Repository(path, session.including(Access.PULL.to(source)));
+    }
+
+    /// What is to be asked of this repository.
+    ///
+    /// @param what e.g. `blobs/uploads/`
+    URI resource(String what) {
+        return URI.create("/v2/" + path + "/" + what);
+    }
+
+    /// [RegistrySession#ask]
+    HttpResponse<ResponseBody> ask(RegistryRequest request, Cancellation cancellation) throws IOException {
+        return session.ask(request, cancellation);
+    }
+
+    /// [RegistrySession#location]
+    URI location(HttpResponse<?> response) throws IOException {
+        return session.location(response);
     }
 
     String host() {
-        return registry.host();
+        return session.host();
     }
 
     /// A manifest, as it came.
@@ -59,7 +81,7 @@ final class Repository implements AutoCloseable {
     /// @throws DistributionException.InvalidContent when it is too large or has another digest
     Fetched manifest(String tagOrDigest, Cancellation cancellation) throws IOException {
         HttpResponse<ResponseBody> response = get("manifests/" + tagOrDigest, Map.of("Accept", MANIFEST_TYPES), cancellation);
-        byte[] content = readAtMost(LARGEST_MANIFEST, response, "manifest of " + path);
+        byte[] content = RegistrySession.readAtMost(LARGEST_MANIFEST, response, "manifest of " + path);
         Digest digest = Digest.of(content);
         String claimed = tagOrDigest.startsWith("sha256:")
                 ? tagOrDigest
@@ -92,51 +114,17 @@ final class Repository implements AutoCloseable {
         return new Blob(response.body(), offset, given.group(2).equals("*") ? -1 : Long.parseLong(given.group(2)));
     }
 
+    /// All its tags, in the registry's order.
+    List<String> tags(Cancellation cancellation) throws IOException {
+        return new Listing(session, "/v2/" + path + "/tags/list", "tags").all(LARGEST_LIST, cancellation);
+    }
+
     @Override
     public void close() {
-        registry.close();
+        session.close();
     }
 
     private HttpResponse<ResponseBody> get(String what, Map<String, String> headers, Cancellation cancellation) throws IOException {
-        return send(RegistryRequest.get("/v2/" + path + "/" + what, headers), cancellation);
-    }
-
-    /// @throws RegistryFailure when the answer is anything but 2xx
-    private HttpResponse<ResponseBody> send(RegistryRequest request, Cancellation cancellation) throws IOException {
-        Authorization.TokenService tokens = question -> askForToken(question, cancellation);
-        Optional<String> shown = authorization.header(tokens);
-        HttpResponse<ResponseBody> response = registry.send(request, shown, cancellation);
-        if (response.statusCode() == 401) {
-            List<Challenge> challenges = Challenge.parse(response.headers().allValues("WWW-Authenticate"));
-            if (authorization.answer(challenges, shown, tokens)) {
-                response.body().close();
-                response = registry.send(request, authorization.header(tokens), cancellation);
-            } else if (shown.isEmpty() && challenges.stream().anyMatch(challenge -> challenge.scheme().equals("basic"))) {
-                response.body().close();
-                throw RegistryFailure.unauthorized(request.verb() + " \"" + response.uri() + "\": no basic auth credentials");
-            }
-        }
-        if (response.statusCode() / 100 == 2) return response;
-        throw failure(response);
-    }
-
-    private byte[] askForToken(HttpRequest.Builder request, Cancellation cancellation) throws IOException {
-        HttpResponse<ResponseBody> response = registry.ask(request, cancellation);
-        if (response.statusCode() != 200) throw failure(response);
-        return readAtMost(LARGEST_TOKEN, response, "the authorization server's answer");
-    }
-
-    private static byte[] readAtMost(int most, HttpResponse<ResponseBody> response, String what) throws IOException {
-        try (ResponseBody body = response.body()) {
-            byte[] content = body.readNBytes(most + 1);
-            if (content.length <= most) return content;
-            throw new DistributionException.InvalidContent(what + " is larger than " + most + " bytes", null);
-        }
-    }
-
-    private static RegistryFailure failure(HttpResponse<ResponseBody> response) throws IOException {
-        try (ResponseBody body = response.body()) {
-            return RegistryFailure.of(response.statusCode(), body.readNBytes(LARGEST_ERROR));
-        }
+        return session.send(RegistryRequest.get("/v2/" + path + "/" + what, headers), cancellation);
     }
 }

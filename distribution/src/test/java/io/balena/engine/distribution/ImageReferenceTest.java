@@ -67,8 +67,8 @@ class ImageReferenceTest {
         "a@b                    | invalid reference format",
         "a:-tag                 | invalid reference format",
         "a@sha256:abcd          | invalid reference format",
-        "Foo                    | invalid reference format: repository name (library/Foo) must be lowercase",
-        "127.0.0.1:1/Foo        | invalid reference format: repository name (Foo) must be lowercase",
+        "Foo                    | invalid reference format: repository name must be lowercase",
+        "127.0.0.1:1/Foo        | invalid reference format: repository name must be lowercase",
         "a@sha999:0123456789abcdef0123456789abcdef | unsupported digest algorithm",
         "a@sha256:0123456789abcdef0123456789abcdef | invalid checksum digest length",
     })

@@ -11,7 +11,7 @@ import org.junit.jupiter.api.Test;
 
 class ManifestTest {
     private static final String DIGEST = "sha256:" + "ab".repeat(32);
-    private static final String DESCRIPTOR = "{\"mediaType\":\"t\",\"size\":7,\"digest\":\"" + DIGEST + "\"}";
+    private static final String DESCRIPTOR = "{\"mediaType\":\"application/octet-stream\",\"size\":7,\"digest\":\"" + DIGEST + "\"}";
     private static final String IMAGE = "{\"schemaVersion\":2,\"config\":" + DESCRIPTOR + ",\"layers\":[" + DESCRIPTOR + "]}";
 
     @Test

@@ -47,6 +47,12 @@ class PlatformTest {
     @CsvSource({
         "linux/amd64,   linux/386 linux/amd64,                                  linux/amd64",
         "linux/amd64,   linux/arm64 linux/386,                                  linux/386",
+        "linux/amd64,   linux/amd64/v3 linux/amd64/v2 linux/386,                linux/386",
+        "linux/amd64/v3,linux/386 linux/amd64/v1 linux/amd64/v2 linux/amd64/v4, linux/amd64/v2",
+        "linux/amd64/v2,linux/amd64/v3 linux/amd64 linux/386,                   linux/amd64",
+        "linux/arm64,   linux/arm/v7 linux/arm/v8 linux/amd64,                  linux/arm/v8",
+        "linux/arm64/v9,linux/arm64 linux/arm/v8,                               linux/arm/v8",
+        "linux/arm/v5,  linux/arm/v6 linux/arm/v5,                              linux/arm/v5",
         "linux/arm64,   linux/arm/v7 linux/amd64 linux/arm64,                   linux/arm64",
         "linux/arm64,   linux/arm/v5 linux/arm/v7 linux/amd64,                  linux/arm/v7",
         "linux/arm/v7,  linux/arm64 linux/arm/v6 linux/arm/v5 linux/arm/v7,     linux/arm/v7",

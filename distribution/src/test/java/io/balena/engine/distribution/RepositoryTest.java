@@ -154,6 +154,70 @@ class RepositoryTest {
     }
 
     @Test
+    void ofTwoWaysInTheOtherIsTakenWhenTheTokenServiceFails() throws IOException {
+        String both = "Bearer realm=\"http://" + registry.host() + "/token\",service=\"s\", Basic realm=\"r\"";
+        registry.always("service=s", ScriptedRegistry.status(404, ""));
+        registry.next("/1", challenge(both));
+        manifest(repository(PASSWORD), "1");
+        assertEquals(Optional.of(BASIC), authorizations("/1").getLast());
+        registry.next("/1", challenge(both));
+        assertThrows(RegistryFailure.class, () -> manifest(repository(NOBODY), "1"));
+    }
+
+    @Test
+    void tokenServicesRefuseInSeveralForms() {
+        for (String form : List.of(
+                "{\"errors\":[{\"code\":\"UNAUTHORIZED\",\"message\":\"bad password\"}]}",
+                "{\"details\":\"bad password\"}",
+                "{\"error\":\"invalid_grant\",\"error_description\":\"bad password\"}",
+                "{\"error\":\"bad password\"}")) {
+            registry.next("/1", bearer());
+            registry.next("service=s", ScriptedRegistry.status(401, form));
+            RegistryFailure failure = assertThrows(RegistryFailure.class, () -> manifest(repository(PASSWORD), "1"), form);
+            assertEquals("unauthorized: bad password", failure.getMessage());
+        }
+    }
+
+    @Test
+    void aTokenThatIsNotEnoughReadsAsDenied() {
+        registry.always("service=s", token("abc"));
+        registry.always("/1", (exchange, content) -> {
+            exchange.getResponseHeaders().set("WWW-Authenticate",
+                    "Bearer realm=\"http://" + registry.host() + "/token\",service=\"s\",error=\"insufficient_scope\"");
+            ScriptedRegistry.error(401, "UNAUTHORIZED", "authentication required").give(exchange, content);
+        });
+        ImageReference reference = ImageReference.parse(registry.host() + "/app:1");
+        DistributionException meaning = assertThrows(RegistryFailure.class, () -> manifest(repository(NOBODY), "1")).forPullOf(reference);
+        assertEquals("pull access denied for " + registry.host() + "/app, repository does not exist or may require 'docker login': "
+                + "denied: requested access to the resource is denied", meaning.getMessage());
+    }
+
+    @Test
+    void tagsComeInPages() throws IOException {
+        registry.next("/tags/list", linked("?last=b", "{\"tags\":[\"a\",\"b\"]}"));
+        registry.next("?last=b", linked("http://elsewhere.invalid/v2/app/tags/list?last=c", "{\"tags\":[\"c\"]}"));
+        registry.next("?last=c", ScriptedRegistry.status(200, "{\"tags\":[\"d\",7,null]}"));
+        assertEquals(List.of("a", "b", "c", "d"), repository(NOBODY).tags(new Cancellation()));
+    }
+
+    @Test
+    void pagesThatLeadInCirclesEnd() throws IOException {
+        registry.always("/tags/list", linked("/v2/app/tags/list", "{\"tags\":[\"a\"]}"));
+        assertEquals(List.of("a"), repository(NOBODY).tags(new Cancellation()));
+        assertEquals(2, registry.requests("/tags/list").size());
+    }
+
+    @Test
+    void anEndlessListEnds() throws IOException {
+        for (int page = 0; page < 12; page++) {
+            StringBuilder tags = new StringBuilder();
+            for (int i = 0; i < 1000; i++) tags.append(i == 0 ? "" : ",").append("\"t").append(1000 * page + i).append('"');
+            registry.always(page == 0 ? "/tags/list" : "page=" + page, linked("?page=" + (page + 1), "{\"tags\":[" + tags + "]}"));
+        }
+        assertEquals(10_000, repository(NOBODY).tags(new Cancellation()).size());
+    }
+
+    @Test
     void anotherHostDoesNotLearnTheAuthorization() throws IOException {
         try (ScriptedRegistry other = new ScriptedRegistry()) {
             other.putManifest("app", "elsewhere", MANIFEST, Manifest.OCI_MANIFEST);
@@ -230,6 +294,13 @@ class RepositoryTest {
         return (exchange, _) -> {
             exchange.getResponseHeaders().set("WWW-Authenticate", header);
             exchange.sendResponseHeaders(401, -1);
+        };
+    }
+
+    private static ScriptedRegistry.Answer linked(String next, String body) {
+        return (exchange, content) -> {
+            exchange.getResponseHeaders().set("Link", "<" + next + ">; rel=\"next\"");
+            ScriptedRegistry.status(200, body).give(exchange, content);
         };
     }
 

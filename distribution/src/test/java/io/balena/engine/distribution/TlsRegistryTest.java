@@ -44,7 +44,7 @@ class TlsRegistryTest {
     @BeforeEach
     void start() throws Exception {
         HttpsServer server = HttpsServer.create(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), 0);
-        server.setHttpsConfigurator(new HttpsConfigurator(selfSigned()));
+        server.setHttpsConfigurator(new HttpsConfigurator(selfSigned(folder)));
         registry = new ScriptedRegistry(server);
         registry.putBlob("app", BLOB);
         registry.putManifest("app", "1", "{}".getBytes(UTF_8), Manifest.OCI_MANIFEST);
@@ -71,7 +71,7 @@ class TlsRegistryTest {
 
     @Test
     void elsewhereOnlyOneThatAnAuthorityVouchesFor() {
-        try (HttpConnections.Lease lease = new HttpConnections().lease(HttpConnections.Trust.AUTHORITIES)) {
+        try (HttpConnections.Lease lease = new HttpConnections().lease(Trust.authorities(), Proxies.none())) {
             HttpRequest request = HttpRequest.newBuilder(URI.create("https://" + registry.host() + "/v2/")).build();
             var answer = lease.client().sendAsync(request, _ -> new ResponseBody(CONFIG.idleTimeout()));
             IOException refusal = assertThrows(IOException.class, () -> new Cancellation().await(answer, CONFIG.idleTimeout()));
@@ -80,7 +80,7 @@ class TlsRegistryTest {
         }
     }
 
-    private SSLContext selfSigned() throws Exception {
+    static SSLContext selfSigned(Path folder) throws Exception {
         Path keytool = Path.of(System.getProperty("java.home"), "bin/keytool");
         Assumptions.assumeTrue(Files.isExecutable(keytool), "this Java has no keytool");
         Path file = folder.resolve("keys.p12");

@@ -153,7 +153,7 @@ class DockerClientIT {
 
     @Test
     void badRequestsChangeNothing() throws Exception {
-        assertTrue(get("/images/json?filters=%7B%22foo%22%3A%5B%22a%22%5D%7D").contains("{\"message\":\"invalid filter 'foo'\"}"));
+        assertTrue(get("/images/json?filters=%7B%22foo%22%3A%5B%22a%22%5D%7D").contains("{\"message\":\"Invalid filter 'foo'\"}"));
         assertTrue(get("/images/json?filters=x").startsWith("HTTP/1.1 400 "));
         assertTrue(http("POST /images/create?fromImage=UPPER HTTP/1.0\r\n\r\n")
                 .contains("must be lowercase"));

@@ -1,8 +1,10 @@
 package io.balena.engine.daemon;
 
+import io.balena.engine.distribution.InsecureRegistries;
 import java.net.InetAddress;
 import java.net.URI;
 import java.net.URISyntaxException;
+import java.util.List;
 
 /// Which values dockerd takes for a flag, and its words for those it does not.
 final class Checks {
@@ -47,6 +49,15 @@ final class Checks {
         if (path != null && !path.isEmpty() && !path.equals("/") || uri.getQuery() != null || uri.getFragment() != null) {
             throw new IllegalArgumentException("invalid mirror: path, query, or fragment at end of the URI \"" + value + "\"");
         }
+        if (uri.getRawUserInfo() != null) {
+            String shown = value.replaceFirst("//[^/]*@", "//" + uri.getRawUserInfo().split(":", 2)[0] + ":xxxxx@");
+            throw new IllegalArgumentException("invalid mirror: username/password not allowed in URI \"" + shown + "\"");
+        }
+        if (uri.getHost() == null) throw new IllegalArgumentException("invalid mirror: \"" + value + "\" is not a valid URI");
+    }
+
+    static void insecureRegistry(String value) {
+        InsecureRegistries.of(List.of(value));
     }
 
     /// `nofile=1024:2048`

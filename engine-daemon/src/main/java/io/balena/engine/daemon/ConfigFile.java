@@ -2,6 +2,7 @@ package io.balena.engine.daemon;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import io.balena.engine.daemon.http.Json;
+import io.balena.engine.distribution.Proxies;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
@@ -53,7 +54,10 @@ final class ConfigFile {
     private static Settings read(Path file, JsonNode root) throws ConfigException {
         var unknown = new TreeSet<String>();
         var settings = new Settings();
-        for (Map.Entry<String, JsonNode> entry : root.properties()) {
+        List<Map.Entry<String, JsonNode>> entries = new ArrayList<>(root.properties());
+        // The one object of the file whose members are settings like the others.
+        if (root.path("proxies").isObject()) entries.addAll(root.path("proxies").properties());
+        for (Map.Entry<String, JsonNode> entry : entries) {
             Optional<Option> option = Options.byKey(entry.getKey());
             if (option.isPresent()) add(file, settings, option.get(), entry.getValue());
             else if (!Options.FILE_ONLY.contains(entry.getKey())) unknown.add(entry.getKey());
@@ -113,6 +117,7 @@ final class ConfigFile {
 
     private static String show(Option option, Settings settings) {
         String values = String.join(" ", settings.of(option));
+        if (option.flag().endsWith("-proxy")) values = Proxies.masked(values);
         return option.isMany() ? "[" + values + "]" : values;
     }
 

@@ -9,8 +9,13 @@ import io.balena.engine.daemon.http.ApiVersion;
 import io.balena.engine.daemon.http.Filters;
 import io.balena.engine.daemon.http.Listener;
 import io.balena.engine.daemon.http.Route;
+import io.balena.engine.daemon.image.ArchiveRoutes;
 import io.balena.engine.daemon.image.ImageList;
 import io.balena.engine.daemon.image.ImageRoutes;
+import io.balena.engine.daemon.image.PushRoutes;
+import io.balena.engine.daemon.image.RegistryRoutes;
+import io.balena.engine.daemon.network.DockerNetwork;
+import io.balena.engine.daemon.network.DockerNetworks;
 import io.balena.engine.daemon.system.DiskUsageRoutes;
 import io.balena.engine.daemon.system.EventRoutes;
 import io.balena.engine.daemon.system.InfoRoutes;
@@ -18,11 +23,18 @@ import io.balena.engine.daemon.system.Inventory;
 import io.balena.engine.daemon.system.NetworkRoutes;
 import io.balena.engine.daemon.system.SwarmRoutes;
 import io.balena.engine.daemon.system.SystemRoutes;
-import io.balena.engine.daemon.system.VolumeRoutes;
+import io.balena.engine.daemon.volume.VolumeRoutes;
+import io.balena.engine.daemon.volume.Volumes;
+import io.balena.engine.distribution.ImageLoader;
 import io.balena.engine.distribution.ImagePuller;
+import io.balena.engine.distribution.ImagePusher;
+import io.balena.engine.distribution.ImageSaver;
 import io.balena.engine.distribution.Images;
+import io.balena.engine.distribution.Registries;
 import io.balena.engine.distribution.RegistryConfig;
+import io.balena.engine.distribution.TarDownloads;
 import io.balena.engine.graphdriver.LayerStore;
+import io.balena.engine.linux.DurableFile;
 import io.balena.engine.network.BridgeNetwork;
 import java.io.IOException;
 import java.lang.System.Logger;
@@ -33,7 +45,6 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.Set;
 import java.util.stream.Stream;
 
 /// The engine, built from its parts. The one place that knows them all, and it does nothing else.
@@ -59,25 +70,36 @@ final class Engine implements AutoCloseable {
         Files.createDirectories(config.dataRoot(), PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx--x---")));
         Files.createDirectories(config.execRoot(), PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
         DataRootLock lock = DataRootLock.take(config.dataRoot());
+        DurableFile.deleteTemporaries(config.dataRoot());
 
         var events = new Events();
         LayerStore layers = LayerStore.open(config.dataRoot());
         Images images = Images.open(config.dataRoot(), layers);
-        var puller = new ImagePuller(config.dataRoot(), layers, images, registries(config.registries()));
+        RegistryConfig registries = registries(config.registries());
+        var puller = new ImagePuller(config.dataRoot(), layers, images, registries);
+        var pusher = new ImagePusher(config.dataRoot(), layers, images, registries);
+        var downloads = new TarDownloads(registries);
         Optional<BridgeNetwork> bridge = bridge(config);
 
-        ContainerEngine containers = ContainerEngine.open(containerSettings(config), images, layers, bridge, events);
+        List<DockerNetwork> dockerNetworks = DockerNetworks.read(config.dataRoot());
+        Volumes volumes = Volumes.open(config.dataRoot(), events);
+        ContainerEngine containers = ContainerEngine.open(containerSettings(config), images, layers, volumes, bridge, dockerNetworks, events);
 
-        var list = new ImageList(images, layers);
+        var list = new ImageList(images, layers, containers.imageUsers());
+        var volumeRoutes = new VolumeRoutes(volumes);
         List<Route> routes = Stream.of(
                         containers.routes(),
                         new SystemRoutes(config.experimental()).table(),
                         new InfoRoutes(config, inventory(containers, images, layers), events).table(),
                         new EventRoutes(events).table(),
-                        new DiskUsageRoutes(usage(containers, list)).table(),
-                        new ImageRoutes(images, layers, puller, containers.imageUsers(), events).table(),
-                        new NetworkRoutes(config.network().bridge(), bridge).table(),
-                        new VolumeRoutes().table(),
+                        new DiskUsageRoutes(usage(containers, list, volumeRoutes)).table(),
+                        new ImageRoutes(images, layers, puller, downloads, containers.imageUsers(), events).table(),
+                        new PushRoutes(pusher, images, events).table(),
+                        new RegistryRoutes(new Registries(registries)).table(),
+                        new ArchiveRoutes(
+                                images, new ImageSaver(layers, images), new ImageLoader(config.dataRoot(), layers, images), events).table(),
+                        new NetworkRoutes(config.network().bridge(), bridge, dockerNetworks).table(),
+                        volumeRoutes.table(),
                         new SwarmRoutes().table())
                 .flatMap(List::stream)
                 .toList();
@@ -92,7 +114,7 @@ final class Engine implements AutoCloseable {
 
     private static RegistryConfig registries(EngineConfig.Registries config) {
         String agent = "balenaEngine/" + EngineVersion.current().version() + " os/linux arch/" + System.getProperty("os.arch");
-        return new RegistryConfig(agent, Set.copyOf(config.insecure()), config.downloads(), config.uploads(), Duration.ofSeconds(60));
+        return new RegistryConfig(agent, config.endpoints(), config.downloads(), config.uploads(), Duration.ofSeconds(60));
     }
 
     private static ContainerEngine.Settings containerSettings(EngineConfig config) {
@@ -122,7 +144,7 @@ final class Engine implements AutoCloseable {
         };
     }
 
-    private static DiskUsageRoutes.DiskUsage usage(ContainerEngine containers, ImageList list) {
+    private static DiskUsageRoutes.DiskUsage usage(ContainerEngine containers, ImageList list, VolumeRoutes volumes) {
         return new DiskUsageRoutes.DiskUsage() {
             @Override
             public long layersSize() {
@@ -131,12 +153,17 @@ final class Engine implements AutoCloseable {
 
             @Override
             public List<?> images(ApiVersion version) {
-                return list.list(version, new Filters(Map.of()), true, true);
+                return list.list(version, new Filters(Map.of()), false, true);
             }
 
             @Override
             public List<?> containers(ApiVersion version) throws IOException {
                 return containers.list(version);
+            }
+
+            @Override
+            public List<?> volumes() throws IOException {
+                return volumes.usage();
             }
         };
     }

@@ -1,7 +1,11 @@
 package io.balena.engine.daemon;
 
+import io.balena.engine.distribution.InsecureRegistries;
+import io.balena.engine.distribution.Proxies;
 import io.balena.engine.distribution.RegistryConfig;
+import io.balena.engine.distribution.RegistryEndpoints;
 import io.balena.engine.network.BridgeConfig;
+import java.net.URI;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
@@ -22,6 +26,8 @@ public record EngineConfig(
         boolean debug,
         boolean experimental,
         List<String> labels) {
+    /// Docker's folder, and the one that devices of its heirs have.
+    private static final List<Path> CERTIFICATES = List.of(Path.of("/etc/docker/certs.d"), Path.of("/etc/balena-engine/certs.d"));
 
     /// @param group that may use the unix sockets
     /// @param groupMustExist somebody named it; the default one may be missing
@@ -31,9 +37,8 @@ public record EngineConfig(
     public record Network(Optional<BridgeConfig> bridge) {}
 
     /// @param downloads at once in each pull
-    /// @param attempts for each download
-    public record Registries(
-            List<String> insecure, List<String> mirrors, RegistryConfig.Transfers downloads, RegistryConfig.Transfers uploads) {}
+    /// @param uploads at once in each push
+    public record Registries(RegistryEndpoints endpoints, RegistryConfig.Transfers downloads, RegistryConfig.Transfers uploads) {}
 
     /// What a container gets when its own configuration says nothing.
     ///
@@ -69,12 +74,18 @@ public record EngineConfig(
                 new Api(settings.says("host") ? settings.list("host") : List.of("unix://" + Host.DEFAULT_SOCKET), settings.text("group"),
                         settings.says("group")),
                 new Network(bridge(settings)),
-                new Registries(settings.list("insecure-registry"), settings.list("registry-mirror"),
-                        transfers("download", settings), transfers("upload", settings)),
+                new Registries(endpoints(settings), transfers("download", settings), transfers("upload", settings)),
                 containers(settings),
                 settings.flag("debug"),
                 settings.flag("experimental"),
                 settings.list("label"));
+    }
+
+    private static RegistryEndpoints endpoints(Settings settings) {
+        List<URI> mirrors = settings.list("registry-mirror").stream().map(mirror -> mirror.replaceFirst("/$", "")).distinct().map(URI::create).toList();
+        Proxies proxies = Proxies.of(settings.text("http-proxy"), settings.text("https-proxy"), settings.text("no-proxy"));
+        return new RegistryEndpoints(InsecureRegistries.of(settings.list("insecure-registry")), mirrors, CERTIFICATES,
+                Proxies.of(proxies, System.getenv()), RegistryEndpoints.Hub.PUBLIC);
     }
 
     private static RegistryConfig.Transfers transfers(String kind, Settings settings) {

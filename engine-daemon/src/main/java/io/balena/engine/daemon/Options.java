@@ -60,12 +60,15 @@ final class Options {
             option(NOT_YET, LIST, "delta-storage-opt", '\0', "delta-storage-opts", "", "Storage driver options of --delta-data-root"),
             // Registries
             option(HONOURED, LIST, "registry-mirror", '\0', "registry-mirrors", "", Checks::mirror, "Preferred registry mirror"),
-            option(HONOURED, LIST, "insecure-registry", '\0', "insecure-registries", "", "Allow plain HTTP and unknown certificates there"),
+            option(HONOURED, LIST, "insecure-registry", '\0', "insecure-registries", "", Checks::insecureRegistry, "Allow plain HTTP and unknown certificates there"),
+            option(HONOURED, TEXT, "http-proxy", '\0', "http-proxy", "", "HTTP proxy URL to use for outgoing traffic"),
+            option(HONOURED, TEXT, "https-proxy", '\0', "https-proxy", "", "HTTPS proxy URL to use for outgoing traffic"),
+            option(HONOURED, TEXT, "no-proxy", '\0', "no-proxy", "", "Comma-separated list of hosts or IP addresses for which the proxy is skipped"),
             option(NOT_YET, LIST, "allow-nondistributable-artifacts", '\0', "allow-nondistributable-artifacts", "", "Push foreign layers there"),
             option(HONOURED, NUMBER, "max-concurrent-downloads", '\0', "max-concurrent-downloads", "3", "Downloads at once in each pull"),
-            option(NOT_YET, NUMBER, "max-concurrent-uploads", '\0', "max-concurrent-uploads", "5", "Uploads at once in each push"),
+            option(HONOURED, NUMBER, "max-concurrent-uploads", '\0', "max-concurrent-uploads", "5", "Uploads at once in each push"),
             option(HONOURED, NUMBER, "max-download-attempts", '\0', "max-download-attempts", "5", "Attempts for each download"),
-            option(NOT_YET, NUMBER, "max-upload-attempts", '\0', "max-upload-attempts", "5", "Attempts for each upload"),
+            option(HONOURED, NUMBER, "max-upload-attempts", '\0', "max-upload-attempts", "5", "Attempts for each upload"),
             // Containers
             option(HONOURED, TEXT, "log-driver", '\0', "log-driver", "json-file", "Default driver for container logs"),
             option(HONOURED, MAP, "log-opt", '\0', "log-opts", "", "Default log driver options for containers"),
@@ -118,7 +121,7 @@ final class Options {
             option(MEANINGLESS, LIST, "node-generic-resource", '\0', "node-generic-resources", "", "There is no swarm"));
 
     /// Keys of daemon.json that no flag says.
-    static final Set<String> FILE_ONLY = Set.of("features", "builder", "runtimes", "default-init", "resolv-conf", "deprecated-key-path");
+    static final Set<String> FILE_ONLY = Set.of("features", "builder", "runtimes", "default-init", "resolv-conf", "deprecated-key-path", "proxies");
 
     private Options() {}
 

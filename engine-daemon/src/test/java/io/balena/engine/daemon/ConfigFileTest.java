@@ -44,10 +44,28 @@ class ConfigFileTest {
     }
 
     @Test
+    void proxiesStandInAnObjectOfTheirOwnOrAmongTheOthers() throws Exception {
+        Settings settings = read("{\"proxies\":{\"http-proxy\":\"http://a.test\",\"no-proxy\":\"b.test\"},\"https-proxy\":\"http://c.test\"}");
+        assertEquals(List.of("http://a.test", "http://c.test", "b.test"),
+                List.of(settings.text("http-proxy"), settings.text("https-proxy"), settings.text("no-proxy")));
+        refused("the following directives don't match any configuration option: ftp-proxy", "{\"proxies\":{\"ftp-proxy\":\"x\"}}");
+    }
+
+    @Test
+    void theConflictOfTwoProxiesTellsNoPassword() {
+        refused("the following directives are specified both as a flag and in the configuration file: "
+                + "http-proxy: (from flag: http://xxxxx:xxxxx@a.test, from file: http://xxxxx:xxxxx@b.test)",
+                "{\"proxies\":{\"http-proxy\":\"http://u:secret@b.test\"}}", "--http-proxy=http://u:secret@a.test");
+    }
+
+    @Test
     void whatIsWrongIsToldInDockerdsWords() {
         refused("EOF", "");
         refused("the following directives don't match any configuration option: bar, foo", "{\"foo\":1,\"bar\":2}");
         refused("json: cannot unmarshal string into field mtu of type int", "{\"mtu\":\"x\"}");
+        refused("insecure-registries: insecure registry a://b should not contain '://'", "{\"insecure-registries\":[\"a://b\"]}");
+        refused("registry-mirrors: invalid mirror: username/password not allowed in URI \"https://u:xxxxx@a.test\"",
+                "{\"registry-mirrors\":[\"https://u:secret@a.test\"]}");
         refused("json: cannot unmarshal number into field log-opts of type map[string]string", "{\"log-opts\":1}");
         refused("the following directives are specified both as a flag and in the configuration file: debug: (from flag: true, from file: true), "
                 + "hosts: (from flag: [unix:///a], from file: [unix:///b])", "{\"hosts\":[\"unix:///b\"],\"debug\":true}", "-H", "unix:///a", "-D");

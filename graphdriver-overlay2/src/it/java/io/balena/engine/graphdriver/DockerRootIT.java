@@ -23,7 +23,7 @@ class DockerRootIT {
     final ScratchFolder scratch = new ScratchFolder();
 
     private Path root;
-    private Process dockerd;
+    private Dockerd dockerd;
 
     @BeforeEach
     void aMachineWithDocker() {
@@ -35,8 +35,7 @@ class DockerRootIT {
     @AfterEach
     void stop() throws Exception {
         if (dockerd == null) return;
-        dockerd.toHandle().destroy(); // unlike Process.destroy(), it leaves the log open until it ends
-        dockerd.waitFor();
+        dockerd.close();
         dockerd = null;
     }
 
@@ -110,6 +109,28 @@ class DockerRootIT {
         }
     }
 
+    @Test
+    void aFinishedLayerThatWaitsForTheOneBelowDoesNotDisturbDocker() throws Exception {
+        Machine.sh(busyboxTree("tree") + "; tar -C " + scratch + "/tree -cf " + scratch + "/layer.tar .");
+        var missing = new ChainId(Digest.of(new byte[] {1}));
+        ChainId waiting;
+        try (var store = LayerStore.open(root); var in = Files.newInputStream(scratch.path().resolve("layer.tar")); var staged = store.stage()) {
+            waiting = ChainId.of(Optional.of(missing), staged.extract(in));
+            staged.finish(Optional.of(missing));
+            assertTrue(store.find(waiting).isEmpty());
+        }
+        start();
+        Machine.sh("cat " + scratch + "/layer.tar | " + dockerCommand("import - made:base"));
+        assertEquals("x\n", docker("run --rm --network none made:base cat /etc/gone"));
+        docker("rmi made:base");
+        stop();
+        try (var store = LayerStore.open(root)) {
+            store.removeUnused(java.time.Instant.MAX);
+            assertFalse(Files.exists(root.resolve("quarantine")), Machine.sh("find " + root + "/quarantine 2>&1 | head -20"));
+            assertEquals("l", Machine.sh("ls " + root + "/overlay2").strip());
+        }
+    }
+
     private Layer add(LayerStore store, String tar, Optional<ChainId> parent) throws IOException {
         try (var in = Files.newInputStream(scratch.path().resolve(tar)); var staged = store.stage()) {
             staged.extract(in);
@@ -128,23 +149,15 @@ class DockerRootIT {
                 + "/bin; for a in sh cat test true rm; do ln -s busybox " + name + "/bin/$a; done; echo x > " + name + "/etc/gone; chmod 1777 " + name + "/tmp";
     }
 
-    private void start() throws Exception {
-        Path dir = scratch.path();
-        dockerd = new ProcessBuilder("dockerd", "--data-root", root.toString(), "--exec-root", dir + "/exec", "-H", "unix://" + dir + "/sock",
-                "--pidfile", dir + "/pid", "--bridge=none", "--iptables=false", "--storage-driver=overlay2")
-                .redirectErrorStream(true).start();
-        var log = dockerd.inputReader();
-        String line = log.readLine();
-        while (line != null && !line.contains("API listen on")) line = log.readLine();
-        assertTrue(line != null, "dockerd started");
-        Thread.ofVirtual().start(() -> log.lines().forEach(l -> {})); // so that it does not block on a full pipe
+    private void start() throws IOException {
+        dockerd = Dockerd.start(scratch.path());
     }
 
     private String dockerCommand(String command) {
-        return "docker -H unix://" + scratch + "/sock " + command;
+        return dockerd.command(command);
     }
 
     private String docker(String command) throws IOException {
-        return Machine.sh(dockerCommand(command));
+        return dockerd.docker(command);
     }
 }

@@ -43,6 +43,7 @@ class LayerStoreIT {
             try (var tar = store.openTar(layer.chainId()); var original = Files.newInputStream(scratch.path().resolve("a.tar"))) {
                 assertEquals(Digest.of(original.readAllBytes()), Digest.of(tar.readAllBytes()));
             }
+            assertEquals(Files.size(scratch.path().resolve("a.tar")), store.tarSize(layer.chainId()));
             assertEquals(List.of(layer), store.release(layer.chainId()));
             assertEquals("", Machine.sh("ls -A " + root + "/overlay2/l " + root + "/image/overlay2/layerdb/sha256 | grep -v : || true").strip());
         }
@@ -110,6 +111,20 @@ class LayerStoreIT {
             assertEquals("x", Files.readString(container.mount().resolve("f")));
             assertEquals(container.mount(), container.mount());
             container.remove();
+        }
+    }
+
+    @Test
+    void aLayerIsFoundOnWhicheverLayersItLies() throws Exception {
+        try (var store = LayerStore.open(root)) {
+            Layer base = add(store, new TarBuilder().file("base", "x").stream(), Optional.empty());
+            Layer top = add(store, new TarBuilder().file("top", "y").stream(), Optional.of(base.chainId()));
+            release(store, base.chainId());
+            assertEquals(Optional.of(top), store.retainAny(top.diffId()));
+            store.release(top.chainId());
+            assertTrue(store.find(top.chainId()).isPresent(), "still retained by whoever found it");
+            assertEquals(2, store.release(top.chainId()).size());
+            assertEquals(Optional.empty(), store.retainAny(top.diffId()));
         }
     }
 

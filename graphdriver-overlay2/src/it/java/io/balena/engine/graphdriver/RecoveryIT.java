@@ -12,6 +12,8 @@ import java.util.Optional;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.RegisterExtension;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /// Data roots as power cuts, other engines and bad disks leave them: opening never fails, and never deletes what it cannot
 /// explain.
@@ -48,7 +50,7 @@ class RecoveryIT {
             assertEquals(Optional.of(base), store.find(base.chainId()));
             assertEquals(Optional.of(top), store.find(top.chainId()));
             assertTrue(store.containerLayer("c").isPresent());
-            assertEquals(List.of(), store.removeUnused());
+            assertEquals(List.of(), store.removeUnused(java.time.Instant.MAX));
         }
         assertEquals(before, everything());
     }
@@ -147,6 +149,95 @@ class RecoveryIT {
             assertEquals("1", Files.readString(store.containerLayer("c").orElseThrow().mount().resolve("base")));
         }
         assertFalse(Files.isSymbolicLink(root.resolve("overlay2/l/DANGLING")));
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"truncate -s 0", "rm", "sh -c 'head -c 26 /dev/zero > $0'"})
+    void shortNamesThatAreLostAreMadeAgainForAllThatLieAbove(String damage) throws IOException {
+        Machine.sh("for f in " + root + "/overlay2/*/link; do " + damage + " $f; done");
+        theContainerIsAsItWas();
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"truncate -s 0", "rm", "sh -c 'head -c 28 /dev/zero > $0'", "sh -c 'echo l/ABCDEFGHIJKLMNOPQRSTUVWXYZ > $0'"})
+    void whatALayerLiesOnIsWrittenAnewWhenItIsLost(String damage) throws IOException {
+        Machine.sh("for f in " + root + "/overlay2/*/lower; do " + damage + " $f; done");
+        theContainerIsAsItWas();
+    }
+
+    @Test
+    void aLostWorkFolderIsMadeAgain() throws IOException {
+        Machine.sh("rm -r " + root + "/overlay2/*/work");
+        theContainerIsAsItWas();
+    }
+
+    private void theContainerIsAsItWas() throws IOException {
+        for (int start = 0; start < 2; start++) {
+            try (var store = LayerStore.open(root)) {
+                ContainerLayer container = store.containerLayer("c").orElseThrow();
+                Path mounted = container.mount();
+                assertEquals("precious", Files.readString(mounted.resolve("data")));
+                assertEquals("12", Files.readString(mounted.resolve("base")) + Files.readString(mounted.resolve("top")));
+                container.unmount();
+            }
+        }
+        assertFalse(Files.exists(root.resolve("quarantine")));
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"cache-id", "diff", "size", "parent"})
+    void aLayerWithADamagedFileGoesToQuarantineAndCanBeBroughtInAgain(String file) throws IOException {
+        Path folder = layerdb.resolve("sha256/" + top.chainId().digest().hex());
+        for (String damage : List.of("", "\0\0\0\0", "sha256:", "none")) {
+            if (damage.equals("none")) Files.delete(folder.resolve(file));
+            else Files.writeString(folder.resolve(file), damage);
+            try (var store = LayerStore.open(root)) {
+                assertEquals(Optional.of(base), store.find(base.chainId()));
+                assertTrue(store.find(top.chainId()).isEmpty(), damage);
+                assertEquals(top, add(store, new TarBuilder().file("top", "2"), Optional.of(base.chainId())));
+                store.syncNames();
+            }
+            assertEquals("2", Machine.sh("cat " + root + "/quarantine/overlay2/" + topFiles.getFileName() + "/diff/top"));
+            assertTrue(Files.exists(root.resolve("quarantine/image/overlay2/layerdb/sha256/" + top.chainId().digest().hex())));
+            Machine.sh("rm -r " + root + "/quarantine");
+            topFiles = root.resolve("overlay2").resolve(Files.readString(folder.resolve("cache-id")));
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"mount-id", "init-id", "parent"})
+    void aContainersLayerWithADamagedFileGoesToQuarantineWithItsData(String file) throws IOException {
+        Files.writeString(layerdb.resolve("mounts/c").resolve(file), "\0\0\0\0");
+        try (var store = LayerStore.open(root)) {
+            assertTrue(store.containerLayer("c").isEmpty());
+            assertTrue(store.find(top.chainId()).isPresent());
+        }
+        assertEquals("precious", Machine.sh("cat " + root + "/quarantine/overlay2/*/diff/data"));
+    }
+
+    @Test
+    void aLayerOfAContainerThatIsNoMoreGoesToQuarantineWithItsData() throws IOException {
+        try (var store = LayerStore.open(root)) {
+            store.quarantineContainerLayers("c"::equals);
+            assertTrue(store.containerLayer("c").isPresent());
+            store.quarantineContainerLayers("another"::equals);
+            assertTrue(store.containerLayer("c").isEmpty());
+        }
+        assertEquals("precious", Machine.sh("cat " + root + "/quarantine/overlay2/*/diff/data"));
+        LayerStore.open(root).close();
+        assertEquals(3, Files.list(root.resolve("overlay2")).count(), "two layers, and l");
+        assertEquals(2, Files.list(root.resolve("overlay2/l")).count());
+    }
+
+    @Test
+    void whatCannotBeMovedToQuarantineDoesNotKeepTheStoreFromOpening() throws IOException {
+        Files.writeString(layerdb.resolve("mounts/c/mount-id"), "");
+        Files.writeString(root.resolve("quarantine"), "in the way");
+        try (var store = LayerStore.open(root)) {
+            assertTrue(store.containerLayer("c").isEmpty());
+            assertTrue(store.find(top.chainId()).isPresent());
+        }
+        assertEquals("precious", Machine.sh("cat " + root + "/overlay2/*/diff/data"));
     }
 
     private static Layer add(LayerStore store, TarBuilder tar, Optional<ChainId> parent) throws IOException {

@@ -3,6 +3,7 @@ package io.balena.engine.graphdriver;
 import io.balena.engine.linux.DurableFile;
 import io.balena.engine.linux.FileCalls;
 import io.balena.engine.linux.OpenFlags;
+import java.io.FilterInputStream;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
@@ -18,6 +19,11 @@ public final class ContainerLayer {
     private final OverlayFolders overlay;
     private final String containerId;
     private final MountFiles.Content content;
+    /// The container itself wants it mounted.
+    private boolean wanted;
+    /// Readers of the merged tree.
+    private int views;
+    private volatile boolean removed;
 
     ContainerLayer(LayerStore store, StorePaths paths, OverlayFolders overlay, String containerId, MountFiles.Content content) {
         this.store = store;
@@ -31,11 +37,17 @@ public final class ContainerLayer {
     ///
     /// @return `overlay2/<mount-id>/merged`
     public synchronized Path mount() throws IOException {
+        wanted = true;
         return overlay.mount(content.mount());
     }
 
-    /// Unmounts it, if mounted.
+    /// Unmounts it, if mounted; when somebody reads the tree, at the end of that.
     public synchronized void unmount() throws IOException {
+        wanted = false;
+        if (views == 0) unmountNow();
+    }
+
+    private void unmountNow() throws IOException {
         Uninterrupted.run(() -> {
             overlay.unmount(content.mount());
             return null;
@@ -52,6 +64,7 @@ public final class ContainerLayer {
     }
 
     private void removeWhole() throws IOException {
+        removed = true; // before anything goes: see UntilRemoved
         overlay.unmount(content.mount());
         Path name = paths.mount(containerId);
         Path removing = paths.unfinished().resolve("removing-" + content.mount());
@@ -66,6 +79,19 @@ public final class ContainerLayer {
         store.forget(containerId, content.parent());
     }
 
+    /// What it lies on stays retained: who looks at it may need that.
+    void quarantine() {
+        var quarantine = new Quarantine(paths.root());
+        try {
+            overlay.unmount(content.mount());
+        } catch (IOException e) {
+            System.getLogger(ContainerLayer.class.getName()).log(System.Logger.Level.WARNING, "cannot unmount " + paths.merged(content.mount()), e);
+        }
+        quarantine.take(paths.mount(containerId), "there is no container of this name");
+        quarantine.take(paths.folder(content.mount()), "the layer of container " + containerId + ", which there is not");
+        content.init().ifPresent(init -> quarantine.take(paths.folder(init), "the layer of container " + containerId + ", which there is not"));
+    }
+
     /// Bytes in regular files written by the container (`SizeRw`).
     public long size() throws IOException {
         var calls = new FileCalls();
@@ -77,6 +103,11 @@ public final class ContainerLayer {
         }
     }
 
+    /// Bytes of the image's layers below it.
+    public long sizeBelow() {
+        return content.parent().map(store::sizeOf).orElse(0L);
+    }
+
     /// What the container changed against its image.
     public List<Change> changes() throws IOException {
         return new LayerChanges(paths.diff(content.mount()), overlay.lowerDiffs(content.mount())).list();
@@ -84,7 +115,25 @@ public final class ContainerLayer {
 
     /// The changes as an uncompressed layer tar (for commit).
     public InputStream openDiff() throws IOException {
-        return LayerDiff.open(paths.diff(content.mount()));
+        return new UntilRemoved(LayerDiff.open(paths.diff(content.mount())), () -> {});
+    }
+
+    /// All files, as the container sees them without its mounts, as an uncompressed tar (for export).
+    public synchronized InputStream openTree() throws IOException {
+        // Mounted by an engine before this one, for a container that runs on.
+        if (views == 0) wanted |= overlay.isMounted(content.mount());
+        Path root = overlay.mount(content.mount());
+        views++;
+        try {
+            return new UntilRemoved(LayerDiff.open(root), this::endView);
+        } catch (IOException | RuntimeException e) {
+            endView();
+            throw e;
+        }
+    }
+
+    private synchronized void endView() throws IOException {
+        if (--views == 0 && !wanted && !removed) unmountNow();
     }
 
     /// `GraphDriver.Data` of the container's inspect.
@@ -94,6 +143,49 @@ public final class ContainerLayer {
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
+    }
+
+    /// Fails when the layer is being removed: what is read then may not be all there was.
+    private final class UntilRemoved extends FilterInputStream {
+        private final Ending ending;
+        private boolean open = true;
+
+        UntilRemoved(InputStream in, Ending ending) {
+            super(in);
+            this.ending = ending;
+        }
+
+        @Override
+        public int read() throws IOException {
+            byte[] one = new byte[1];
+            return read(one, 0, 1) < 0 ? -1 : one[0] & 0xff;
+        }
+
+        @Override
+        public int read(byte[] to, int offset, int length) throws IOException {
+            try {
+                int count = in.read(to, offset, length);
+                if (!removed) return count;
+            } catch (IOException e) {
+                if (!removed) throw e;
+            }
+            throw new IOException("container " + containerId + " is being removed");
+        }
+
+        @Override
+        public void close() throws IOException {
+            if (!open) return;
+            open = false;
+            try {
+                in.close();
+            } finally {
+                ending.run();
+            }
+        }
+    }
+
+    private interface Ending {
+        void run() throws IOException;
     }
 
     /// @param path absolute, as seen in the container

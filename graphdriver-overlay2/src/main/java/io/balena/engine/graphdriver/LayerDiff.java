@@ -19,8 +19,8 @@ import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
 
-/// The upper folder of an overlay as a layer tar, produced as it is read. Names are in order, so that the same folder gives
-/// the same tar.
+/// The upper folder of an overlay as a layer tar, or a merged one as the tar of all files, produced as it is read. Names are in
+/// order, so that the same folder gives the same tar.
 ///
 /// A file that grows meanwhile is cut at the size its header told, one that shrinks is filled with zeros.
 final class LayerDiff extends TarSource {
@@ -102,7 +102,8 @@ final class LayerDiff extends TarSource {
             return true;
         }
         Map<String, byte[]> xattrs = xattrs(folder.fd(), name);
-        boolean opaque = Arrays.equals(xattrs.remove("trusted.overlay.opaque"), new byte[] {'y'});
+        byte[] mark = xattrs.remove("trusted.overlay.opaque");
+        boolean opaque = mark != null && mark.length == 1 && mark[0] == 'y';
         xattrs.keySet().removeIf(key -> key.startsWith("trusted.overlay."));
         if (!stat.isDirectory() && stat.links() > 1) {
             byte[] first = linked.putIfAbsent(new Inode(stat.device(), stat.inode()), path);

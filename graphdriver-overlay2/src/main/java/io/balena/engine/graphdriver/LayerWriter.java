@@ -1,5 +1,7 @@
 package io.balena.engine.graphdriver;
 
+import static java.nio.charset.StandardCharsets.UTF_8;
+
 import io.balena.engine.linux.Errno;
 import io.balena.engine.linux.ErrnoException;
 import io.balena.engine.linux.FileCalls;
@@ -30,7 +32,10 @@ final class LayerWriter implements AutoCloseable {
     private static final byte[] ROOT = {'/'};
     private static final int SPECIAL_BITS = 07000;
     private static final Set<Errno> TAR_FAULTS = EnumSet.of(Errno.ENOENT, Errno.ENOTDIR, Errno.EISDIR, Errno.EEXIST,
-            Errno.ELOOP, Errno.ENAMETOOLONG, Errno.EINVAL, Errno.EMLINK, Errno.EXDEV, Errno.ERANGE, Errno.E2BIG);
+            Errno.ELOOP, Errno.ENAMETOOLONG, Errno.EINVAL, Errno.EMLINK, Errno.EXDEV, Errno.ERANGE, Errno.E2BIG, Errno.EFBIG);
+    /// With the zero at its end, the longest path that one system call takes. Folders are opened stepwise here, but whoever reads
+    /// the file again may not do so.
+    private static final int PATH_MAX = 4096;
     /// Write-back of a file begins each time this much was written: the same as in balenaEngine.
     private static final long WRITE_BACK_STEP = 2 * 1024 * 1024;
     /// What of a file may be in memory while it is written. The rest is on the disk and its pages are given back, so that a big layer
@@ -66,7 +71,6 @@ final class LayerWriter implements AutoCloseable {
     Extracted finish() throws IOException {
         // Deepest last is not needed: setting a folder's own times does not touch its parent's.
         for (TarEntry entry : directories) finishDirectory(entry);
-        if (replaced) size = sizeOnDisk();
         return new Extracted(size, rootSet, bigFiles);
     }
 
@@ -101,6 +105,7 @@ final class LayerWriter implements AutoCloseable {
             root(entry);
             return;
         }
+        if (path.length >= PATH_MAX) throw new ErrnoException(Errno.ENAMETOOLONG.number(), "open", entry.toString());
         int slash = lastSlash(path);
         int base = slash + 1;
         int parent = folders.open(path, Math.max(slash, 0));
@@ -177,7 +182,7 @@ final class LayerWriter implements AutoCloseable {
 
     private void endRegular() throws IOException {
         TarEntry entry = file;
-        if (entry.sparseMap != null) calls.truncate(fd, entry.size);
+        if (entry.sparse) calls.truncate(fd, entry.size);
         boolean owned = entry.uid != 0 || entry.gid != 0;
         if (owned) calls.chown(fd, entry.uid, entry.gid);
         // chown(2) takes these bits away, and open(2) does not give them on every file system.
@@ -312,10 +317,25 @@ final class LayerWriter implements AutoCloseable {
 
     // Common to several
 
+    /// Removes what is in the way: a whiteout as a rule, or what the tar reached by another name. Without a file's content, or a
+    /// link that led to some, the tar could not be put together again: Docker takes such a layer in, and cannot give it out.
     private void makeRoom(int parent, byte[] path, int base) throws IOException {
-        new TreeRemoval(calls).remove(parent, Arrays.copyOfRange(path, base, path.length));
+        byte[] name = Arrays.copyOfRange(path, base, path.length);
+        FileStat stat = calls.stat(parent, name);
+        long content = stat.isDirectory() ? sizeOf(parent, name) : stat.size();
+        if (content > 0) throw new InvalidLayerException("duplicates of file paths not supported: " + new String(path, UTF_8));
+        new TreeRemoval(calls).remove(parent, name);
         folders.forget();
         replaced = true;
+    }
+
+    private long sizeOf(int parent, byte[] name) throws IOException {
+        int folder = calls.open(parent, name, OpenFlags.PATH | OpenFlags.DIRECTORY | OpenFlags.NOFOLLOW);
+        try {
+            return new TreeSize(calls).of(folder);
+        } finally {
+            calls.close(folder);
+        }
     }
 
     private void setTimes(TarEntry entry, int parent, int base) throws IOException {
@@ -354,10 +374,6 @@ final class LayerWriter implements AutoCloseable {
         } catch (ErrnoException e) {
             if (e.errno() != Errno.EOPNOTSUPP && e.errno() != Errno.EPERM) throw e;
         }
-    }
-
-    private long sizeOnDisk() throws IOException {
-        return new TreeSize(calls).of(folders.root());
     }
 
     private static int lastSlash(byte[] path) {

@@ -3,12 +3,14 @@ package io.balena.engine.graphdriver;
 import static java.nio.charset.StandardCharsets.US_ASCII;
 import static java.nio.charset.StandardCharsets.UTF_8;
 
+import io.balena.engine.linux.DurableFile;
 import io.balena.engine.linux.Errno;
 import io.balena.engine.linux.ErrnoException;
 import io.balena.engine.linux.Mount;
 import io.balena.engine.linux.Mounts;
 import io.balena.engine.linux.ThreadRoot;
 import java.io.IOException;
+import java.lang.System.Logger.Level;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.NoSuchFileException;
@@ -17,6 +19,7 @@ import java.nio.file.attribute.PosixFileAttributeView;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.security.SecureRandom;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -36,6 +39,7 @@ import java.util.stream.Collectors;
 /// ```
 /// Nothing here is made durable: whoever publishes a folder does that, once for all of it.
 final class OverlayFolders {
+    private static final System.Logger LOG = System.getLogger(OverlayFolders.class.getName());
     private static final SecureRandom RANDOM = new SecureRandom();
     private static final String LINK_ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
     private static final int LINK_LENGTH = 26;
@@ -61,14 +65,14 @@ final class OverlayFolders {
         Files.write(paths.link(id), link.getBytes(US_ASCII));
     }
 
-    /// Puts `id` on top of `parent`.
+    /// Puts `id` on top of `parent`, instead of what it was put on by an attempt before.
     ///
     /// @param inheritRoot give the root of the layer the owner and mode of its parent's
     void stack(CacheId id, CacheId parent, boolean inheritRoot) throws IOException {
-        String lower = "l/" + readLink(parent) + lowersOf(parent).stream().map(l -> ":" + l).collect(Collectors.joining());
+        String lower = lowerAbove(parent);
         if (lower.split(":").length > MAX_LOWERS) throw new IOException("max depth exceeded");
         Files.write(paths.lower(id), lower.getBytes(US_ASCII));
-        makeDirectory(paths.work(id), "rwx------");
+        if (!Files.isDirectory(paths.work(id))) makeDirectory(paths.work(id), "rwx------");
         if (inheritRoot) inheritRoot(paths.diff(parent), paths.diff(id));
         markCommitted(parent);
     }
@@ -91,20 +95,34 @@ final class OverlayFolders {
         return Files.isDirectory(paths.diff(id), LinkOption.NOFOLLOW_LINKS);
     }
 
-    /// Restores what a power cut may have taken from a folder that Docker made, as it does not sync these.
+    /// Restores what a power cut may have taken from a folder that Docker made, as it does not sync these: the short name. What it was
+    /// called does not matter, as long as those above it agree, see [#repairLower].
     void repairLink(CacheId id) throws IOException {
-        Path link = paths.links().resolve(readLink(id));
-        if (!Files.isSymbolicLink(link)) Files.createSymbolicLink(link, linkTarget(id));
+        Optional<String> link = linkOf(id);
+        if (link.isEmpty()) {
+            link = Optional.of(randomLink());
+            LOG.log(Level.WARNING, "the short name of overlay2/" + id + " is lost; it gets another");
+            DurableFile.replace(paths.link(id), link.get().getBytes(US_ASCII), "rw-r--r--");
+        }
+        Path name = paths.links().resolve(link.get());
+        if (!Files.isSymbolicLink(name)) Files.createSymbolicLink(name, linkTarget(id));
+    }
+
+    /// As [#repairLink]: what `id` lies on, which `parent` and its own list tell.
+    void repairLower(CacheId id, CacheId parent) throws IOException {
+        String lower = lowerAbove(parent);
+        if (!Files.isDirectory(paths.work(id))) makeDirectory(paths.work(id), "rwx------");
+        if (Files.exists(paths.lower(id)) && Arrays.equals(Files.readAllBytes(paths.lower(id)), lower.getBytes(US_ASCII))) return;
+        LOG.log(Level.WARNING, "what lies below overlay2/" + id + " is written anew, as it did not lead to " + parent);
+        DurableFile.replace(paths.lower(id), lower.getBytes(US_ASCII), "rw-r--r--");
     }
 
     /// Removes a folder, whatever there is of it.
     void remove(CacheId id) throws IOException {
         unmount(id);
-        try {
-            Files.deleteIfExists(paths.links().resolve(readLink(id)));
-        } catch (NoSuchFileException | IllegalStateException e) {
-            // Removal of a folder that was never finished: a link without target is swept at the next start.
-        }
+        // Without it, it was never finished: a short name that leads nowhere is swept at the next start.
+        Optional<String> link = linkOf(id);
+        if (link.isPresent()) Files.deleteIfExists(paths.links().resolve(link.get()));
         TreeRemoval.remove(paths.folder(id));
     }
 
@@ -176,6 +194,10 @@ final class OverlayFolders {
                 + ",upperdir=" + base + id + "/diff,workdir=" + base + id + "/work";
     }
 
+    boolean isMounted(CacheId id) throws IOException {
+        return Mounts.isMounted(paths.merged(id));
+    }
+
     /// Unmounts `id`, however often it was mounted.
     void unmount(CacheId id) throws IOException {
         Path merged = paths.merged(id);
@@ -207,10 +229,20 @@ final class OverlayFolders {
         }
     }
 
+    /// The content of `lower` in a folder on top of `id`.
+    private String lowerAbove(CacheId id) throws IOException {
+        return "l/" + readLink(id) + lowersOf(id).stream().map(l -> ":" + l).collect(Collectors.joining());
+    }
+
     private String readLink(CacheId id) throws IOException {
-        String link = Files.readString(paths.link(id), US_ASCII).strip();
-        if (link.length() != LINK_LENGTH || link.contains("/")) throw new IllegalStateException("damaged: " + paths.link(id));
-        return link;
+        return linkOf(id).orElseThrow(() -> new IllegalStateException("damaged: " + paths.link(id)));
+    }
+
+    /// @return empty when there is no such file, or it does not hold a short name
+    private Optional<String> linkOf(CacheId id) throws IOException {
+        if (!Files.exists(paths.link(id))) return Optional.empty();
+        String link = new String(Files.readAllBytes(paths.link(id)), US_ASCII).strip();
+        return link.matches("[" + LINK_ALPHABET + "]{" + LINK_LENGTH + "}") ? Optional.of(link) : Optional.empty();
     }
 
     private static Path linkTarget(CacheId id) {

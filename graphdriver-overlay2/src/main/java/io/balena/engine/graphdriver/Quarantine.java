@@ -4,6 +4,7 @@ import io.balena.engine.linux.DurableFile;
 import java.io.IOException;
 import java.lang.System.Logger.Level;
 import java.nio.file.Files;
+import java.nio.file.LinkOption;
 import java.nio.file.Path;
 
 /// Where a store puts what it found below the data root and cannot explain, instead of deleting it: it may be the only copy of
@@ -20,15 +21,25 @@ public final class Quarantine {
     }
 
     /// Moves `found` to `quarantine/<its path below the data root>`, with a number added when that is taken. Says so in the log.
-    public void take(Path found, String reason) throws IOException {
+    ///
+    /// Never fails, as that would keep an engine from starting: what cannot be moved, on a full disk for one, stays where it is.
+    public void take(Path found, String reason) {
+        try {
+            LOG.log(Level.WARNING, "moved " + found + " to " + move(found) + ": " + reason);
+        } catch (IOException e) {
+            LOG.log(Level.WARNING, "cannot move " + found + " to " + folder + ": " + e + "; it would be moved because of " + reason);
+        }
+    }
+
+    private Path move(Path found) throws IOException {
         Path wanted = folder.resolve(dataRoot.relativize(found));
         if (!Files.exists(folder)) OverlayFolders.makeDirectory(folder, "rwx------");
         Files.createDirectories(wanted.getParent());
         Path place = wanted;
-        for (int n = 1; Files.exists(place); n++) place = wanted.resolveSibling(found.getFileName() + "." + n);
+        for (int n = 1; Files.exists(place, LinkOption.NOFOLLOW_LINKS); n++) place = wanted.resolveSibling(found.getFileName() + "." + n);
         Files.move(found, place);
         DurableFile.syncDirectory(place.getParent());
         DurableFile.syncDirectory(found.getParent());
-        LOG.log(Level.WARNING, "moved " + found + " to " + place + ": " + reason);
+        return place;
     }
 }

@@ -22,7 +22,10 @@ final class Recovery {
     private final Quarantine quarantine;
     private final Map<ChainId, LayerFiles.Content> layers = new HashMap<>();
     private final Map<String, MountFiles.Content> mounts = new HashMap<>();
+    private final Map<ChainId, Finished> finished = new HashMap<>();
     private final Set<CacheId> used = new HashSet<>();
+
+    record Finished(FinishedLayer layer, LayerFiles.Content content) {}
 
     Recovery(StorePaths paths, OverlayFolders overlay) {
         this.paths = paths;
@@ -33,6 +36,11 @@ final class Recovery {
     /// Layers that are whole, with all layers below them.
     Map<ChainId, LayerFiles.Content> layers() {
         return layers;
+    }
+
+    /// Layers that are whole, while one below them is missing: the next pull takes them up.
+    Map<ChainId, Finished> finished() {
+        return finished;
     }
 
     /// Containers' layers that are whole, by container.
@@ -52,12 +60,14 @@ final class Recovery {
         for (ChainId chain : List.copyOf(candidates.keySet())) keepIfWhole(chain, candidates);
         for (Path folder : list(paths.mounts())) readMount(folder);
         for (Path folder : removing) removeUnfinished(folder);
-        for (Path folder : list(paths.unfinished())) removeUnfinished(folder);
+        for (Path folder : list(paths.unfinished())) {
+            if (!isFinished(folder)) removeUnfinished(folder);
+        }
         quarantineUnexplained();
         overlay.sweepLinks();
     }
 
-    private void readLayer(Path folder, Map<ChainId, LayerFiles.Content> candidates) throws IOException {
+    private void readLayer(Path folder, Map<ChainId, LayerFiles.Content> candidates) {
         try {
             ChainId chain = new ChainId(new Digest(folder.getFileName().toString()));
             LayerFiles.Content content = new LayerFiles(folder).read();
@@ -67,13 +77,13 @@ final class Recovery {
             if (!overlay.exists(content.cacheId())) throw new IOException("no content in overlay2/" + content.cacheId());
             overlay.repairLink(content.cacheId());
             candidates.put(chain, content);
-        } catch (IOException | IllegalStateException e) {
+        } catch (IOException | RuntimeException e) {
             quarantine.take(folder, e.toString());
         }
     }
 
     /// A chain's digest covers those below it, so there are no circles.
-    private boolean keepIfWhole(ChainId chain, Map<ChainId, LayerFiles.Content> candidates) throws IOException {
+    private boolean keepIfWhole(ChainId chain, Map<ChainId, LayerFiles.Content> candidates) {
         if (layers.containsKey(chain)) return true;
         LayerFiles.Content content = candidates.remove(chain);
         if (content == null) return false;
@@ -81,12 +91,18 @@ final class Recovery {
             quarantine.take(paths.layer(chain), "the layer below it is missing: " + content.parent().get());
             return false;
         }
+        try {
+            if (content.parent().isPresent()) overlay.repairLower(content.cacheId(), layers.get(content.parent().get()).cacheId());
+        } catch (IOException | RuntimeException e) {
+            quarantine.take(paths.layer(chain), e.toString());
+            return false;
+        }
         layers.put(chain, content);
         used.add(content.cacheId());
         return true;
     }
 
-    private void readMount(Path folder) throws IOException {
+    private void readMount(Path folder) {
         try {
             MountFiles.Content content = new MountFiles(folder).read();
             if (content.parent().isPresent() && !layers.containsKey(content.parent().get())) {
@@ -96,18 +112,54 @@ final class Recovery {
             if (content.init().isPresent() && !overlay.exists(content.init().get())) {
                 throw new IOException("no content in overlay2/" + content.init().get());
             }
-            overlay.repairLink(content.mount());
-            if (content.init().isPresent()) overlay.repairLink(content.init().get());
+            repair(content);
             mounts.put(folder.getFileName().toString(), content);
             used.add(content.mount());
             content.init().ifPresent(used::add);
-        } catch (IOException | IllegalStateException e) {
+        } catch (IOException | RuntimeException e) {
             quarantine.take(folder, e.toString());
         }
     }
 
-    /// A folder that names what it was about to become, or what it was: nobody was told that it is there.
-    private void removeUnfinished(Path folder) throws IOException {
+    private void repair(MountFiles.Content content) throws IOException {
+        Optional<CacheId> below = content.parent().map(parent -> layers.get(parent).cacheId());
+        if (content.init().isPresent()) {
+            overlay.repairLink(content.init().get());
+            if (below.isPresent()) overlay.repairLower(content.init().get(), below.get());
+            below = content.init();
+        }
+        overlay.repairLink(content.mount());
+        if (below.isPresent()) overlay.repairLower(content.mount(), below.get());
+    }
+
+    private boolean isFinished(Path folder) {
+        Optional<FinishedLayer> found = FinishedLayer.in(folder);
+        if (found.isEmpty()) return false;
+        try {
+            LayerFiles.Content content = found.get().read();
+            ChainId chain = ChainId.of(content.parent(), content.diffId());
+            if (!overlay.exists(content.cacheId()) || layers.containsKey(chain)) return false;
+            overlay.repairLink(content.cacheId());
+            if (finished.putIfAbsent(chain, new Finished(found.get(), content)) != null) return false;
+            return used.add(content.cacheId());
+        } catch (IOException | RuntimeException e) {
+            LOG.log(Level.WARNING, "a finished layer cannot be taken up, and is removed: " + folder + ": " + e);
+            return false;
+        }
+    }
+
+    /// A folder that names what it was about to become, or what it was: nobody was told that it is there. When it does not go now, it
+    /// may at the next start.
+    private void removeUnfinished(Path folder) {
+        try {
+            removeWhole(folder);
+            LOG.log(Level.INFO, "removed what was left unfinished: " + folder);
+        } catch (IOException | RuntimeException e) {
+            LOG.log(Level.WARNING, "cannot remove what was left unfinished: " + folder + ": " + e);
+        }
+    }
+
+    private void removeWhole(Path folder) throws IOException {
         for (String file : List.of("cache-id", "mount-id", "init-id")) {
             Optional<CacheId> id = overlay.idIn(folder.resolve(file));
             if (id.isPresent()) removeUnlessUsed(id.get());
@@ -120,7 +172,6 @@ final class Recovery {
             removeUnlessUsed(new CacheId(id).init());
         }
         TreeRemoval.remove(folder);
-        LOG.log(Level.INFO, "removed what was left unfinished: " + folder);
     }
 
     private void removeUnlessUsed(CacheId id) throws IOException {

@@ -53,16 +53,33 @@ public final class StagedLayer implements AutoCloseable {
     }
 
     /// Makes the layer durable and visible: content and metadata, `syncfs`, then its name, which a power cut may still take until
-    /// [LayerStore#syncNames()]. The layer is retained once for the caller, who
-    /// releases it (or hands that use to an image).
+    /// [LayerStore#syncNames()]. The layer is retained once for the caller, who releases it (or hands that use to an image).
     ///
     /// When the same chain was committed meanwhile, that layer is returned and this one removed.
     ///
     /// @throws NoSuchLayerException when `parent` is not in the store
     public Layer commit(Optional<ChainId> parent) throws IOException {
+        return handOver(() -> store.publication().commit(this, parent));
+    }
+
+    /// Makes the layer durable, with the one sync it needs, whether `parent` is there or not. It belongs to the store from now
+    /// on, reserved once for the caller (see [LayerStore#reserve]), and outlives the process and a power cut. It is published with its
+    /// parent.
+    ///
+    /// When the same chain was finished meanwhile, this one is removed.
+    public void finish(Optional<ChainId> parent) throws IOException {
+        handOver(() -> {
+            store.publication().finish(this, parent);
+            return null;
+        });
+    }
+
+    private <T> T handOver(Uninterrupted.Action<T> action) throws IOException {
         if (extracted == null) throw new IllegalStateException("nothing was extracted");
         if (!open) throw new IllegalStateException("already committed or closed");
-        return store.commit(this, parent);
+        T result = Uninterrupted.run(action);
+        close();
+        return result;
     }
 
     @Override
@@ -84,8 +101,8 @@ public final class StagedLayer implements AutoCloseable {
         return extracted;
     }
 
-    /// Called when the files belong to a published layer.
-    void published() {
+    /// Called when the files belong to a layer of the store.
+    void handedOver() {
         open = false;
     }
 

@@ -2,32 +2,21 @@ package io.balena.engine.graphdriver;
 
 import static java.nio.charset.StandardCharsets.UTF_8;
 
-import com.fasterxml.jackson.core.JsonFactory;
-import com.fasterxml.jackson.core.JsonParser;
-import com.fasterxml.jackson.core.JsonToken;
-import com.fasterxml.jackson.core.StreamReadConstraints;
 import io.balena.engine.linux.FileCalls;
 import io.balena.engine.linux.OpenFlags;
-import java.io.BufferedInputStream;
 import java.io.IOException;
-import java.io.InputStream;
 import java.nio.ByteBuffer;
-import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.zip.GZIPInputStream;
 
 /// The tar of a layer, put together from its tar-split record and the files on disk.
 ///
 /// Each file is checked against the recorded size and CRC-64 while it passes; a difference ends the stream with an exception.
 final class TarAssembler extends TarSource {
-    private static final int FILE = 1;
-    private static final int SEGMENT = 2;
-    // One line may hold a segment of any size: Docker records all that follows a tar's end in one.
-    private static final JsonFactory JSON = JsonFactory.builder().streamReadConstraints(
-            StreamReadConstraints.builder().maxStringLength(Integer.MAX_VALUE).maxDocumentLength(-1).build()).build();
+    // Reading a layer must not write: noting the time would cost an inode for each of its files.
+    private static final int FLAGS = OpenFlags.RDONLY | OpenFlags.NOFOLLOW | OpenFlags.NONBLOCK | OpenFlags.NOATIME;
 
     private final FileCalls calls = new FileCalls();
-    private final JsonParser records;
+    private final TarSplitReader record;
     private final int root;
     private final Crc64 crc = new Crc64();
 
@@ -38,12 +27,11 @@ final class TarAssembler extends TarSource {
 
     /// @param diff the layer's files
     TarAssembler(Path record, Path diff) throws IOException {
-        InputStream file = Files.newInputStream(record);
+        this.record = new TarSplitReader(record);
         try {
-            records = JSON.createParser(new BufferedInputStream(new GZIPInputStream(file, 16 * 1024), 16 * 1024));
             root = calls.open(diff, OpenFlags.PATH | OpenFlags.DIRECTORY);
         } catch (Throwable t) {
-            file.close();
+            this.record.close();
             throw t;
         }
     }
@@ -72,42 +60,24 @@ final class TarAssembler extends TarSource {
     }
 
     private boolean nextRecord() throws IOException {
-        JsonToken token = records.nextToken();
-        if (token == null) return false;
-        if (token != JsonToken.START_OBJECT) throw new IOException("tar-split record is damaged");
-        int type = 0;
-        long size = 0;
-        byte[] payload = null;
-        name = null;
-        while (records.nextToken() != JsonToken.END_OBJECT) {
-            String field = records.currentName();
-            boolean isNull = records.nextToken() == JsonToken.VALUE_NULL;
-            switch (field) {
-                case "type" -> type = records.getIntValue();
-                case "size" -> size = records.getLongValue();
-                case "name" -> name = records.getText().getBytes(UTF_8);
-                case "name_raw" -> name = isNull ? name : records.getBinaryValue();
-                case "payload" -> payload = isNull ? null : records.getBinaryValue();
-                default -> records.skipChildren();
+        switch (record.next()) {
+            case null -> {
+                return false;
             }
-        }
-        switch (type) {
-            case SEGMENT -> give(payload == null ? new byte[0] : payload);
-            case FILE -> {
-                if (size > 0) beginFile(size, payload);
-            }
-            default -> throw new IOException("tar-split record of unknown type " + type);
+            case TarSplitReader.Piece.Segment(byte[] bytes) -> give(bytes);
+            case TarSplitReader.Piece.Content content when content.size() > 0 -> beginFile(content);
+            case TarSplitReader.Piece.Content _ -> {}
         }
         return true;
     }
 
-    private void beginFile(long size, byte[] crc64) throws IOException {
-        if (name == null) throw new IOException("tar-split record of a file without a name");
-        byte[] path = TarPath.clean(name);
-        fd = calls.openBy(root, path, OpenFlags.RDONLY | OpenFlags.NOFOLLOW | OpenFlags.NONBLOCK, OpenFlags.RESOLVE_IN_ROOT);
+    private void beginFile(TarSplitReader.Piece.Content content) throws IOException {
+        if (content.name() == null) throw new IOException("tar-split record of a file without a name");
+        name = content.name();
+        fd = calls.openBy(root, TarPath.clean(name), FLAGS, OpenFlags.RESOLVE_IN_ROOT);
         if (!calls.stat(fd).isRegular()) throw damaged("is no regular file");
-        missing = size;
-        checksum = crc64;
+        missing = content.size();
+        checksum = content.crc64();
         crc.reset();
     }
 
@@ -119,6 +89,6 @@ final class TarAssembler extends TarSource {
     void release() throws IOException {
         if (fd >= 0) calls.close(fd);
         calls.close(root);
-        records.close();
+        record.close();
     }
 }

@@ -34,8 +34,8 @@ final class TarEntry implements Step {
     int deviceMinor;
     /// Values by attribute name; null when there are none.
     Map<String, byte[]> xattrs;
-    /// Where the parts of a sparse file belong: offset, length, offset, length …; null for other files.
-    long[] sparseMap;
+    /// The file has holes.
+    boolean sparse;
     /// Bytes of content that follow in the tar; less than `size` for a sparse file.
     long stored;
 

@@ -12,7 +12,7 @@ import java.util.List;
 
 /// Removes a file or a folder with all it holds, stepping through open folders, so that no symbolic link is ever followed.
 /// What is missing is no error.
-final class TreeRemoval {
+public final class TreeRemoval {
     /// Folders deeper than this are moved up and removed from there: a container can nest them deeper than there are
     /// descriptors or stack.
     private static final int MAX_DEPTH = 64;
@@ -25,7 +25,7 @@ final class TreeRemoval {
         this.calls = calls;
     }
 
-    static void remove(Path path) throws IOException {
+    public static void remove(Path path) throws IOException {
         var calls = new FileCalls();
         int parent;
         try {

@@ -154,7 +154,7 @@ class TarParserTest {
 
         @Override
         public void content(byte[] bytes, int from, int to, long offset) {
-            if (entries.getLast().sparseMap == null) all.write(bytes, from, to - from);
+            if (!entries.getLast().sparse) all.write(bytes, from, to - from);
         }
     }
 }

@@ -19,8 +19,10 @@ import java.util.Set;
 /// The one way state reaches the disk.
 ///
 /// The order is data, name, folder: a power cut at any line leaves the old file or the new one. The temporary name begins
-/// with `.tmp-`, as moby's does; whoever opens a folder of state may delete what carries it.
+/// with `.tmp-`, as moby's does; whoever opens a folder of state deletes what carries it ([#deleteTemporaries]).
 public final class DurableFile {
+    private static final String TEMPORARY = ".tmp-";
+
     private DurableFile() {}
 
     /// Replaces `target` by `content`, readable and writable by its owner alone.
@@ -42,7 +44,7 @@ public final class DurableFile {
             syncDirectory(directory);
             return;
         }
-        Path temporary = Files.createTempFile(directory, ".tmp-" + target.getFileName(), null);
+        Path temporary = Files.createTempFile(directory, TEMPORARY + target.getFileName(), null);
         try {
             try (var file = FileChannel.open(temporary, WRITE)) {
                 for (var bytes = ByteBuffer.wrap(content); bytes.hasRemaining(); ) file.write(bytes);
@@ -70,6 +72,18 @@ public final class DurableFile {
         try (var channel = FileChannel.open(file, Set.of(CREATE_NEW, WRITE), mode)) {
             for (var bytes = ByteBuffer.wrap(content); bytes.hasRemaining(); ) channel.write(bytes);
             channel.force(true);
+        }
+    }
+
+    /// Whether a file of state is one that was never given its name.
+    public static boolean isTemporary(Path file) {
+        return file.getFileName().toString().startsWith(TEMPORARY);
+    }
+
+    /// Deletes what a crash left of [#replace] in `directory`: nobody was told of it.
+    public static void deleteTemporaries(Path directory) throws IOException {
+        try (var files = Files.newDirectoryStream(directory, TEMPORARY + "*")) {
+            for (Path file : files) Files.deleteIfExists(file);
         }
     }
 

@@ -28,7 +28,11 @@ final class Engine implements AutoCloseable {
     private final String name = "it-" + ProcessHandle.current().pid() + "-" + COUNT.incrementAndGet();
     private final Path root = Path.of("/tmp", "balena-" + name);
     private final List<String> flags;
+    private Program program = PEER ? Program.DOCKERD : Program.OURS;
     private Process daemon;
+
+    /// Whose daemon it is.
+    enum Program { OURS, DOCKERD }
 
     private Engine(String... flags) {
         this.flags = List.of(flags);
@@ -36,21 +40,70 @@ final class Engine implements AutoCloseable {
 
     /// An engine with a bridge, NAT and all, in a network of its own.
     static Engine start(String... flags) {
+        return prepare(flags).started();
+    }
+
+    /// An engine that is yet to be started: its data root may be filled, or mounted, before.
+    static Engine prepare(String... flags) {
         assumeRunnable();
-        var engine = new Engine(flags);
+        return new Engine(flags).prepared();
+    }
+
+    private Engine prepared() {
         try {
-            Files.createDirectories(engine.root);
-            Command.of("ip", "netns", "add", engine.name).run().succeeded();
-            engine.inside("ip", "link", "set", "lo", "up").run().succeeded();
-            engine.startDaemon();
-            return engine;
+            Files.createDirectories(root);
+            Command.of("ip", "netns", "add", name).run().succeeded();
+            inside("ip", "link", "set", "lo", "up").run().succeeded();
+            return this;
         } catch (IOException e) {
-            engine.close();
+            close();
             throw new UncheckedIOException(e);
         } catch (RuntimeException | Error e) {
-            engine.close();
+            close();
             throw e;
         }
+    }
+
+    private Engine started() {
+        try {
+            startDaemon();
+            return this;
+        } catch (RuntimeException | Error e) {
+            close();
+            throw e;
+        }
+    }
+
+    /// Debian's dockerd in an engine's place, in the way of a machine that has never seen another.
+    static Engine startDockerd(String... flags) {
+        assumeRunnable();
+        assumeTrue(Files.isExecutable(Path.of("/usr/sbin/dockerd")), "needs dockerd");
+        var engine = new Engine(flags);
+        engine.program = Program.DOCKERD;
+        return engine.prepared().started();
+    }
+
+    /// Stops the daemon and starts another on the same data root.
+    void switchTo(Program other) {
+        stopDaemon();
+        startDaemon(other);
+    }
+
+    void startDaemon(Program other) {
+        program = other;
+        startDaemon();
+    }
+
+    /// What a power cut leaves of an engine: files.
+    void powerCut() {
+        killDaemon();
+        processes().forEach(ProcessHandle::destroyForcibly);
+        for (var container : Command.of("sh", "-c", "ls " + data() + "/containers").run().out().split("\\s+")) {
+            // Who runs in a container names it in its cgroup only.
+            Command.of("sh", "-c", "kill -9 $(cat /sys/fs/cgroup/pids/docker/" + container + "/cgroup.procs)").run();
+        }
+        if (!become(Duration.ofSeconds(10), () -> processes().isEmpty())) throw new AssertionError("does not end: " + processes());
+        unmountAll(root + "/");
     }
 
     static void assumeRunnable() {
@@ -91,6 +144,10 @@ final class Engine implements AutoCloseable {
         return name;
     }
 
+    Api api() {
+        return new Api(socket());
+    }
+
     DockerCli docker() {
         return new DockerCli(DockerCli.newest(), "unix://" + socket(), null);
     }
@@ -110,9 +167,10 @@ final class Engine implements AutoCloseable {
 
     void startDaemon() {
         var words = new ArrayList<String>(List.of("nsenter", "--net=/run/netns/" + name));
-        words.add(PEER ? "/usr/sbin/dockerd" : DIST.resolve("bin/balena-engine-daemon").toString());
-        words.addAll(List.of("-H", "unix://" + socket(), "-H", "tcp://127.0.0.1:2375", "--data-root", data().toString(),
-                "--exec-root", root.resolve("exec").toString(), "--pidfile", root.resolve("pid").toString()));
+        words.add(program == Program.DOCKERD ? "/usr/sbin/dockerd" : DIST.resolve("bin/balena-engine-daemon").toString());
+        words.addAll(List.of("-H", "unix://" + socket(), "--data-root", data().toString(),
+                "--exec-root", root.resolve(program == Program.DOCKERD ? "docker" : "exec").toString(), "--pidfile", root.resolve("pid").toString()));
+        if (PEER || program == Program.OURS) words.addAll(List.of("-H", "tcp://127.0.0.1:2375"));
         if (PEER) words.add("--live-restore");
         words.addAll(flags);
         try {
@@ -123,9 +181,19 @@ final class Engine implements AutoCloseable {
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
-        // dockerd waits 15 s for an insecure TCP listener to be reconsidered.
-        if (!become(Duration.ofSeconds(40), () -> !daemon.isAlive() || answers()) || !daemon.isAlive()) {
+        // dockerd waits 15 s for an insecure TCP listener to be reconsidered, and a machine may be busy.
+        if (!become(Duration.ofMinutes(2), () -> !daemon.isAlive() || answers()) || !daemon.isAlive()) {
             throw new AssertionError("the engine did not start:\n" + logTail());
+        }
+    }
+
+    /// What the API answers, as clients of Docker 20.10 see it.
+    com.fasterxml.jackson.databind.JsonNode get(String path) {
+        var answer = Command.of("curl", "-s", "--max-time", "60", "--unix-socket", socket().toString(), "http://docker/v1.41" + path).run();
+        try {
+            return new com.fasterxml.jackson.databind.ObjectMapper().readTree(answer.succeeded());
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
         }
     }
 
@@ -138,6 +206,26 @@ final class Engine implements AutoCloseable {
     void killDaemon() {
         daemon.destroyForcibly();
         ended(daemon);
+    }
+
+    /// As above, and the shim with it.
+    void killAll() {
+        killDaemon();
+        for (boolean none = false; !none; none = become(Duration.ofSeconds(1), () -> shims().isEmpty())) {
+            shims().forEach(ProcessHandle::destroyForcibly);
+        }
+    }
+
+    private List<ProcessHandle> shims() {
+        return processes().stream().filter(process -> commandLine(process).contains("balena-engine-shim")).toList();
+    }
+
+    /// As above, and all that was in memory file systems is gone, too.
+    void cutPower() {
+        killAll();
+        unmountAll(root + "/exec/");
+        unmountAll(data() + "/");
+        Command.of("rm", "-rf", "--one-file-system", root.resolve("exec").toString(), socket().toString()).run().succeeded();
     }
 
     void stopDaemon() {
@@ -196,15 +284,15 @@ final class Engine implements AutoCloseable {
         } finally {
             processes().forEach(ProcessHandle::destroyForcibly);
             become(Duration.ofSeconds(10), () -> processes().isEmpty());
-            unmountAll();
+            unmountAll(root + "/");
             Command.of("ip", "netns", "del", name).run();
             deleteAll();
         }
     }
 
-    private void unmountAll() {
+    private static void unmountAll(String below) {
         try (var mounts = Files.lines(Path.of("/proc/self/mountinfo"))) {
-            mounts.map(line -> line.split(" ")[4]).filter(point -> point.startsWith(root + "/"))
+            mounts.map(line -> line.split(" ")[4]).filter(point -> point.startsWith(below))
                     .sorted(Comparator.reverseOrder()).forEach(point -> Command.of("umount", "-l", point).run());
         } catch (IOException e) {
             throw new UncheckedIOException(e);

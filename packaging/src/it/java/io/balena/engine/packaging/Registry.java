@@ -24,6 +24,12 @@ final class Registry implements AutoCloseable {
         var made = new Command(java.util.List.of(System.getProperty("make.images", "src/it/make-images"), FOLDER.toString()),
                 java.util.Map.of(), Duration.ofMinutes(8)).run();
         assumeTrue(made.status() == 0, () -> "no images for tests: " + made.err().lines().findFirst().orElse("make-images failed"));
+        return start(engine, FOLDER.resolve("registry"));
+    }
+
+    /// @param storage as docker-registry keeps it
+    static Registry start(Engine engine, Path storage) {
+        assumeTrue(Files.isExecutable(Path.of("/usr/bin/docker-registry")), "needs docker-registry");
         var configuration = engine.scratch().resolve("registry.yml");
         try {
             Files.writeString(configuration, """
@@ -31,7 +37,7 @@ final class Registry implements AutoCloseable {
                     log: { level: error }
                     storage: { filesystem: { rootdirectory: %s }, maintenance: { readonly: { enabled: true } } }
                     http: { addr: "%s" }
-                    """.formatted(FOLDER.resolve("registry"), HOST));
+                    """.formatted(storage, HOST));
             var builder = new ProcessBuilder(engine.inside("docker-registry", "serve", configuration.toString()).words())
                     .redirectErrorStream(true).redirectOutput(configuration.resolveSibling("registry.log").toFile());
             var registry = new Registry(builder.start());

@@ -2,14 +2,14 @@ package io.balena.engine.runtime;
 
 import java.util.List;
 
-/// The options of a mount in `config.json`, sorted into what mount(2) wants.
+/// The options of a mount, as in `config.json` and mount(8), sorted into what mount(2) wants.
 ///
 /// @param flags `MS_…` without propagation
 /// @param propagation `MS_PRIVATE` and such, each for a call of its own; in order
 /// @param recursiveSet `MOUNT_ATTR_…` to set on the whole tree
 /// @param recursiveClear `MOUNT_ATTR_…` to clear on the whole tree
 /// @param data what is left for the filesystem, separated by commas
-record MountOptions(long flags, long[] propagation, long recursiveSet, long recursiveClear, String data) {
+public record MountOptions(long flags, long[] propagation, long recursiveSet, long recursiveClear, String data) {
     static final long MS_RDONLY = 1;
     static final long MS_NOSUID = 2;
     static final long MS_NODEV = 4;
@@ -35,7 +35,7 @@ record MountOptions(long flags, long[] propagation, long recursiveSet, long recu
 
     private static final long[] NO_PROPAGATION = {};
 
-    static MountOptions of(List<String> options) {
+    public static MountOptions of(List<String> options) {
         long flags = 0;
         long[] propagation = NO_PROPAGATION;
         long recursiveSet = 0;
@@ -104,8 +104,18 @@ record MountOptions(long flags, long[] propagation, long recursiveSet, long recu
         return new MountOptions(flags, propagation, recursiveSet, recursiveClear, data == null ? null : data.toString());
     }
 
-    boolean isBind() {
+    public boolean isBind() {
         return (flags & MS_BIND) != 0;
+    }
+
+    /// Whether there is more to a bind mount than that it is one.
+    public boolean isRestricting() {
+        return (flags & ~(MS_BIND | MS_REC)) != 0;
+    }
+
+    /// The flags of the second call, which gives a bind mount its restrictions.
+    public long remounting() {
+        return flags | MS_REMOUNT;
     }
 
     boolean isRecursive() {

@@ -3,12 +3,14 @@ package io.balena.engine.runtime;
 import static java.nio.file.StandardCopyOption.ATOMIC_MOVE;
 
 import com.fasterxml.jackson.core.JsonFactory;
+import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.core.JsonToken;
 import io.balena.engine.linux.ProcessId;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.Files;
+import java.nio.file.InvalidPathException;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -63,7 +65,8 @@ record StateFile(String id, ProcessId process, Path bundle, String cgroup) {
         Files.move(temporary, folder.resolve(NAME), ATOMIC_MOVE);
     }
 
-    /// @return empty when the container is unknown, or its creation did not come that far
+    /// @return empty when the container is unknown, its creation did not come that far, or the file is damaged: then nobody knows its
+    ///     process any more, and it counts as ended
     static Optional<StateFile> read(Path stateRoot, String id) throws IOException {
         byte[] bytes;
         try {
@@ -71,6 +74,14 @@ record StateFile(String id, ProcessId process, Path bundle, String cgroup) {
         } catch (NoSuchFileException _) {
             return Optional.empty();
         }
+        try {
+            return parse(id, bytes);
+        } catch (JsonProcessingException | InvalidPathException _) {
+            return Optional.empty();
+        }
+    }
+
+    private static Optional<StateFile> parse(String id, byte[] bytes) throws IOException {
         int pid = 0;
         long startTicks = 0;
         String bundle = "";
@@ -90,6 +101,7 @@ record StateFile(String id, ProcessId process, Path bundle, String cgroup) {
                 }
             }
         }
+        if (pid <= 0) return Optional.empty();
         return Optional.of(new StateFile(id, new ProcessId(pid, startTicks), Path.of(bundle), cgroup));
     }
 

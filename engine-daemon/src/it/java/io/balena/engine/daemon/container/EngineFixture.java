@@ -7,6 +7,7 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import io.balena.engine.daemon.container.config.ContainerConfig;
 import io.balena.engine.daemon.container.config.HostConfig;
 import io.balena.engine.daemon.event.Events;
+import io.balena.engine.daemon.volume.Volumes;
 import io.balena.engine.distribution.ImageReference;
 import io.balena.engine.distribution.Images;
 import io.balena.engine.graphdriver.LayerStore;
@@ -59,7 +60,7 @@ final class EngineFixture implements AutoCloseable {
                 "io.balena.engine.runtime.ShimMain"));
         engine = ContainerEngine.open(new ContainerEngine.Settings(dataRoot, execRoot, shim,
                 new HostConfig.LogDefaults("json-file", Map.of()), List.of(), List.of(), List.of()), images, layers,
-                Optional.empty(), events);
+                Volumes.open(dataRoot, events), Optional.empty(), List.of(), events);
     }
 
     /// The engine is gone; containers and shim are not.

@@ -4,11 +4,13 @@ import com.fasterxml.jackson.databind.JsonNode;
 import io.balena.engine.daemon.container.EtcFiles.DnsDefaults;
 import io.balena.engine.daemon.container.config.HostConfig;
 import io.balena.engine.daemon.container.log.FileChanges;
-import io.balena.engine.daemon.container.mount.Volumes;
 import io.balena.engine.daemon.event.Events;
 import io.balena.engine.daemon.http.ApiVersion;
 import io.balena.engine.daemon.http.Filters;
 import io.balena.engine.daemon.http.Route;
+import io.balena.engine.daemon.image.ImageEvents;
+import io.balena.engine.daemon.network.DockerNetwork;
+import io.balena.engine.daemon.volume.Volumes;
 import io.balena.engine.distribution.Images;
 import io.balena.engine.graphdriver.LayerStore;
 import io.balena.engine.network.BridgeNetwork;
@@ -63,24 +65,28 @@ public final class ContainerEngine implements AutoCloseable {
     }
 
     /// @param bridge empty when containers get no network unless they ask for one
-    public static ContainerEngine open(Settings settings, Images images, LayerStore layers, Optional<BridgeNetwork> bridge, Events bus)
-            throws IOException {
+    /// @param dockerNetworks that Docker made, and containers may be on
+    public static ContainerEngine open(Settings settings, Images images, LayerStore layers, Volumes allVolumes, Optional<BridgeNetwork> bridge,
+            List<DockerNetwork> dockerNetworks, Events bus) throws IOException {
         Path directory = settings.dataRoot.resolve("containers");
         Path bundles = settings.execRoot.resolve("bundles");
         Files.createDirectories(bundles);
-        var volumes = Volumes.open(settings.dataRoot);
         var etc = new EtcFiles(directory, new DnsDefaults(settings.dns, settings.dnsOptions, settings.dnsSearch));
-        var store = ContainerStore.open(directory, etc, volumes);
+        var store = ContainerStore.open(directory, etc);
+        var volumes = new ContainerVolumes(allVolumes);
+        volumes.adopt(store);
         var events = new ContainerEvents(bus);
-        var networking = new Networking(bridge);
+        var networking = new Networking(bridge, dockerNetworks);
         var removal = new Removal(store, layers, volumes, events);
         removal.finish();
+        List<String> unfinished = store.unfinished();
+        layers.quarantineContainerLayers(id -> store.get(id).isPresent() || unfinished.contains(id));
 
         // The shim may report at once what ended while no engine listened; it is heard when all is in place.
         var opened = new CountDownLatch(1);
         var ears = new Ears(opened);
         Shim shim = Shim.connect(settings.execRoot, settings.shim, ears);
-        var start = new Start(store, layers, networking, etc, events, shim, bundles);
+        var start = new Start(store, layers, volumes, networking, etc, events, shim, bundles);
         var restarts = new Restarts(store, start);
         var ending = new Ending(store, start, restarts, removal, events, shim);
         var execs = new Execs(store, start, events, shim);
@@ -95,6 +101,8 @@ public final class ContainerEngine implements AutoCloseable {
         var creation = new Creation(store, images, layers, volumes, networking, events);
         List<Route> routes = new ArrayList<>(new ContainerRoutes(store, creation, settings.log, containers, inspect, list, layers).table());
         routes.addAll(new StreamRoutes(store, containers, execs, events, shim, changes).table());
+        var commits = new Commits(store, containers, layers, images, events, new ImageEvents(bus));
+        routes.addAll(new SnapshotRoutes(store, layers, commits, events).table());
         return new ContainerEngine(store, creation, containers, list, restarts, shim, changes, List.copyOf(routes));
     }
 

@@ -6,8 +6,8 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.balena.engine.daemon.container.config.ContainerConfig;
 import io.balena.engine.daemon.container.config.HostConfig;
 import io.balena.engine.daemon.container.mount.MountRequests;
-import io.balena.engine.daemon.container.mount.Volumes;
 import java.io.IOException;
+import java.nio.file.Path;
 import java.time.DateTimeException;
 import java.time.Instant;
 import java.time.OffsetDateTime;
@@ -26,7 +26,7 @@ final class ContainerFiles {
         ObjectNode json = JSON.createObjectNode();
         json.putObject("StreamConfig");
         json.set("State", state(record));
-        json.put("ID", record.id().hex()).put("Created", record.created().toString()).put("Managed", false);
+        json.put("ID", record.id().hex()).put("Created", Timestamps.text(record.created())).put("Managed", false);
         putCommand(json, record.config());
         json.set("Config", record.config().document());
         json.put("Image", record.image());
@@ -88,11 +88,12 @@ final class ContainerFiles {
     }
 
     private static String text(Instant time) {
-        return time == null ? ContainerState.NEVER : time.toString();
+        return time == null ? ContainerState.NEVER : Timestamps.text(time);
     }
 
+    /// @param dataRoot where it was found
     /// @throws IOException when this is no container's record; the message says what is wrong
-    static ContainerRecord read(byte[] config, byte[] host, Volumes volumes) throws IOException {
+    static ContainerRecord read(byte[] config, byte[] host, Path dataRoot) throws IOException {
         if (!(JSON.readTree(config) instanceof ObjectNode json)) throw new IOException("config.v2.json is not a JSON object");
         if (!(JSON.readTree(host) instanceof ObjectNode hostJson)) throw new IOException("hostconfig.json is not a JSON object");
         if (!(json.get("Config") instanceof ObjectNode configJson)) throw new IOException("config.v2.json has no Config");
@@ -101,11 +102,14 @@ final class ContainerFiles {
         String name = json.path("Name").asText("");
         ObjectNode others = json.deepCopy();
         others.remove(KNOWN);
-        NetworkSettings network = new NetworkSettings(object(json.path("NetworkSettings").path("Networks")),
+        ObjectNode networks = object(json.path("NetworkSettings").path("Networks"));
+        // Docker's own business while a container runs; clients never see it.
+        for (JsonNode endpoint : networks) if (endpoint instanceof ObjectNode fields) fields.remove("IPAMOperational");
+        NetworkSettings network = new NetworkSettings(networks,
                 object(json.path("NetworkSettings").path("Ports")));
         return new ContainerRecord(new ContainerId(id), time(json.path("Created"), Instant.EPOCH), name.startsWith("/") ? name.substring(1) : name,
                 json.path("Image").asText(""), ContainerConfig.load(configJson), HostConfig.load(hostJson), state(json.path("State")),
-                MountRequests.load(json.path("MountPoints"), volumes), network, json.path("RestartCount").asInt(0),
+                MountRequests.load(json.path("MountPoints"), dataRoot), network, json.path("RestartCount").asInt(0),
                 json.path("HasBeenStartedBefore").asBoolean(false), json.path("HasBeenManuallyStopped").asBoolean(false),
                 json.path("LogPath").asText(""), others);
     }

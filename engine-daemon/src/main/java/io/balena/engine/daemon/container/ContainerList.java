@@ -61,7 +61,7 @@ final class ContainerList {
     /// Ids of those that `docker container prune` removes.
     List<String> prunable(Filters filters) {
         for (String key : filters.values().keySet()) {
-            if (!Set.of("until", "label", "label!").contains(key)) throw new InvalidRequest("invalid filter '" + key + "'");
+            if (!Set.of("until", "label", "label!").contains(key)) throw new InvalidRequest("Invalid filter '" + key + "'");
         }
         Optional<Instant> until = filters.get("until").stream().findFirst().map(text -> Timestamps.parse(text, clock.instant()));
         return store.all().stream().map(Container::record)
@@ -82,7 +82,10 @@ final class ContainerList {
         if (withSize) {
             Optional<ContainerLayer> layer = layers.containerLayer(record.id().hex());
             long size = layer.isPresent() ? layer.get().size() : 0;
-            json.put("SizeRw", size).put("SizeRootFs", size + imageSize(record));
+            long whole = size + layer.map(ContainerLayer::sizeBelow).orElse(0L);
+            // As Docker's `omitempty` has it.
+            if (size > 0) json.put("SizeRw", size);
+            if (whole > 0) json.put("SizeRootFs", whole);
         }
         ObjectNode labels = json.putObject("Labels");
         record.config().labels().forEach(labels::put);
@@ -102,14 +105,6 @@ final class ContainerList {
             // Untagged or gone.
         }
         return record.image();
-    }
-
-    private long imageSize(ContainerRecord record) {
-        try {
-            return images.find(ImageId.parse(record.image())).map(Image::size).orElse(0L);
-        } catch (IllegalArgumentException e) {
-            return 0;
-        }
     }
 
     private static ArrayNode ports(ContainerRecord record) {

@@ -67,8 +67,6 @@ final class ContainerRoutes {
                 notYet("GET", "/containers/{id}/archive", COPYING),
                 notYet("HEAD", "/containers/{id}/archive", COPYING),
                 notYet("PUT", "/containers/{id}/archive", COPYING),
-                notYet("GET", "/containers/{id}/export", "exporting containers"),
-                notYet("POST", "/commit", "committing containers"),
                 get("/containers/{id}/stats", this::stats),
                 post("/containers/{id}/start", this::start),
                 post("/containers/{id}/stop", this::stop),

@@ -7,12 +7,11 @@ import io.balena.engine.daemon.EngineException.Conflict;
 import io.balena.engine.daemon.EngineException.InvalidRequest;
 import io.balena.engine.daemon.EngineException.NotFound;
 import io.balena.engine.daemon.FileTree;
-import io.balena.engine.daemon.container.mount.Volumes;
+import io.balena.engine.daemon.container.config.HostConfig;
 import io.balena.engine.linux.DurableFile;
 import io.balena.engine.graphdriver.Digest;
+import io.balena.engine.graphdriver.Quarantine;
 import java.io.IOException;
-import java.lang.System.Logger;
-import java.lang.System.Logger.Level;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
@@ -31,15 +30,18 @@ import java.util.concurrent.ConcurrentHashMap;
 /// * creation makes the folder, then the writable layer, then `hostconfig.json`, and last `config.v2.json`: a folder without it is an
 ///   unfinished creation, whose layer is found by the folder's name;
 /// * removal first renames the folder to `.removing-<id>`, one synced step, after which it is finished sooner or later;
+/// * volumes that nobody named are claimed by the folder before they are made, and before the folder is on its way out;
 /// * in between, a file is replaced only when its content changed.
 final class ContainerStore {
-    private static final Logger LOG = System.getLogger(ContainerStore.class.getName());
     private static final String REMOVING = ".removing-";
-    private static final String DAMAGED = ".damaged-";
     private static final String CONFIG = "config.v2.json";
     private static final String HOST_CONFIG = "hostconfig.json";
 
+    /// An empty file for each volume that is to go when the folder does, see [#claim]. One of those that a finished container loses.
+    private static final String CLAIM = ".tmp-volume-";
+
     private final Path directory;
+    private final Quarantine quarantine;
     private final EtcFiles etc;
     private final Map<String, Container> byId = new ConcurrentHashMap<>();
     /// Taken before a container exists, so that of two who want a name at once one is told.
@@ -57,11 +59,14 @@ final class ContainerStore {
 
     private ContainerStore(Path directory, EtcFiles etc) {
         this.directory = directory;
+        this.quarantine = new Quarantine(directory.toAbsolutePath().getParent());
         this.etc = etc;
     }
 
-    /// Loads all containers. One whose files make no sense is set aside with a warning; nothing of it is deleted.
-    static ContainerStore open(Path directory, EtcFiles etc, Volumes volumes) throws IOException {
+    /// Loads all containers. One whose files make no sense is moved to `quarantine`, with a warning; nothing of it is deleted.
+    ///
+    /// @param directory `<data root>/containers`
+    static ContainerStore open(Path directory, EtcFiles etc) throws IOException {
         Files.createDirectories(directory);
         Files.setPosixFilePermissions(directory, fromString("rwx--x---"));
         var store = new ContainerStore(directory, etc);
@@ -69,11 +74,11 @@ final class ContainerStore {
         try (var entries = Files.newDirectoryStream(directory, Files::isDirectory)) {
             entries.forEach(folders::add);
         }
-        for (Path folder : folders) store.load(folder, volumes);
+        for (Path folder : folders) store.load(folder);
         return store;
     }
 
-    private void load(Path folder, Volumes volumes) throws IOException {
+    private void load(Path folder) throws IOException {
         String name = folder.getFileName().toString();
         if (name.startsWith(REMOVING)) {
             unfinished.add(name.substring(REMOVING.length()));
@@ -82,29 +87,24 @@ final class ContainerStore {
         if (!ContainerId.isId(name)) return;
         try {
             byte[] config = Files.readAllBytes(folder.resolve(CONFIG));
-            ContainerRecord record = ContainerFiles.read(config, Files.readAllBytes(folder.resolve(HOST_CONFIG)), volumes);
+            ContainerRecord record = ContainerFiles.read(config, Files.readAllBytes(folder.resolve(HOST_CONFIG)), directory.getParent());
+            record = record.loggingTo(logPath(record.id(), record.host()));
             if (!record.id().hex().equals(name)) throw new IOException("it holds the container " + record.id());
             if (idByName.putIfAbsent(record.name(), name) != null) throw new IOException("its name " + record.name() + " is taken");
             byId.put(name, new Container(record));
+            DurableFile.deleteTemporaries(folder);
         } catch (NoSuchFileException e) {
             if (isUnfinished(folder)) unfinished.add(name);
-            else setAside(folder, e);
+            else quarantine.take(folder, "a file is missing: " + e.getMessage());
         } catch (IOException | RuntimeException e) {
-            setAside(folder, e);
+            quarantine.take(folder, e.toString());
         }
     }
 
     private static boolean isUnfinished(Path folder) throws IOException {
         try (var entries = Files.list(folder)) {
-            return entries.map(entry -> entry.getFileName().toString())
-                    .allMatch(name -> name.equals(HOST_CONFIG) || name.startsWith(".tmp-"));
+            return entries.allMatch(entry -> entry.getFileName().toString().equals(HOST_CONFIG) || DurableFile.isTemporary(entry));
         }
-    }
-
-    private void setAside(Path folder, Exception why) throws IOException {
-        Path aside = directory.resolve(DAMAGED + folder.getFileName());
-        LOG.log(Level.WARNING, "Container {0} cannot be loaded and is kept as {1}: {2}", folder.getFileName(), aside, why.getMessage());
-        Files.move(folder, aside, StandardCopyOption.ATOMIC_MOVE);
     }
 
     /// Ids of containers whose creation or removal a crash interrupted: their layers are to be removed, then [#forget] called.
@@ -156,12 +156,33 @@ final class ContainerStore {
         Files.createDirectory(folder(id), asFileAttribute(fromString("rwx--x---")));
     }
 
+    /// Notes that the volume `name`, which nobody else will want, goes with this container when its creation or removal is cut short.
+    ///
+    /// Not synced: on a file system with a journal, the note is on the disk before the volume.
+    void claim(ContainerId id, String name) throws IOException {
+        Path note = folder(id).resolve(CLAIM + name);
+        if (!Files.exists(note)) Files.createFile(note);
+    }
+
+    /// The volumes that were claimed by one of the [#unfinished].
+    List<String> claimed(String id) throws IOException {
+        List<String> names = new ArrayList<>();
+        for (Path folder : List.of(removing(id), directory.resolve(id))) {
+            if (!Files.isDirectory(folder)) continue;
+            try (var notes = Files.newDirectoryStream(folder, CLAIM + "*")) {
+                for (Path note : notes) names.add(note.getFileName().toString().substring(CLAIM.length()));
+            }
+        }
+        return names;
+    }
+
     /// Writes a new container and makes it known, unless the writing fails.
     Container add(ContainerRecord record) throws IOException {
         Path folder = folder(record.id());
         DurableFile.create(folder.resolve(HOST_CONFIG), remember(record, HOST_CONFIG), "rw-r--r--");
         DurableFile.replace(folder.resolve(CONFIG), remember(record, CONFIG));
         DurableFile.syncDirectory(directory);
+        DurableFile.deleteTemporaries(folder);
         var container = new Container(record);
         byId.put(record.id().hex(), container);
         return container;
@@ -188,9 +209,13 @@ final class ContainerStore {
 
     private static void replaceUnsynced(Path target, byte[] content) throws IOException {
         Path temporary = target.resolveSibling(".tmp-" + target.getFileName());
-        Files.write(temporary, content);
-        Files.setPosixFilePermissions(temporary, fromString("rw-------"));
-        Files.move(temporary, target, StandardCopyOption.ATOMIC_MOVE);
+        try {
+            Files.write(temporary, content);
+            Files.setPosixFilePermissions(temporary, fromString("rw-------"));
+            Files.move(temporary, target, StandardCopyOption.ATOMIC_MOVE);
+        } finally {
+            Files.deleteIfExists(temporary);
+        }
     }
 
     private byte[] remember(ContainerRecord record, String file) throws IOException {
@@ -231,6 +256,13 @@ final class ContainerStore {
     void forget(String id) throws IOException {
         FileTree.delete(removing(id));
         FileTree.delete(directory.resolve(id));
+    }
+
+    /// Where a container logs. Docker stores it at the first start only, and a data root may have been moved since.
+    ///
+    /// @return empty when nothing is logged
+    String logPath(ContainerId id, HostConfig host) {
+        return host.logDriver().equals("none") ? "" : folder(id).resolve(id + "-json.log").toString();
     }
 
     Path folder(ContainerId id) {

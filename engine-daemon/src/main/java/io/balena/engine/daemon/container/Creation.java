@@ -10,8 +10,6 @@ import io.balena.engine.daemon.container.config.HostConfig;
 import io.balena.engine.daemon.container.config.NetworkMode;
 import io.balena.engine.daemon.container.mount.MountPoint;
 import io.balena.engine.daemon.container.mount.MountRequests;
-import io.balena.engine.daemon.container.mount.Volumes;
-import io.balena.engine.daemon.container.spec.ContainerRoot;
 import io.balena.engine.daemon.container.spec.SpecBuilder;
 import io.balena.engine.distribution.DistributionException;
 import io.balena.engine.distribution.Image;
@@ -37,7 +35,7 @@ final class Creation {
     private final ContainerStore store;
     private final Images images;
     private final LayerStore layers;
-    private final Volumes volumes;
+    private final ContainerVolumes volumes;
     private final Networking networking;
     private final ContainerEvents events;
 
@@ -47,7 +45,7 @@ final class Creation {
 
     record Created(ContainerId id, List<String> warnings) {}
 
-    Creation(ContainerStore store, Images images, LayerStore layers, Volumes volumes, Networking networking, ContainerEvents events) {
+    Creation(ContainerStore store, Images images, LayerStore layers, ContainerVolumes volumes, Networking networking, ContainerEvents events) {
         this.store = store;
         this.images = images;
         this.layers = layers;
@@ -66,24 +64,34 @@ final class Creation {
         ContainerId id = ContainerId.random();
         config = withDefaults(config, host, id);
         networking.validate(config, host);
-        List<MountPoint> mounts = MountRequests.of(config, host);
+        List<MountPoint> mounts = MountRequests.of(config, host, this::mountsOf);
         NetworkSettings network = networking.networkOf(host.networkMode())
                 .map(on -> NetworkSettings.of(on, request.networks.path(asAsked(request.networks, on)))).orElseGet(NetworkSettings::none);
 
         String taken = reserve(name, id);
+        List<MountPoint> provided = List.of();
         try {
             store.prepare(id);
             ContainerLayer layer = layers.createContainerLayer(id.hex(), image.chain());
-            List<MountPoint> provided = provide(mounts, layer);
-            String log = host.logDriver().equals("none") ? "" : store.folder(id).resolve(id + "-json.log").toString();
+            provided = volumes.provide(id, mounts, layer, store);
             Container container = store.add(new ContainerRecord(id, Instant.now(), taken, image.id().toString(), config, host,
-                    ContainerState.created(), provided, network, 0, false, false, log, JsonNodeFactory.instance.objectNode()));
+                    ContainerState.created(), provided, network, 0, false, false, store.logPath(id, host), JsonNodeFactory.instance.objectNode()));
             events.publish(container.record(), "create");
             return new Created(id, List.of());
         } catch (IOException | RuntimeException e) {
             store.giveBack(taken, id);
+            volumes.giveBack(id, provided, true);
             undo(id, e);
             throw e;
+        }
+    }
+
+    /// Of a container that `--volumes-from` names. Clients take "not found" for the image, and would pull it.
+    private List<MountPoint> mountsOf(String container) {
+        try {
+            return store.find(container).record().mounts();
+        } catch (NotFound e) {
+            throw new InvalidRequest(e.getMessage());
         }
     }
 
@@ -184,18 +192,6 @@ final class Creation {
             } catch (Conflict e) {
                 // Taken; there are more.
             }
-        }
-    }
-
-    private List<MountPoint> provide(List<MountPoint> mounts, ContainerLayer layer) throws IOException {
-        if (mounts.stream().noneMatch(mount -> mount.type() == MountPoint.Type.VOLUME)) return mounts;
-        var root = new ContainerRoot(layer.mount());
-        try {
-            List<MountPoint> provided = new ArrayList<>();
-            for (MountPoint mount : mounts) provided.add(volumes.provide(mount, root.resolve(mount.destination())));
-            return List.copyOf(provided);
-        } finally {
-            layer.unmount();
         }
     }
 

@@ -24,7 +24,7 @@ record NetworkSettings(ObjectNode networks, ObjectNode ports) {
     /// @param asked the request's endpoint settings; may be missing
     static NetworkSettings of(String network, JsonNode asked) {
         ObjectNode networks = JSON.objectNode();
-        networks.set(network, endpoint(asked, NetworkRoutes.id(network), null));
+        networks.set(network, endpoint(asked, id(network, asked), null));
         return new NetworkSettings(networks, JSON.objectNode());
     }
 
@@ -45,8 +45,14 @@ record NetworkSettings(ObjectNode networks, ObjectNode ports) {
 
     NetworkSettings disconnected() {
         ObjectNode all = JSON.objectNode();
-        for (var entry : networks.properties()) all.set(entry.getKey(), endpoint(entry.getValue(), NetworkRoutes.id(entry.getKey()), null));
+        for (var entry : networks.properties()) all.set(entry.getKey(), endpoint(entry.getValue(), id(entry.getKey(), entry.getValue()), null));
         return new NetworkSettings(all, JSON.objectNode());
+    }
+
+    /// Docker finds a network that a user made by the id in its containers, so that stays as it is.
+    private static String id(String network, JsonNode endpoint) {
+        boolean predefined = List.of("bridge", "host", "none").contains(network);
+        return predefined ? NetworkRoutes.id(network) : endpoint.path("NetworkID").asText("");
     }
 
     private static ObjectNode endpoint(JsonNode asked, String networkId, Endpoint endpoint) {

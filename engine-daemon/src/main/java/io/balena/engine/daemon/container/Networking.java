@@ -3,10 +3,12 @@ package io.balena.engine.daemon.container;
 import com.fasterxml.jackson.databind.JsonNode;
 import io.balena.engine.daemon.EngineException.InvalidRequest;
 import io.balena.engine.daemon.EngineException.NotFound;
+import io.balena.engine.daemon.EngineException.NotSupported;
 import io.balena.engine.daemon.EngineException.SystemFailure;
 import io.balena.engine.daemon.container.config.ContainerConfig;
 import io.balena.engine.daemon.container.config.HostConfig;
 import io.balena.engine.daemon.container.config.NetworkMode;
+import io.balena.engine.daemon.network.DockerNetwork;
 import io.balena.engine.network.BridgeNetwork;
 import io.balena.engine.network.Endpoint;
 import io.balena.engine.network.PortBinding;
@@ -21,9 +23,11 @@ import java.util.Set;
 /// Puts containers on the network they asked for.
 final class Networking {
     private final Optional<BridgeNetwork> bridge;
+    private final List<DockerNetwork> dockerNetworks;
 
-    Networking(Optional<BridgeNetwork> bridge) {
+    Networking(Optional<BridgeNetwork> bridge, List<DockerNetwork> dockerNetworks) {
         this.bridge = bridge;
+        this.dockerNetworks = dockerNetworks;
     }
 
     /// The name of the network a mode means; empty for that of another container.
@@ -57,6 +61,9 @@ final class Networking {
     /// Reserves an address, if it needs one.
     Optional<Endpoint> allocate(ContainerRecord container) throws IOException {
         if (container.host().networkMode() instanceof NetworkMode.Named named) {
+            if (dockerNetworks.stream().anyMatch(known -> known.name().equals(named.name()) || known.id().equals(named.name()))) {
+                throw new NotSupported("starting containers on the network " + named.name() + ", which Docker made,");
+            }
             throw new NotFound("network " + named.name() + " not found");
         }
         if (!wantsBridge(container)) return Optional.empty();

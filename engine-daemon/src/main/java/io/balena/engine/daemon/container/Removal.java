@@ -1,7 +1,5 @@
 package io.balena.engine.daemon.container;
 
-import io.balena.engine.daemon.container.mount.MountPoint;
-import io.balena.engine.daemon.container.mount.Volumes;
 import io.balena.engine.graphdriver.ContainerLayer;
 import io.balena.engine.graphdriver.LayerStore;
 import java.io.IOException;
@@ -15,10 +13,10 @@ final class Removal {
 
     private final ContainerStore store;
     private final LayerStore layers;
-    private final Volumes volumes;
+    private final ContainerVolumes volumes;
     private final ContainerEvents events;
 
-    Removal(ContainerStore store, LayerStore layers, Volumes volumes, ContainerEvents events) {
+    Removal(ContainerStore store, LayerStore layers, ContainerVolumes volumes, ContainerEvents events) {
         this.store = store;
         this.layers = layers;
         this.volumes = volumes;
@@ -32,30 +30,16 @@ final class Removal {
         ContainerRecord record = container.record();
         int code = record.state().exitCode();
         if (!(record.state() instanceof ContainerState.Removing)) container.publish(record.with(new ContainerState.Removing(code)));
+        if (withVolumes) volumes.claim(record, store);
         store.beginRemoval(record.id());
         Optional<ContainerLayer> layer = layers.containerLayer(record.id().hex());
         if (layer.isPresent()) layer.get().remove();
+        volumes.giveBack(record.id(), record.mounts(), withVolumes);
         store.forget(record.id().hex());
         store.remove(container);
         container.attachments.failAll(new IOException("container " + record.id() + " was removed"));
-        if (withVolumes) removeVolumes(record);
         events.publish(record, "destroy");
         container.waiters.removed(code);
-    }
-
-    private void removeVolumes(ContainerRecord record) {
-        for (MountPoint mount : record.mounts()) {
-            if (!Volumes.isAnonymous(mount) || isUsed(mount)) continue;
-            try {
-                volumes.remove(mount.name());
-            } catch (IOException e) {
-                LOG.log(Level.WARNING, "Removing the volume {0} of container {1}: {2}", mount.name(), record.id(), e.getMessage());
-            }
-        }
-    }
-
-    private boolean isUsed(MountPoint mount) {
-        return store.all().stream().flatMap(other -> other.record().mounts().stream()).anyMatch(other -> other.name().equals(mount.name()));
     }
 
     /// For `--rm`: removes a container that has ended, if nobody started or removed it meanwhile.
@@ -74,6 +58,7 @@ final class Removal {
             try {
                 Optional<ContainerLayer> layer = layers.containerLayer(id);
                 if (layer.isPresent()) layer.get().remove();
+                volumes.removeClaimed(store.claimed(id));
                 store.forget(id);
             } catch (IOException | RuntimeException e) {
                 LOG.log(Level.WARNING, "What is left of container {0} cannot be removed: {1}", id, e.getMessage());

@@ -39,6 +39,7 @@ final class Start {
 
     private final ContainerStore store;
     private final LayerStore layers;
+    private final ContainerVolumes volumes;
     private final Networking networking;
     private final EtcFiles etc;
     private final ContainerEvents events;
@@ -47,9 +48,11 @@ final class Start {
     private final SpecBuilder specs = new SpecBuilder();
 
     /// @param bundles folder on a tmpfs
-    Start(ContainerStore store, LayerStore layers, Networking networking, EtcFiles etc, ContainerEvents events, Shim shim, Path bundles) {
+    Start(ContainerStore store, LayerStore layers, ContainerVolumes volumes, Networking networking, EtcFiles etc, ContainerEvents events,
+            Shim shim, Path bundles) {
         this.store = store;
         this.layers = layers;
+        this.volumes = volumes;
         this.networking = networking;
         this.etc = etc;
         this.events = events;
@@ -90,6 +93,8 @@ final class Start {
         Optional<Endpoint> endpoint = networking.allocate(record);
         if (endpoint.isPresent()) done.push(() -> networking.release(record.id()));
         Map<String, Path> files = etcFiles(record, endpoint);
+        done.push(() -> volumes.unmount(record));
+        volumes.mount(record);
         makeSources(record);
         Path bundle = writeBundle(record, rootfs, files);
         done.push(() -> deleteBundle(record.id()));
@@ -126,7 +131,7 @@ final class Start {
 
     private static void makeSources(ContainerRecord record) throws IOException {
         for (MountPoint mount : record.mounts()) {
-            if (mount.type() == MountPoint.Type.TMPFS) continue;
+            if (mount.type() != MountPoint.Type.BIND) continue;
             Path source = Path.of(mount.source());
             if (Files.exists(source)) continue;
             if (!mount.createSource()) {
@@ -221,6 +226,7 @@ final class Start {
         });
         steps.push(() -> deleteBundle(id));
         steps.push(() -> networking.release(id));
+        store.get(id.hex()).ifPresent(container -> steps.push(() -> volumes.unmount(container.record())));
         undo(id, steps);
     }
 

@@ -65,6 +65,7 @@ public final class ErrorResponses {
             case DistributionException.NotInRegistry _ -> 404;
             // dockerd answers a registry's refusal so: 401 would make clients doubt their credentials for the engine itself.
             case DistributionException.Unauthorized _ -> 500;
+            case DistributionException.Refused refused -> refused.status();
             case DistributionException.Conflict _ -> 409;
             case DistributionException.InvalidRequest _ -> 400;
             case DistributionException.InvalidContent _ -> 500;

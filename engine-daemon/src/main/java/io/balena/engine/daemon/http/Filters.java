@@ -36,10 +36,10 @@ public record Filters(Map<String, Set<String>> values) {
 
     /// Refuses keys the endpoint does not know: a filter that is silently ignored makes `prune` delete too much.
     ///
-    /// @throws InvalidRequest `invalid filter 'x'`
+    /// @throws InvalidRequest `Invalid filter 'x'`, in Docker 20.10's spelling
     public void allow(Set<String> known) {
         for (String key : values.keySet()) {
-            if (!known.contains(key)) throw new InvalidRequest("invalid filter '" + key + "'");
+            if (!known.contains(key)) throw new InvalidRequest("Invalid filter '" + key + "'");
         }
     }
 

@@ -64,10 +64,20 @@ record IncomingRequest(ApiVersion version, Map<String, String> names, Map<String
 
     @Override
     public <T> T json(Class<T> type) {
-        String contentType = header("Content-Type").orElse("");
-        String media = contentType.split(";", 2)[0].strip();
         byte[] json = readJson();
         if (json.length == 0) throw new InvalidRequest("invalid JSON: got EOF while reading request body");
+        return parsed(json, type);
+    }
+
+    @Override
+    public Optional<JsonNode> optionalJson() {
+        byte[] json = readJson();
+        return json.length == 0 ? Optional.empty() : Optional.of(parsed(json, JsonNode.class));
+    }
+
+    private <T> T parsed(byte[] json, Class<T> type) {
+        String contentType = header("Content-Type").orElse("");
+        String media = contentType.split(";", 2)[0].strip();
         if (!media.equalsIgnoreCase("application/json")) {
             throw new InvalidRequest(contentType.isEmpty()
                     ? "malformed Content-Type header (): mime: no media type"

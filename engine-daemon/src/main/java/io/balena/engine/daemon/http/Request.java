@@ -37,4 +37,7 @@ public interface Request {
     <T> T json(Class<T> type);
 
     JsonNode json();
+
+    /// The body as JSON, for requests that may come without one.
+    Optional<JsonNode> optionalJson();
 }

@@ -43,7 +43,10 @@ final class ImageDetails {
         if (!config.path("os.version").asText("").isEmpty()) details.put("OsVersion", config.path("os.version").asText());
         details.put("Size", image.size());
         if (!version.atLeast(1, 44)) details.put("VirtualSize", image.size());
-        details.put("GraphDriver", Map.of("Name", "overlay2", "Data", driverData));
+        Map<String, Object> driver = new LinkedHashMap<>();
+        driver.put("Data", driverData);
+        driver.put("Name", "overlay2");
+        details.put("GraphDriver", driver);
         Map<String, Object> rootFs = new LinkedHashMap<>();
         rootFs.put("Type", "layers");
         if (!image.diffIds().isEmpty()) rootFs.put("Layers", image.diffIds().stream().map(Object::toString).toList());

@@ -8,9 +8,9 @@ import java.util.Map;
 import java.util.Optional;
 
 /// Tells what happens to images: their labels and their name go along.
-record ImageEvents(Events events) {
+public record ImageEvents(Events events) {
     /// @param actor id of the image, or its name for a pull
-    void publish(String action, String actor, String name, Optional<Image> image) {
+    public void publish(String action, String actor, String name, Optional<Image> image) {
         Map<String, String> attributes = new HashMap<>();
         image.map(i -> i.config().path("config").path("Labels")).filter(JsonNode::isObject)
                 .ifPresent(labels -> labels.properties().forEach(label -> attributes.put(label.getKey(), label.getValue().asText())));

@@ -29,32 +29,33 @@ public final class ImageList {
 
     private final Images images;
     private final LayerStore layers;
+    private final Images.ImageUsers users;
 
-    public ImageList(Images images, LayerStore layers) {
+    public ImageList(Images images, LayerStore layers, Images.ImageUsers users) {
         this.images = images;
         this.layers = layers;
+        this.users = users;
     }
 
     /// @param all also images that are only there because others are built on them
-    /// @param sharedSize work out what images share with others
+    /// @param usage work out what images share with others of this list, and how many containers use them
     /// @throws InvalidRequest for a filter nobody knows, or a value it cannot have
-    public List<ImageSummary> list(ApiVersion version, Filters filters, boolean all, boolean sharedSize) {
+    public List<ImageSummary> list(ApiVersion version, Filters filters, boolean all, boolean usage) {
         filters.allow(FILTERS);
         List<Image> present = images.list();
         Predicate<Image> wanted = wanted(filters);
         Set<ImageId> parents = present.stream().flatMap(image -> image.parent().stream()).collect(Collectors.toSet());
-        Map<ChainId, Integer> uses = sharedSize ? uses(present) : Map.of();
+        List<Image> listed = present.stream().filter(wanted)
+                .filter(image -> all || !parents.contains(image.id()) || !images.references(image.id()).isEmpty()).toList();
+        Map<ChainId, Integer> uses = usage ? uses(listed) : Map.of();
         List<ImageSummary> summaries = new ArrayList<>();
-        for (Image image : present) {
-            if (!wanted.test(image)) continue;
-            List<ImageReference> references = images.references(image.id());
-            if (references.isEmpty() && parents.contains(image.id()) && !all) continue;
-            List<ImageReference> shown = references;
+        for (Image image : listed) {
+            List<ImageReference> shown = images.references(image.id());
             if (filters.has("reference")) {
-                shown = references.stream().filter(reference -> matches(reference, filters.get("reference"))).toList();
+                shown = shown.stream().filter(reference -> matches(reference, filters.get("reference"))).toList();
                 if (shown.isEmpty()) continue;
             }
-            summaries.add(summary(version, image, shown, sharedSize ? sharedBytes(image, uses) : -1));
+            summaries.add(summary(version, image, shown, usage ? sharedBytes(image, uses) : -1, usage ? users.usersOf(image.id()).size() : -1));
         }
         summaries.sort(Comparator.comparingLong(ImageSummary::created).reversed());
         return summaries;
@@ -81,19 +82,22 @@ public final class ImageList {
         return found;
     }
 
-    private static ImageSummary summary(ApiVersion version, Image image, List<ImageReference> references, long sharedBytes) {
+    private static ImageSummary summary(ApiVersion version, Image image, List<ImageReference> references, long sharedBytes,
+            int containers) {
         List<String> tags = ImageDetails.tags(references);
         List<String> digests = ImageDetails.digests(references);
+        // Go's empty list, as older Dockers show it.
+        List<String> shown = digests.isEmpty() && !tags.isEmpty() && !version.atLeast(1, 43) ? null : digests;
         // Until 1.42 an image without a name had one made of "<none>".
         if (!version.atLeast(1, 43) && tags.isEmpty() && digests.isEmpty()) {
             tags = List.of("<none>:<none>");
-            digests = List.of("<none>@<none>");
+            shown = List.of("<none>@<none>");
         } else if (!version.atLeast(1, 43) && tags.isEmpty()) {
             tags = digests.stream().map(digest -> digest.substring(0, digest.indexOf('@')) + ":<none>").distinct().toList();
         }
         var labels = image.config().path("config").get("Labels");
-        return new ImageSummary(-1, ImageDetails.created(image).map(Instant::getEpochSecond).orElse(0L), image.id().toString(),
-                labels == null || labels.isNull() ? null : labels, image.parent().map(ImageId::toString).orElse(""), digests, tags,
+        return new ImageSummary(containers, ImageDetails.created(image).map(Instant::getEpochSecond).orElse(0L), image.id().toString(),
+                labels == null || labels.isNull() ? null : labels, image.parent().map(ImageId::toString).orElse(""), shown, tags,
                 sharedBytes, image.size(), version.atLeast(1, 44) ? null : image.size());
     }
 
@@ -144,7 +148,7 @@ public final class ImageList {
                 default -> {}
             }
         }
-        throw new InvalidRequest("invalid filter '" + key + "=" + values + "'");
+        throw new InvalidRequest("Invalid filter '" + key + "=" + values + "'");
     }
 
     private static boolean matches(ImageReference reference, Set<String> patterns) {

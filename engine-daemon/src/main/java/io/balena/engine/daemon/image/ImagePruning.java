@@ -12,6 +12,7 @@ import io.balena.engine.distribution.Images;
 import java.io.IOException;
 import java.time.Instant;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -33,19 +34,23 @@ record ImagePruning(Images images, ImageList list, Images.ImageUsers users, Imag
         long before = list.layersSize();
         Set<ImageId> parents = images.list().stream().flatMap(image -> image.parent().stream()).collect(Collectors.toSet());
         List<Map<String, String>> deleted = new ArrayList<>();
-        for (Image image : images.list()) {
+        // The newest first: what is built on others goes before them.
+        Comparator<Image> byAge = Comparator.comparing(image -> ImageDetails.created(image).orElse(Instant.EPOCH));
+        for (Image image : images.list().stream().sorted(byAge.reversed()).toList()) {
             List<ImageReference> references = images.references(image.id());
             boolean named = references.stream().anyMatch(reference -> reference.tag().isPresent());
-            if (parents.contains(image.id()) || danglingOnly && named || !wanted.test(image)) continue;
+            boolean built = parents.contains(image.id()) && (danglingOnly || references.isEmpty());
+            if (built || danglingOnly && named || !wanted.test(image) || images.find(image.id()).isEmpty()) continue;
             // Who has a container keeps all its names; asking first, since a name may be taken away while the image stays.
             if (!users.usersOf(image.id()).isEmpty()) continue;
             deleted.addAll(remove(image, references));
         }
-        events.events().publish("image", "prune", "", Map.of("reclaimed", Long.toString(before - list.layersSize())));
+        long reclaimed = Math.max(0, before - list.layersSize()) + images.removeUnusedLayers();
+        events.events().publish("image", "prune", "", Map.of("reclaimed", Long.toString(reclaimed)));
 
         Map<String, Object> report = new LinkedHashMap<>();
         report.put("ImagesDeleted", deleted.isEmpty() ? null : deleted);
-        report.put("SpaceReclaimed", Math.max(0, before - list.layersSize()));
+        report.put("SpaceReclaimed", reclaimed);
         return Response.json(report);
     }
 

@@ -14,6 +14,7 @@ import io.balena.engine.distribution.Image;
 import io.balena.engine.distribution.ImagePuller;
 import io.balena.engine.distribution.ImageReference;
 import io.balena.engine.distribution.Images;
+import io.balena.engine.distribution.TarDownloads;
 import io.balena.engine.graphdriver.Digest;
 import io.balena.engine.graphdriver.LayerStore;
 import java.io.IOException;
@@ -21,9 +22,12 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.regex.Pattern;
 
 /// Routes under `/images`.
 public final class ImageRoutes {
+    private static final Pattern TAG = Pattern.compile("\\w[\\w.-]{0,127}");
+
     private final Images images;
     private final LayerStore layers;
     private final ImageList list;
@@ -33,30 +37,25 @@ public final class ImageRoutes {
     private final ImageEvents events;
 
     /// @param users says which containers keep an image from being removed
-    public ImageRoutes(Images images, LayerStore layers, ImagePuller puller, Images.ImageUsers users, Events events) {
+    public ImageRoutes(Images images, LayerStore layers, ImagePuller puller, TarDownloads downloads, Images.ImageUsers users, Events events) {
         this.images = images;
         this.layers = layers;
         this.users = users;
-        this.list = new ImageList(images, layers);
+        this.list = new ImageList(images, layers, users);
         this.events = new ImageEvents(events);
-        this.creation = new ImageCreation(images, puller, this.events);
+        this.creation = new ImageCreation(images, puller, downloads, this.events);
         this.pruning = new ImagePruning(images, list, users, this.events);
     }
 
     public List<Route> table() {
         return List.of(
                 get("/images/json", this::list),
-                notYet("GET", "/images/search", "searching registries"),
                 get("/images/{name...}/json", this::inspect),
                 get("/images/{name...}/history", this::history),
                 post("/images/create", creation::create),
                 post("/images/prune", pruning::prune),
                 post("/images/{name...}/tag", this::tag),
                 delete("/images/{name...}", this::remove),
-                notYet("POST", "/images/load", "loading images"),
-                notYet("GET", "/images/get", "saving images"),
-                notYet("GET", "/images/{name...}/get", "saving images"),
-                notYet("POST", "/images/{name...}/push", "pushing images"),
                 notYet("POST", "/images/delta", "making deltas"),
                 notYet("POST", "/build", "building images"));
     }
@@ -75,7 +74,12 @@ public final class ImageRoutes {
 
     private Response history(Request request) {
         Image image = images.resolve(request.path("name"));
-        return Response.json(ImageHistory.of(image, list.layersOf(image), ImageDetails.tags(images.references(image.id()))));
+        List<ImageHistory.Made> made = new ArrayList<>();
+        int steps = image.config().path("history").size();
+        for (Optional<Image> step = Optional.of(image); step.isPresent() && made.size() < steps; step = step.get().parent().flatMap(images::find)) {
+            made.add(new ImageHistory.Made(step.get().id(), ImageDetails.tags(images.references(step.get().id()))));
+        }
+        return Response.json(ImageHistory.of(image, list.layersOf(image), made));
     }
 
     private Response tag(Request request) throws IOException {
@@ -117,11 +121,12 @@ public final class ImageRoutes {
     /// A name as clients give it in two parameters.
     ///
     /// @param tag a tag, or a digest
-    static ImageReference reference(String repository, Optional<String> tag) {
+    public static ImageReference reference(String repository, Optional<String> tag) {
         try {
-            String separator = tag.isPresent() && tag.get().startsWith("sha256:") ? "@" : ":";
+            String separator = tag.isPresent() && tag.get().contains(":") ? "@" : ":";
             ImageReference bare = ImageReference.parse(repository);
             if (tag.isEmpty()) return bare;
+            if (separator.equals(":") && !TAG.matcher(tag.get()).matches()) throw new InvalidRequest("invalid tag format");
             // As dockerd: what the name itself says is replaced.
             return ImageReference.parse(bare.familiarName() + separator + tag.get());
         } catch (IllegalArgumentException e) {

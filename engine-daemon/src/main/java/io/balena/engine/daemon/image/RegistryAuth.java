@@ -17,12 +17,15 @@ final class RegistryAuth {
     /// A header that makes no sense counts as none, as with dockerd: clients send an empty object, or nothing, for a public image.
     static Credentials parse(Optional<String> header) {
         if (header.isEmpty() || header.get().isBlank()) return new Credentials.Anonymous();
-        JsonNode json;
         try {
-            json = Json.tree(new String(decode(header.get().strip()), UTF_8));
+            return of(Json.tree(new String(decode(header.get().strip()), UTF_8)));
         } catch (IllegalArgumentException | InvalidRequest e) {
             return new Credentials.Anonymous();
         }
+    }
+
+    /// The same object where it stands by itself, as in a login.
+    static Credentials of(JsonNode json) {
         String registryToken = field(json, "registrytoken");
         if (!registryToken.isEmpty()) return new Credentials.RegistryToken(registryToken);
         String identityToken = field(json, "identitytoken");
@@ -48,7 +51,7 @@ final class RegistryAuth {
         return Base64.getUrlDecoder().decode(base64.replace('+', '-').replace('/', '_').replace("=", ""));
     }
 
-    private static String field(JsonNode json, String name) {
+    static String field(JsonNode json, String name) {
         for (Map.Entry<String, JsonNode> field : json.properties()) {
             if (field.getKey().equalsIgnoreCase(name)) return field.getValue().asText("");
         }

@@ -1,6 +1,7 @@
 package io.balena.engine.daemon.system;
 
 import static io.balena.engine.daemon.http.Route.get;
+import static io.balena.engine.daemon.http.Route.post;
 
 import io.balena.engine.daemon.EngineException.InvalidRequest;
 import io.balena.engine.daemon.http.ApiVersion;
@@ -13,7 +14,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 
-/// `GET /system/df`.
+/// `GET /system/df`, and what it shows of builds: there is no build cache.
 public final class DiskUsageRoutes {
     private static final Set<String> TYPES = Set.of("container", "image", "volume", "build-cache");
 
@@ -27,6 +28,8 @@ public final class DiskUsageRoutes {
         List<?> images(ApiVersion version);
 
         List<?> containers(ApiVersion version) throws IOException;
+
+        List<?> volumes() throws IOException;
     }
 
     public DiskUsageRoutes(DiskUsage usage) {
@@ -34,7 +37,7 @@ public final class DiskUsageRoutes {
     }
 
     public List<Route> table() {
-        return List.of(get("/system/df", this::usage));
+        return List.of(get("/system/df", this::usage), post("/build/prune", this::pruneBuildCache));
     }
 
     private Response usage(Request request) throws IOException {
@@ -45,9 +48,16 @@ public final class DiskUsageRoutes {
         report.put("LayersSize", images ? usage.layersSize() : 0);
         report.put("Images", images ? usage.images(request.version()) : null);
         report.put("Containers", wanted(asked, "container") ? usage.containers(request.version()) : null);
-        report.put("Volumes", wanted(asked, "volume") ? List.of() : null);
-        report.put("BuildCache", wanted(asked, "build-cache") ? List.of() : null);
+        report.put("Volumes", wanted(asked, "volume") ? usage.volumes() : null);
+        report.put("BuildCache", wanted(asked, "build-cache") && request.version().atLeast(1, 42) ? List.of() : null);
         report.put("BuilderSize", 0);
+        return Response.json(report);
+    }
+
+    private Response pruneBuildCache(Request request) {
+        Map<String, Object> report = new LinkedHashMap<>();
+        report.put("CachesDeleted", null);
+        report.put("SpaceReclaimed", 0);
         return Response.json(report);
     }
 

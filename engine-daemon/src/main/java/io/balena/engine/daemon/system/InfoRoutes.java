@@ -8,6 +8,8 @@ import io.balena.engine.daemon.event.Events;
 import io.balena.engine.daemon.http.Request;
 import io.balena.engine.daemon.http.Response;
 import io.balena.engine.daemon.http.Route;
+import io.balena.engine.distribution.Proxies;
+import io.balena.engine.distribution.RegistryEndpoints;
 import java.io.File;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -66,9 +68,10 @@ public final class InfoRoutes {
         info.put("RegistryConfig", registries());
         info.put("GenericResources", null);
         info.put("DockerRootDir", config.dataRoot().toString());
-        info.put("HttpProxy", environment("HTTP_PROXY"));
-        info.put("HttpsProxy", environment("HTTPS_PROXY"));
-        info.put("NoProxy", environment("NO_PROXY"));
+        Proxies proxies = config.registries().endpoints().proxies();
+        info.put("HttpProxy", proxies.shownHttp());
+        info.put("HttpsProxy", proxies.shownHttps());
+        info.put("NoProxy", proxies.except());
         info.put("Name", Machine.hostName());
         info.put("Labels", config.labels());
         info.put("ExperimentalBuild", config.experimental());
@@ -105,21 +108,22 @@ public final class InfoRoutes {
     }
 
     private Map<String, Object> registries() {
+        RegistryEndpoints endpoints = config.registries().endpoints();
+        List<String> mirrors = endpoints.mirrors().stream().map(mirror -> mirror + "/").toList();
         Map<String, Object> indexes = new LinkedHashMap<>();
-        indexes.put("docker.io", Map.of("Name", "docker.io", "Mirrors", config.registries().mirrors(), "Secure", true, "Official", true));
-        List<String> ranges = new ArrayList<>();
-        for (String registry : config.registries().insecure()) {
-            if (registry.contains("/")) ranges.add(registry);
-            else indexes.put(registry, Map.of("Name", registry, "Mirrors", List.of(), "Secure", false, "Official", false));
-        }
-        ranges.add("127.0.0.0/8");
+        for (String name : endpoints.insecure().names()) indexes.put(name, index(name, List.of(), false));
+        indexes.put("docker.io", index("docker.io", mirrors, true));
         Map<String, Object> registries = new LinkedHashMap<>();
         registries.put("AllowNondistributableArtifactsCIDRs", List.of());
         registries.put("AllowNondistributableArtifactsHostnames", List.of());
-        registries.put("InsecureRegistryCIDRs", ranges);
+        registries.put("InsecureRegistryCIDRs", endpoints.insecure().networks().stream().map(Object::toString).toList());
         registries.put("IndexConfigs", indexes);
-        registries.put("Mirrors", config.registries().mirrors());
+        registries.put("Mirrors", mirrors);
         return registries;
+    }
+
+    private static Map<String, Object> index(String name, List<String> mirrors, boolean official) {
+        return Map.of("Name", name, "Mirrors", mirrors, "Secure", official, "Official", official);
     }
 
     private static Map<String, Object> swarm() {
@@ -156,10 +160,5 @@ public final class InfoRoutes {
     private static int entries(String folder) {
         String[] names = new File(folder).list();
         return names == null ? 0 : names.length;
-    }
-
-    private static String environment(String name) {
-        String value = System.getenv(name);
-        return value != null ? value : System.getenv().getOrDefault(name.toLowerCase(java.util.Locale.ROOT), "");
     }
 }

@@ -4,10 +4,12 @@ import static io.balena.engine.daemon.http.Route.get;
 import static java.nio.charset.StandardCharsets.UTF_8;
 
 import io.balena.engine.daemon.EngineException.NotFound;
+import io.balena.engine.daemon.EngineException.NotSupported;
 import io.balena.engine.daemon.http.Filters;
 import io.balena.engine.daemon.http.Request;
 import io.balena.engine.daemon.http.Response;
 import io.balena.engine.daemon.http.Route;
+import io.balena.engine.daemon.network.DockerNetwork;
 import io.balena.engine.graphdriver.Digest;
 import io.balena.engine.network.BridgeConfig;
 import io.balena.engine.network.BridgeNetwork;
@@ -20,18 +22,22 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 
-/// Routes under `/networks`: the three networks that are always there. Networks of one's own are yet to come.
+/// Routes under `/networks`: the three networks that are always there, and those that Docker made in this data root, to look at. Networks
+/// of one's own are yet to come.
 public final class NetworkRoutes {
     private static final Set<String> FILTERS = Set.of("dangling", "driver", "id", "label", "name", "scope", "type");
 
     private final Optional<BridgeConfig> config;
     private final Optional<BridgeNetwork> bridge;
+    private final List<DockerNetwork> others;
     private final Instant created = Instant.now();
 
+    /// @param others that Docker made
     /// @param config and `bridge` are both empty when containers have no default network
-    public NetworkRoutes(Optional<BridgeConfig> config, Optional<BridgeNetwork> bridge) {
+    public NetworkRoutes(Optional<BridgeConfig> config, Optional<BridgeNetwork> bridge, List<DockerNetwork> others) {
         this.config = config;
         this.bridge = bridge;
+        this.others = others;
     }
 
     public List<Route> table() {
@@ -57,6 +63,7 @@ public final class NetworkRoutes {
 
     private Response remove(Request request) {
         String name = (String) find(request.path("id")).get("Name");
+        if (isOther(name)) throw new NotSupported("removing the network " + name + ", which Docker made,");
         return Response.json(403, Map.of("message", name + " is a pre-defined network and cannot be removed"));
     }
 
@@ -67,13 +74,13 @@ public final class NetworkRoutes {
                 .orElseThrow(() -> new NotFound("network " + nameOrId + " not found"));
     }
 
-    private static boolean matches(Map<String, Object> network, Filters filters) {
+    private boolean matches(Map<String, Object> network, Filters filters) {
         return (!filters.has("name") || filters.get("name").stream().anyMatch(((String) network.get("Name"))::contains))
                 && (!filters.has("id") || filters.get("id").stream().anyMatch(((String) network.get("Id"))::startsWith))
                 && (!filters.has("driver") || filters.get("driver").contains((String) network.get("Driver")))
                 && (!filters.has("scope") || filters.get("scope").contains("local"))
-                && (!filters.has("type") || filters.get("type").contains("builtin"))
-                && !filters.has("label")
+                && (!filters.has("type") || filters.get("type").contains(isOther((String) network.get("Name")) ? "custom" : "builtin"))
+                && filters.get("label").stream().allMatch(label -> hasLabel((Map<?, ?>) network.get("Labels"), label))
                 && (!filters.has("dangling") || !filters.get("dangling").contains("true"));
     }
 
@@ -83,7 +90,38 @@ public final class NetworkRoutes {
         config.ifPresent(settings -> networks.add(bridge(settings, withContainers)));
         networks.add(network("host", "host", List.of(), Map.of(), Map.of()));
         networks.add(network("none", "null", List.of(), Map.of(), Map.of()));
+        others.forEach(other -> networks.add(other(other)));
         return networks;
+    }
+
+    private boolean isOther(String name) {
+        return others.stream().anyMatch(other -> other.name().equals(name));
+    }
+
+    private static boolean hasLabel(Map<?, ?> labels, String wanted) {
+        int equals = wanted.indexOf('=');
+        if (equals < 0) return labels.containsKey(wanted);
+        return wanted.substring(equals + 1).equals(labels.get(wanted.substring(0, equals)));
+    }
+
+    private Map<String, Object> other(DockerNetwork other) {
+        List<Map<String, String>> addresses = new ArrayList<>();
+        for (DockerNetwork.Subnet subnet : other.subnets()) {
+            Map<String, String> address = new LinkedHashMap<>();
+            address.put("Subnet", subnet.subnet());
+            if (!subnet.range().isEmpty()) address.put("IPRange", subnet.range());
+            if (!subnet.gateway().isEmpty()) address.put("Gateway", subnet.gateway());
+            addresses.add(address);
+        }
+        Map<String, Object> network = network(other.name(), other.driver(), addresses, Map.of(), other.options());
+        network.put("IPAM", ipam(addresses, Map.of()));
+        network.put("Id", other.id());
+        network.put("Created", other.created());
+        network.put("EnableIPv6", other.ipv6());
+        network.put("Internal", other.internal());
+        network.put("Attachable", other.attachable());
+        network.put("Labels", other.labels());
+        return network;
     }
 
     private Map<String, Object> bridge(BridgeConfig settings, boolean withContainers) {
@@ -118,10 +156,6 @@ public final class NetworkRoutes {
 
     private Map<String, Object> network(
             String name, String driver, List<Map<String, String>> addresses, Map<String, Object> containers, Map<String, String> options) {
-        Map<String, Object> ipam = new LinkedHashMap<>();
-        ipam.put("Driver", "default");
-        ipam.put("Options", null);
-        ipam.put("Config", addresses);
         Map<String, Object> network = new LinkedHashMap<>();
         network.put("Name", name);
         network.put("Id", id(name));
@@ -129,7 +163,7 @@ public final class NetworkRoutes {
         network.put("Scope", "local");
         network.put("Driver", driver);
         network.put("EnableIPv6", false);
-        network.put("IPAM", ipam);
+        network.put("IPAM", ipam(addresses, null));
         network.put("Internal", false);
         network.put("Attachable", false);
         network.put("Ingress", false);
@@ -139,6 +173,14 @@ public final class NetworkRoutes {
         network.put("Options", options);
         network.put("Labels", Map.of());
         return network;
+    }
+
+    private static Map<String, Object> ipam(List<Map<String, String>> addresses, Map<String, String> options) {
+        Map<String, Object> ipam = new LinkedHashMap<>();
+        ipam.put("Driver", "default");
+        ipam.put("Options", options);
+        ipam.put("Config", addresses);
+        return ipam;
     }
 
     /// The id of a network that is always there: the same in every engine, so that none has to be kept.

@@ -31,7 +31,6 @@ public final class SystemRoutes {
                 get("/_ping", this::ping),
                 head("/_ping", this::ping),
                 get("/version", this::version),
-                Route.notYet("POST", "/auth", "checking credentials before they are used"),
                 new Route("OPTIONS", "/{any...}", _ -> new Response.Empty(200)));
     }
 

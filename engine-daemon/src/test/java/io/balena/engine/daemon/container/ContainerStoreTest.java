@@ -13,11 +13,11 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.balena.engine.daemon.EngineException.Conflict;
 import io.balena.engine.daemon.EngineException.InvalidRequest;
 import io.balena.engine.daemon.EngineException.NotFound;
+import io.balena.engine.daemon.FileTree;
 import io.balena.engine.daemon.container.ContainerStore.Durability;
 import io.balena.engine.daemon.container.config.ContainerConfig;
 import io.balena.engine.daemon.container.config.HostConfig;
 import io.balena.engine.daemon.container.config.RestartPolicy;
-import io.balena.engine.daemon.container.mount.Volumes;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -43,7 +43,7 @@ class ContainerStoreTest {
     void open() throws Exception {
         directory = root.resolve("containers");
         var etc = new EtcFiles(directory, new EtcFiles.DnsDefaults(List.of(), List.of(), List.of()));
-        store = ContainerStore.open(directory, etc, Volumes.open(root));
+        store = ContainerStore.open(directory, etc);
     }
 
     @Test
@@ -129,18 +129,29 @@ class ContainerStoreTest {
     }
 
     @Test
-    void aDamagedContainerIsSetAsideAndTheOthersLoad() throws Exception {
-        add(FIRST, "one");
-        add(SECOND, "two");
-        Files.write(directory.resolve(FIRST.hex()).resolve("config.v2.json"), new byte[2000]);
-        open();
-        assertEquals(1, store.all().size());
-        assertTrue(Files.exists(directory.resolve(".damaged-" + FIRST).resolve("config.v2.json")));
-        assertEquals(List.of(), store.unfinished(), "its layer is not to be removed");
+    void aDamagedContainerGoesToQuarantineAndTheOthersLoad() throws Exception {
+        for (String file : List.of("config.v2.json", "hostconfig.json")) {
+            for (String damage : List.of("", "\0\0\0\0", "{\"State\":", "[]", "{}", "none")) {
+                if (file.equals("hostconfig.json") && damage.equals("{}")) continue; // all defaults
+                add(FIRST, "one");
+                add(SECOND, "two");
+                Path folder = directory.resolve(FIRST.hex());
+                Files.writeString(folder.resolve("hostname"), "one"); // it was started
+                if (damage.equals("none")) Files.delete(folder.resolve(file));
+                else Files.writeString(folder.resolve(file), damage);
+                open();
+                assertEquals(List.of(SECOND), store.all().stream().map(Container::id).toList(), file + ": " + damage);
+                assertTrue(Files.exists(root.resolve("quarantine/containers/" + FIRST + "/hostname")));
+                assertEquals(List.of(), store.unfinished(), "its layer is not to be removed");
+                FileTree.delete(root.resolve("quarantine"));
+                FileTree.delete(directory);
+                open();
+            }
+        }
     }
 
     @Test
-    void aContainerWithoutConfigIsSetAside() throws Exception {
+    void aContainerWithoutConfigGoesToQuarantine() throws Exception {
         add(FIRST, "one");
         Path file = directory.resolve(FIRST.hex()).resolve("config.v2.json");
         ObjectNode json = (ObjectNode) JSON.readTree(file.toFile());
@@ -148,7 +159,16 @@ class ContainerStoreTest {
         Files.write(file, JSON.writeValueAsBytes(json));
         open();
         assertTrue(store.all().isEmpty());
-        assertTrue(Files.exists(directory.resolve(".damaged-" + FIRST)));
+        assertTrue(Files.exists(root.resolve("quarantine/containers/" + FIRST)));
+    }
+
+    @Test
+    void filesThatNeverGotTheirNamesAreDeleted() throws Exception {
+        add(FIRST, "one");
+        Files.writeString(directory.resolve(FIRST.hex()).resolve(".tmp-config.v2.json123.tmp"), "{");
+        open();
+        assertEquals("one", store.find(FIRST.hex()).record().name());
+        assertFalse(Files.exists(directory.resolve(FIRST.hex()).resolve(".tmp-config.v2.json123.tmp")));
     }
 
     @Test

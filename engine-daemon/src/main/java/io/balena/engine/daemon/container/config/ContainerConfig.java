@@ -17,6 +17,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.TreeMap;
 
 /// The portable part of a container's configuration, Docker's `Config`.
 ///
@@ -46,6 +47,11 @@ public record ContainerConfig(ObjectNode document) {
     /// @throws io.balena.engine.daemon.EngineException.InvalidRequest when a field has the wrong type
     public static ContainerConfig read(JsonNode given) {
         return new ContainerConfig(SHAPE.read(given));
+    }
+
+    /// Whether `given` has any field of a configuration.
+    public static boolean saysAnything(JsonNode given) {
+        return SHAPE.knowsAnyOf(given);
     }
 
     public static ContainerConfig load(ObjectNode stored) {
@@ -86,10 +92,12 @@ public record ContainerConfig(ObjectNode document) {
         return equals < 0 ? entry : entry.substring(0, equals);
     }
 
+    /// In the order of the keys, as Go writes maps.
     private static void mergeKeys(ObjectNode merged, String field, JsonNode theirs) {
         if (theirs.isEmpty()) return;
-        ObjectNode own = merged.path(field).isObject() ? (ObjectNode) merged.get(field) : merged.putObject(field);
-        for (var entry : theirs.properties()) if (!own.has(entry.getKey())) own.set(entry.getKey(), entry.getValue());
+        Map<String, JsonNode> all = new TreeMap<>();
+        for (JsonNode some : List.of(theirs, merged.path(field))) some.properties().forEach(entry -> all.put(entry.getKey(), entry.getValue()));
+        merged.putObject(field).setAll(all);
     }
 
     private static void mergeHealthcheck(ObjectNode merged, JsonNode theirs) {

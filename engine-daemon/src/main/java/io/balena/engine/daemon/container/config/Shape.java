@@ -75,6 +75,11 @@ final class Shape {
         return arrange(found, false);
     }
 
+    boolean knowsAnyOf(JsonNode given) {
+        return given.properties().stream()
+                .anyMatch(entry -> byLowerCase.containsKey(entry.getKey().toLowerCase(Locale.ROOT)) && !entry.getValue().isNull());
+    }
+
     /// Brings an object that was stored by us, moby or balenaEngine into shape, keeping what we do not know.
     ObjectNode load(ObjectNode stored) {
         return arrange(stored, true);

@@ -3,19 +3,24 @@ package io.balena.engine.daemon.container.mount;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.balena.engine.daemon.volume.Description;
+import io.balena.engine.daemon.volume.Volume;
+import java.util.ArrayList;
+import java.util.List;
 
 /// Something mounted into a container at the user's wish.
 ///
 /// @param name of the volume; empty for others
-/// @param source on the host; empty for tmpfs
+/// @param driver of the volume; empty for others
+/// @param source on the host; empty for tmpfs, and for a volume that the container has not been given yet
 /// @param destination absolute and normalized, in the container
 /// @param mode options as given, e.g. `ro,z`
 /// @param propagation e.g. `rprivate`; empty for none
-/// @param options of a tmpfs, as in mount(8); else empty
 /// @param createSource a missing folder is made at start, as `-v` does and `--mount` does not
 /// @param copyUp a new volume first gets what the image has there
-public record MountPoint(Type type, String name, String source, String destination, String mode, boolean writable, String propagation,
-        String options, boolean createSource, boolean copyUp) {
+/// @param spec the wish itself, as one of `Mounts`; nothing for what an image asks for; never changed
+public record MountPoint(Type type, String name, String driver, String source, String destination, String mode, boolean writable,
+        String propagation, boolean createSource, boolean copyUp, ObjectNode spec) {
 
     public enum Type {
         BIND("bind"), VOLUME("volume"), TMPFS("tmpfs");
@@ -37,45 +42,71 @@ public record MountPoint(Type type, String name, String source, String destinati
         }
     }
 
-    MountPoint at(String volume, String folder) {
-        return new MountPoint(type, volume, folder, destination, mode, writable, propagation, options, createSource, copyUp);
+    /// The volume is there now.
+    public MountPoint in(Volume volume) {
+        return new MountPoint(type, volume.name(), Volume.DRIVER, volume.data().toString(), destination, mode, writable, propagation,
+                createSource, copyUp, spec);
+    }
+
+    /// The same in another container, as `--volumes-from` wants it.
+    MountPoint shared(boolean writableThere) {
+        return new MountPoint(type, name, driver, source, destination, "", writable && writableThere, propagation, createSource, false, spec);
+    }
+
+    public boolean isVolume() {
+        return type == Type.VOLUME;
+    }
+
+    /// Whether a volume was asked for without naming it, which goes with its container.
+    public boolean isAnonymous() {
+        return isVolume() && spec.path("Source").asText("").isEmpty();
+    }
+
+    /// What is said of the volume, should it have to be made.
+    public Description description() {
+        JsonNode options = spec.path("VolumeOptions");
+        return new Description(Description.texts(options.path("Labels")), Description.texts(options.path("DriverConfig").path("Options")));
+    }
+
+    /// Options of a tmpfs, as in mount(8); empty for others.
+    public String tmpfsOptions() {
+        if (type != Type.TMPFS) return "";
+        List<String> options = new ArrayList<>();
+        JsonNode given = spec.path("TmpfsOptions");
+        if (given.path("SizeBytes").asLong(0) > 0) options.add("size=" + given.get("SizeBytes").asLong());
+        options.add("mode=" + Integer.toOctalString(given.path("Mode").asInt(0) == 0 ? 01777 : given.get("Mode").asInt()));
+        return String.join(",", options);
     }
 
     /// As in the `Mounts` of inspect and list.
     public ObjectNode toInspect() {
         ObjectNode json = JsonNodeFactory.instance.objectNode();
         json.put("Type", type.toString());
-        if (type == Type.VOLUME) json.put("Name", name);
+        if (isVolume()) json.put("Name", name);
         json.put("Source", source);
         json.put("Destination", destination);
-        if (type == Type.VOLUME) json.put("Driver", "local");
+        if (isVolume()) json.put("Driver", driver);
         return json.put("Mode", mode).put("RW", writable).put("Propagation", propagation);
     }
 
     /// As moby stores it in `MountPoints` of `config.v2.json`.
-    public ObjectNode toStored() {
+    ObjectNode toStored() {
         ObjectNode json = JsonNodeFactory.instance.objectNode();
-        json.put("Source", type == Type.VOLUME ? "" : source);
-        json.put("Destination", destination).put("RW", writable).put("Name", name);
-        json.put("Driver", type == Type.VOLUME ? "local" : "");
+        json.put("Source", source).put("Destination", destination).put("RW", writable).put("Name", name).put("Driver", driver);
         json.put("Type", type.toString());
         if (!mode.isEmpty()) json.put("Relabel", mode);
-        json.put("Propagation", propagation);
-        ObjectNode spec = json.putObject("Spec").put("Type", type.toString());
-        String from = type == Type.VOLUME ? name : source;
-        if (!from.isEmpty()) spec.put("Source", from);
-        spec.put("Target", destination);
-        if (!writable) spec.put("ReadOnly", true);
-        if (!options.isEmpty()) json.put("TmpfsOptions", options);
+        if (!propagation.isEmpty()) json.put("Propagation", propagation);
+        json.set("Spec", spec);
         return json.put("SkipMountpointCreation", type == Type.BIND && !createSource);
     }
 
-    static MountPoint fromStored(JsonNode json, Volumes volumes) {
+    /// @param folder where the volume's files are, if it is one
+    static MountPoint fromStored(JsonNode json, String folder) {
         Type type = Type.of(json.path("Type").asText());
-        String name = json.path("Name").asText("");
-        String source = type == Type.VOLUME ? volumes.folder(name).toString() : json.path("Source").asText("");
-        return new MountPoint(type, name, source, json.path("Destination").asText(), json.path("Relabel").asText(""),
-                json.path("RW").asBoolean(true), json.path("Propagation").asText(""), json.path("TmpfsOptions").asText(""),
-                !json.path("SkipMountpointCreation").asBoolean(false), false);
+        return new MountPoint(type, json.path("Name").asText(""), json.path("Driver").asText(""),
+                folder.isEmpty() ? json.path("Source").asText("") : folder, json.path("Destination").asText(),
+                json.path("Relabel").asText(""), json.path("RW").asBoolean(true), json.path("Propagation").asText(""),
+                !json.path("SkipMountpointCreation").asBoolean(false), false,
+                json.path("Spec") instanceof ObjectNode spec ? spec : JsonNodeFactory.instance.objectNode());
     }
 }

@@ -7,6 +7,8 @@ import io.balena.engine.daemon.EngineException.InvalidRequest;
 import io.balena.engine.daemon.container.config.ContainerConfig;
 import io.balena.engine.daemon.container.config.HostConfig;
 import io.balena.engine.daemon.container.mount.MountPoint.Type;
+import io.balena.engine.daemon.volume.Volume;
+import io.balena.engine.daemon.volume.Volumes;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -14,28 +16,34 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.function.Function;
 
 /// Reads `Binds`, `Mounts` and `Volumes` of a create request.
 public final class MountRequests {
     private static final Set<String> PROPAGATION = Set.of("private", "rprivate", "shared", "rshared", "slave", "rslave");
     private static final Set<String> OTHER_MODES = Set.of("ro", "rw", "z", "Z", "nocopy", "consistent", "cached", "delegated");
 
+    private static final JsonNodeFactory JSON = JsonNodeFactory.instance;
+
     private final Map<String, MountPoint> byDestination = new LinkedHashMap<>();
 
     private MountRequests() {}
 
+    /// @param others the mounts of another container, by its id or name
     /// @throws InvalidRequest with Docker's words
-    public static List<MountPoint> of(ContainerConfig config, HostConfig host) {
+    public static List<MountPoint> of(ContainerConfig config, HostConfig host, Function<String, List<MountPoint>> others) {
         var requests = new MountRequests();
-        for (String bind : host.texts("Binds")) requests.add(bind(bind));
-        for (JsonNode mount : host.objects("Mounts")) requests.add(mount(mount));
+        String driver = host.text("VolumeDriver");
+        for (String bind : host.texts("Binds")) requests.add(bind(bind, driver));
+        for (JsonNode mount : host.objects("Mounts")) requests.add(mount((ObjectNode) mount));
+        for (String from : host.texts("VolumesFrom")) requests.addFrom(from, others);
         for (String path : config.volumes()) {
             String destination = normalized(path);
             if (!destination.startsWith("/") || destination.equals("/")) {
                 throw new InvalidRequest("invalid volume: '" + path + "': mount path must be absolute");
             }
             if (!requests.byDestination.containsKey(destination) && !host.textMap("Tmpfs").containsKey(path)) {
-                requests.add(new MountPoint(Type.VOLUME, "", "", destination, "", true, "", "", true, true));
+                requests.add(new MountPoint(Type.VOLUME, "", driver, "", destination, "", true, "", true, true, JSON.objectNode()));
             }
         }
         return List.copyOf(requests.byDestination.values());
@@ -47,7 +55,21 @@ public final class MountRequests {
         }
     }
 
-    private static MountPoint bind(String spec) {
+    /// What is asked for by itself goes before what another container has at that place.
+    private void addFrom(String from, Function<String, List<MountPoint>> others) {
+        int colon = from.indexOf(':');
+        String container = colon < 0 ? from : from.substring(0, colon);
+        String mode = colon < 0 ? "rw" : from.substring(colon + 1);
+        if (!mode.isEmpty() && !OTHER_MODES.containsAll(List.of(mode.split(",", -1)))) throw new InvalidRequest("invalid mode: " + mode);
+        boolean writable = !List.of(mode.split(",")).contains("ro");
+        if (container.isEmpty()) throw new InvalidRequest("invalid name or ID supplied: \"\"");
+        for (MountPoint mount : others.apply(container)) {
+            // A file system of its own in memory cannot be shared.
+            if (mount.type() != Type.TMPFS) byDestination.putIfAbsent(mount.destination(), mount.shared(writable));
+        }
+    }
+
+    private static MountPoint bind(String spec, String driver) {
         String[] parts = spec.split(":", -1);
         String source = parts.length > 1 ? parts[0] : "";
         String target = parts.length > 1 ? parts[1] : parts[0];
@@ -69,13 +91,19 @@ public final class MountRequests {
             if (word.equals("ro")) writable = false;
             if (word.equals("nocopy")) copyUp = false;
         }
-        if (type == Type.BIND) {
-            return new MountPoint(type, "", normalized(source), destination, mode, writable, propagation, "", true, false);
-        }
-        return new MountPoint(type, source, "", destination, mode.isEmpty() ? "z" : mode, writable, propagation, "", true, copyUp);
+        ObjectNode wish = JSON.objectNode().put("Type", type.toString());
+        String from = type == Type.BIND ? normalized(source) : source;
+        if (!from.isEmpty()) wish.put("Source", from);
+        wish.put("Target", destination);
+        if (!writable) wish.put("ReadOnly", true);
+        if (type == Type.BIND) return new MountPoint(type, "", "", from, destination, mode, writable, propagation, true, false, wish);
+        if (!copyUp) wish.putObject("VolumeOptions").put("NoCopy", true);
+        // Docker gives a volume the label that all containers share where it has a name to be shared by.
+        String relabel = mode.isEmpty() && !from.isEmpty() ? "z" : mode;
+        return new MountPoint(type, from, driver, "", destination, relabel, writable, propagation, true, copyUp, wish);
     }
 
-    private static MountPoint mount(JsonNode json) {
+    private static MountPoint mount(ObjectNode json) {
         String word = json.path("Type").asText("");
         String source = json.path("Source").asText("");
         String target = json.path("Target").asText("");
@@ -106,21 +134,18 @@ public final class MountRequests {
                 if (!propagation.isEmpty() && !PROPAGATION.contains(propagation)) {
                     throw new InvalidRequest(context + "invalid propagation mode: " + propagation);
                 }
-                yield new MountPoint(type, "", normalized(source), destination, "", writable,
-                        propagation.isEmpty() ? "rprivate" : propagation, "", create, false);
+                yield new MountPoint(type, "", "", normalized(source), destination, "", writable,
+                        propagation.isEmpty() ? "rprivate" : propagation, create, false, json);
             }
             case VOLUME -> {
                 if (!source.isEmpty()) requireVolumeName("invalid mount config for type \"volume\": ", source);
                 boolean copyUp = !json.path("VolumeOptions").path("NoCopy").asBoolean(false);
-                yield new MountPoint(type, source, "", destination, "z", writable, "", "", true, copyUp);
+                String driver = json.path("VolumeOptions").path("DriverConfig").path("Name").asText("");
+                yield new MountPoint(type, source, driver, "", destination, "z", writable, "", true, copyUp, json);
             }
             case TMPFS -> {
                 if (!source.isEmpty()) throw new InvalidRequest("invalid mount config for type \"tmpfs\": field Source must not be specified");
-                List<String> options = new ArrayList<>();
-                JsonNode given = json.path("TmpfsOptions");
-                if (given.path("SizeBytes").asLong(0) > 0) options.add("size=" + given.get("SizeBytes").asLong());
-                options.add("mode=" + Integer.toOctalString(given.path("Mode").asInt(0) == 0 ? 01777 : given.get("Mode").asInt()));
-                yield new MountPoint(type, "", "", destination, "", writable, "", String.join(",", options), true, false);
+                yield new MountPoint(type, "", "", "", destination, "", writable, "", true, false, json);
             }
         };
     }
@@ -134,9 +159,10 @@ public final class MountRequests {
     }
 
     private static void requireVolumeName(String context, String name) {
-        if (!Volumes.isName(name)) {
-            throw new InvalidRequest(context + "create " + name + ": \"" + name + "\" includes invalid characters for a local volume name,"
-                    + " only \"[a-zA-Z0-9][a-zA-Z0-9_.-]\" are allowed. If you intended to pass a host directory, use absolute path");
+        try {
+            Volumes.requireName(name);
+        } catch (InvalidRequest e) {
+            throw new InvalidRequest(context + e.getMessage());
         }
     }
 
@@ -146,14 +172,21 @@ public final class MountRequests {
 
     /// `MountPoints` of `config.v2.json`.
     public static ObjectNode store(List<MountPoint> mounts) {
-        ObjectNode json = JsonNodeFactory.instance.objectNode();
+        ObjectNode json = JSON.objectNode();
         for (MountPoint mount : mounts) json.set(mount.destination(), mount.toStored());
         return json;
     }
 
-    public static List<MountPoint> load(JsonNode stored, Volumes volumes) {
+    /// @param dataRoot which may have been moved since they were stored
+    public static List<MountPoint> load(JsonNode stored, Path dataRoot) {
         List<MountPoint> mounts = new ArrayList<>();
-        for (JsonNode each : stored) mounts.add(MountPoint.fromStored(each, volumes));
+        for (JsonNode each : stored) mounts.add(MountPoint.fromStored(each, folder(each, dataRoot)));
         return List.copyOf(mounts);
+    }
+
+    private static String folder(JsonNode stored, Path dataRoot) {
+        String driver = stored.path("Driver").asText("");
+        if (!driver.equals(Volume.DRIVER) || stored.path("Name").asText("").isEmpty()) return "";
+        return Volumes.data(dataRoot, stored.get("Name").asText()).toString();
     }
 }

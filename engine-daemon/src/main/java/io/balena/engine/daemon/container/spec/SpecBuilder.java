@@ -293,7 +293,7 @@ public final class SpecBuilder {
 
     private static Mount toMount(MountPoint mount) {
         if (mount.type() == MountPoint.Type.TMPFS) {
-            List<String> options = tmpfsOptions(mount.options());
+            List<String> options = tmpfsOptions(mount.tmpfsOptions());
             if (!mount.writable()) options.add("ro");
             return new Mount(mount.destination(), "tmpfs", "tmpfs", options);
         }

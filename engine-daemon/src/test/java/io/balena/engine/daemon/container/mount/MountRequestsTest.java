@@ -10,11 +10,9 @@ import io.balena.engine.daemon.EngineException.InvalidRequest;
 import io.balena.engine.daemon.container.config.ContainerConfig;
 import io.balena.engine.daemon.container.config.HostConfig;
 import io.balena.engine.daemon.container.mount.MountPoint.Type;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
 
 class MountRequestsTest {
     private static final ObjectMapper JSON = new ObjectMapper();
@@ -27,6 +25,7 @@ class MountRequestsTest {
         assertTrue(mounts.get(0).createSource());
         assertEquals(Type.VOLUME, mounts.get(1).type());
         assertEquals("name", mounts.get(1).name());
+        assertTrue(mounts.get(2).isAnonymous());
         assertEquals("", mounts.get(2).name(), "without a source, a volume without a name");
     }
 
@@ -58,24 +57,24 @@ class MountRequestsTest {
     }
 
     @Test
-    void storedMountsComeBackAsTheyWere(@TempDir Path root) throws Exception {
-        var volumes = Volumes.open(root);
+    void storedMountsComeBackAsTheyWere() throws Exception {
         var mounts = mounts("{}", "{'Binds':['/a:/x:ro','/b:/s:rshared'],'Mounts':[{'Type':'tmpfs','Target':'/t','TmpfsOptions':{'SizeBytes':5}}]}");
-        assertEquals(mounts, MountRequests.load(MountRequests.store(mounts), volumes));
+        assertEquals(mounts, MountRequests.load(MountRequests.store(mounts), Path.of("/data")));
     }
 
     @Test
-    void aNewVolumeGetsWhatTheImageHasThere(@TempDir Path root) throws Exception {
-        var volumes = Volumes.open(root);
-        Path content = Files.createDirectories(root.resolve("image/sub")).getParent();
-        Files.writeString(content.resolve("sub/file"), "x");
-        Files.createSymbolicLink(content.resolve("link"), Path.of("/nowhere"));
-        var mount = volumes.provide(mounts("{}", "{'Binds':['v1:/x']}").getFirst(), content);
-        assertEquals("x", Files.readString(Path.of(mount.source()).resolve("sub/file")));
-        assertTrue(Files.isSymbolicLink(Path.of(mount.source()).resolve("link")));
-        Files.delete(Path.of(mount.source()).resolve("sub/file"));
-        volumes.provide(mounts("{}", "{'Binds':['v1:/x']}").getFirst(), content);
-        assertFalse(Files.exists(Path.of(mount.source()).resolve("sub/file")), "a volume with content is left alone");
+    void whatAnotherContainerHasIsSharedUnlessSomethingElseIsWantedThere() throws Exception {
+        var others = mounts("{'Volumes':{'/image':{}}}", "{'Binds':['/a:/x','/b:/y:ro','named:/data']}");
+        var mounts = MountRequests.of(ContainerConfig.read(JSON.readTree("{}")),
+                HostConfig.read(JSON.readTree("{\"Binds\":[\"/c:/x\"],\"VolumesFrom\":[\"other:ro\"]}")), name -> {
+                    assertEquals("other", name);
+                    return others;
+                });
+        assertEquals(List.of("/x /c true", "/y /b false", "/data  false", "/image  false"),
+                mounts.stream().map(m -> m.destination() + " " + m.source() + " " + m.writable()).toList());
+        assertTrue(mounts.getLast().isAnonymous() && !mounts.get(2).isAnonymous());
+        refused("{'VolumesFrom':['other:zz']}", "invalid mode: zz");
+        refused("{'VolumesFrom':[':']}", "invalid name or ID supplied: \"\"");
     }
 
     private static void refused(String host, String message) {
@@ -83,6 +82,7 @@ class MountRequestsTest {
     }
 
     private static List<MountPoint> mounts(String config, String host) throws Exception {
-        return MountRequests.of(ContainerConfig.read(JSON.readTree(config.replace('\'', '"'))), HostConfig.read(JSON.readTree(host.replace('\'', '"'))));
+        return MountRequests.of(ContainerConfig.read(JSON.readTree(config.replace('\'', '"'))), HostConfig.read(JSON.readTree(host.replace('\'', '"'))),
+                _ -> List.of());
     }
 }

@@ -160,7 +160,7 @@ class SpecBuilderTest {
         var containerConfig = ContainerConfig.read(json(config));
         var hostConfig = HostConfig.read(json(host));
         return new SpecBuilder().build(containerConfig, hostConfig, new SpecBuilder.Surroundings(ID, rootfs,
-                Map.of("/etc/hosts", Path.of("/h")), MountRequests.of(containerConfig, hostConfig), _ -> 4711));
+                Map.of("/etc/hosts", Path.of("/h")), MountRequests.of(containerConfig, hostConfig, _ -> List.of()), _ -> 4711));
     }
 
     private static JsonNode json(String text) throws Exception {

@@ -1,0 +1,117 @@
+package io.balena.engine.daemon.volume;
+
+import static io.balena.engine.daemon.http.Route.delete;
+import static io.balena.engine.daemon.http.Route.get;
+import static io.balena.engine.daemon.http.Route.post;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.JsonNodeFactory;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.balena.engine.daemon.EngineException.InvalidRequest;
+import io.balena.engine.daemon.EngineException.NotFound;
+import io.balena.engine.daemon.http.Request;
+import io.balena.engine.daemon.http.Response;
+import io.balena.engine.daemon.http.Route;
+import java.io.IOException;
+import java.time.ZoneOffset;
+import java.time.format.DateTimeFormatter;
+import java.time.temporal.ChronoUnit;
+import java.util.ArrayList;
+import java.util.List;
+
+/// Routes under `/volumes`.
+public final class VolumeRoutes {
+    private static final JsonNodeFactory JSON = JsonNodeFactory.instance;
+
+    private final Volumes volumes;
+    private final VolumeFilter filter;
+
+    public VolumeRoutes(Volumes volumes) {
+        this.volumes = volumes;
+        this.filter = new VolumeFilter(volumes);
+    }
+
+    public List<Route> table() {
+        return List.of(
+                get("/volumes", this::list),
+                get("/volumes/{name}", this::inspect),
+                post("/volumes/create", this::create),
+                post("/volumes/prune", this::prune),
+                delete("/volumes/{name}", this::remove));
+    }
+
+    private Response list(Request request) {
+        ObjectNode answer = JSON.objectNode();
+        ArrayNode list = answer.putArray("Volumes");
+        filter.listed(request.filters()).forEach(volume -> list.add(json(volume)));
+        return Response.json(answer.putNull("Warnings"));
+    }
+
+    private Response inspect(Request request) {
+        return Response.json(json(volumes.find(request.path("name"))));
+    }
+
+    private Response create(Request request) throws IOException {
+        JsonNode body = request.json();
+        Description described = new Description(texts(body, "Labels"), texts(body, "DriverOpts"));
+        return Response.json(201, json(volumes.create(text(body, "Name"), text(body, "Driver"), described)));
+    }
+
+    private static String text(JsonNode body, String field) {
+        JsonNode value = body.path(field);
+        if (!value.isMissingNode() && !value.isNull() && !value.isTextual()) throw wrongType(field, "string");
+        return value.asText("");
+    }
+
+    private static java.util.Map<String, String> texts(JsonNode body, String field) {
+        JsonNode value = body.path(field);
+        if (value.isMissingNode() || value.isNull()) return null;
+        if (!value.isObject()) throw wrongType(field, "map[string]string");
+        for (JsonNode each : value) if (!each.isTextual()) throw wrongType(field, "string");
+        return Description.texts(value);
+    }
+
+    private static InvalidRequest wrongType(String field, String type) {
+        return new InvalidRequest("json: cannot unmarshal into Go struct field VolumeCreateBody." + field + " of type " + type);
+    }
+
+    private Response remove(Request request) throws IOException {
+        try {
+            volumes.remove(request.path("name"));
+        } catch (NotFound e) {
+            if (!request.flag("force")) throw e;
+        }
+        return Response.noContent();
+    }
+
+    private Response prune(Request request) throws IOException {
+        Volumes.Pruned pruned = volumes.prune(filter.prunable(request.filters(), request.version()));
+        ObjectNode answer = JSON.objectNode();
+        if (pruned.names().isEmpty()) answer.putNull("VolumesDeleted");
+        else pruned.names().forEach(answer.putArray("VolumesDeleted")::add);
+        return Response.json(answer.put("SpaceReclaimed", pruned.bytes()));
+    }
+
+    /// All volumes of which the engine knows the size, as `/system/df` shows them: what is mounted into one may lie on another machine.
+    public List<JsonNode> usage() throws IOException {
+        List<JsonNode> rows = new ArrayList<>();
+        for (Volume volume : volumes.all()) {
+            if (volume.mount().isPresent()) continue;
+            ObjectNode row = json(volume);
+            row.putObject("UsageData").put("RefCount", volumes.containersOf(volume.name()).size()).put("Size", VolumeSize.of(volume));
+            rows.add(row);
+        }
+        return rows;
+    }
+
+    private static ObjectNode json(Volume volume) {
+        ObjectNode json = JSON.objectNode();
+        json.put("CreatedAt", volume.created().truncatedTo(ChronoUnit.SECONDS).atOffset(ZoneOffset.UTC).format(DateTimeFormatter.ISO_OFFSET_DATE_TIME));
+        // In the order of Docker's answers.
+        json.put("Driver", Volume.DRIVER).set("Labels", Description.json(volume.description().labels()));
+        json.put("Mountpoint", volume.data().toString()).put("Name", volume.name());
+        json.set("Options", Description.json(volume.description().options()));
+        return json.put("Scope", "local");
+    }
+}

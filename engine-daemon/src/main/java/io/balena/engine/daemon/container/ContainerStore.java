@@ -95,9 +95,9 @@ final class ContainerStore {
             DurableFile.deleteTemporaries(folder);
         } catch (NoSuchFileException e) {
             if (isUnfinished(folder)) unfinished.add(name);
-            else quarantine.take(folder, "a file is missing: " + e.getMessage());
+            else quarantine.take(folder, e);
         } catch (IOException | RuntimeException e) {
-            quarantine.take(folder, e.toString());
+            quarantine.take(folder, e);
         }
     }
 

@@ -53,8 +53,9 @@ def busybox_tar():
 class Engine:
     """One engine with folders of its own, without a bridge: `ours` from the installable tree, `dockerd` of the machine."""
 
-    def __init__(self, kind, folder=None, extra=()):
-        self.kind = kind
+    def __init__(self, kind, folder=None, extra=(), enter=None, data=None):
+        """`data` is the data root, below `folder` if not given; `enter` is called in the new process before it becomes the engine, e.g. to join a control group."""
+        self.kind, self.data = kind, data
         self.folder = tempfile.mkdtemp(prefix=f"bench-{kind}-", dir=folder)
         self.socket = f"{self.folder}/sock"
         here = os.path.dirname(os.path.abspath(__file__))
@@ -62,9 +63,9 @@ class Engine:
         program = os.path.realpath(f"{home}/bin") + "/balena-engine-daemon" if kind == "ours" else "/usr/sbin/dockerd"
         self.log = open(f"{self.folder}/log", "w")
         self.process = subprocess.Popen(
-            [program, "-H", f"unix://{self.socket}", "--data-root", f"{self.folder}/data", "--exec-root", f"{self.folder}/exec",
+            [program, "-H", f"unix://{self.socket}", "--data-root", data or f"{self.folder}/data", "--exec-root", f"{self.folder}/exec",
              "--pidfile", f"{self.folder}/pid", "--bridge", "none", "--iptables=false", *extra],
-            stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log)
+            stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log, preexec_fn=enter)
         end = time.time() + 60
         while True:
             try:
@@ -104,6 +105,6 @@ class Engine:
             time.sleep(0.05)
         for line in sorted(open("/proc/self/mountinfo"), reverse=True):
             point = line.split()[4]
-            if point.startswith(self.folder + "/"):
+            if point.startswith((self.folder + "/", (self.data or self.folder) + "/")):
                 subprocess.run(["umount", "-l", point], check=False)
         shutil.rmtree(self.folder, ignore_errors=True)

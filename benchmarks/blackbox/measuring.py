@@ -6,6 +6,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 
 import images
 
@@ -22,7 +23,8 @@ class Disk:
     def __init__(self):
         self.folder = tempfile.mkdtemp(prefix="bench-disk-", dir=os.environ.get("BENCH_DISKS", "/dev/shm"))
         self.image = self.folder + "/image"
-        run("truncate", "-s", "6G", self.image)
+        # All of it is there from the start, or the loop device would charge its memory to whoever writes.
+        run("fallocate", "-l", "3G", self.image)
         # All metadata is written now: later writes are the work's own.
         run("mkfs.ext4", "-q", "-F", "-E", "lazy_itable_init=0,lazy_journal_init=0", self.image)
         self.device = run("losetup", "--find", "--show", self.image)
@@ -84,6 +86,28 @@ class Peak:
         self.thread.join()
 
 
+class MemoryLimit:
+    """A control group with so much memory, page cache included."""
+
+    def __init__(self, megabytes):
+        self.v1 = os.path.isdir("/sys/fs/cgroup/memory")
+        self.folder = f"/sys/fs/cgroup/{'memory/' if self.v1 else ''}bench-{os.getpid()}"
+        os.makedirs(self.folder, exist_ok=True)
+        with open(f"{self.folder}/{'memory.limit_in_bytes' if self.v1 else 'memory.max'}", "w") as file:
+            file.write(str(megabytes << 20))
+
+    def enter(self):
+        with open(f"{self.folder}/cgroup.procs", "w") as file:
+            file.write("0")
+
+    def close(self):
+        for _ in range(100):
+            with contextlib.suppress(OSError):
+                os.rmdir(self.folder)
+                return
+            time.sleep(0.1)
+
+
 @contextlib.contextmanager
 def registry(kinds):
     """Serves the images of `kinds`, which are made the first time; yields its address."""
@@ -113,3 +137,16 @@ class Images:
 
     def remove(self, engine, kind):
         engine.api.call("DELETE", f"/images/{self.address}/bench/{kind}:1?force=1", ok=(200,))
+
+
+def floor(images, kind):
+    """MB that `tar -x` of the layers and one sync write."""
+    disk = Disk()
+    try:
+        before = disk.written()
+        for number, file in enumerate(images.layers(kind)):
+            os.mkdir(f"{disk.mount}/{number}")
+            run("sh", "-c", f"zcat <{file} | tar -x -C {disk.mount}/{number}")
+        return (disk.written() - before) / 1e6
+    finally:
+        disk.close()

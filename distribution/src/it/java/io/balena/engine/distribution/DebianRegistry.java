@@ -35,6 +35,16 @@ final class DebianRegistry implements TestRegistry {
 
     /// @param folder for its data, configuration and log
     static DebianRegistry start(Path folder) throws IOException {
+        return start(folder, "");
+    }
+
+    /// One that lets only `user` in, whose password is `secret`.
+    static DebianRegistry startWithLogin(Path folder) throws IOException {
+        Path users = Files.writeString(folder.resolve("users"), "user:$2b$05$iIFtVSw6qg2ijwmXyDTJ6ukmHIsYc3Xj8ZK3jeLyLa4eNRxmd9TQO\n");
+        return start(folder, "auth: {htpasswd: {realm: it, path: " + users + "}}\n");
+    }
+
+    private static DebianRegistry start(Path folder, String more) throws IOException {
         Assumptions.assumeTrue(Files.isExecutable(PROGRAM), "docker-registry is not installed");
         int port = freePort();
         Path config = Files.writeString(folder.resolve("registry.yml"), """
@@ -42,7 +52,7 @@ final class DebianRegistry implements TestRegistry {
                 log: {level: error}
                 storage: {filesystem: {rootdirectory: %s}, delete: {enabled: true}}
                 http: {addr: "127.0.0.1:%d"}
-                """.formatted(folder.resolve("registry"), port));
+                """.formatted(folder.resolve("registry"), port) + more);
         Process process = new ProcessBuilder(PROGRAM.toString(), "serve", config.toString())
                 .redirectErrorStream(true)
                 .redirectOutput(folder.resolve("registry.log").toFile())
@@ -83,6 +93,10 @@ final class DebianRegistry implements TestRegistry {
         process.onExit().join();
     }
 
+    byte[] manifest(String repository, String tag) throws IOException {
+        return send(HttpRequest.newBuilder(uri("/v2/" + repository + "/manifests/" + tag)).header("Accept", Manifest.SCHEMA2), 200).body();
+    }
+
     private URI uri(String path) {
         return URI.create("http://" + host() + path);
     }
@@ -102,8 +116,10 @@ final class DebianRegistry implements TestRegistry {
         long deadline = System.nanoTime() + 20_000_000_000L;
         while (true) {
             try {
-                send(HttpRequest.newBuilder(uri("/v2/")), 200);
+                http.send(HttpRequest.newBuilder(uri("/v2/")).build(), BodyHandlers.discarding());
                 return;
+            } catch (InterruptedException e) {
+                throw new InterruptedIOException();
             } catch (ConnectException e) {
                 if (!process.isAlive() || System.nanoTime() > deadline) throw e;
                 LockSupport.parkNanos(10_000_000);

@@ -2,6 +2,7 @@ package io.balena.engine.distribution;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
+import io.balena.engine.graphdriver.Digest;
 import io.balena.engine.graphdriver.LayerStore;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -9,7 +10,6 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
-import java.util.Set;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Assumptions;
@@ -20,12 +20,14 @@ final class Engine implements AutoCloseable {
     final LayerStore layers;
     final Images images;
     final ImagePuller puller;
+    final ImagePusher pusher;
 
-    private Engine(Path root, LayerStore layers, Images images, ImagePuller puller) {
+    private Engine(Path root, LayerStore layers, Images images, ImagePuller puller, ImagePusher pusher) {
         this.root = root;
         this.layers = layers;
         this.images = images;
         this.puller = puller;
+        this.pusher = pusher;
     }
 
     static Engine open(Path root) throws IOException {
@@ -33,13 +35,22 @@ final class Engine implements AutoCloseable {
     }
 
     static Engine open(Path root, Duration firstBackOff) throws IOException {
+        return open(root, firstBackOff, RegistryEndpoints.plain(InsecureRegistries.onLoopback()));
+    }
+
+    static Engine open(Path root, Duration firstBackOff, RegistryEndpoints endpoints) throws IOException {
+        return open(root, firstBackOff, endpoints, Duration.ofSeconds(5));
+    }
+
+    static Engine open(Path root, Duration firstBackOff, RegistryEndpoints endpoints, Duration idleTimeout) throws IOException {
         Assumptions.assumeTrue("root".equals(System.getProperty("user.name")), "layers can be extracted only by root");
         LayerStore layers = LayerStore.open(root);
         Images images = Images.open(root, layers);
         RegistryConfig config = new RegistryConfig(
-                "balenaEngine/test", Set.of(), new RegistryConfig.Transfers(3, 3), new RegistryConfig.Transfers(5, 3), Duration.ofSeconds(5));
+                "balenaEngine/test", endpoints, new RegistryConfig.Transfers(3, 3), new RegistryConfig.Transfers(5, 3), idleTimeout);
         RetryPolicy retries = new RetryPolicy(3, firstBackOff, firstBackOff.multipliedBy(4));
-        return new Engine(root, layers, images, new ImagePuller(root, layers, images, config, retries));
+        return new Engine(root, layers, images, new ImagePuller(root, layers, images, config, retries),
+                new ImagePusher(root, layers, images, config, retries));
     }
 
     ImageId pull(String name) throws IOException {
@@ -48,6 +59,10 @@ final class Engine implements AutoCloseable {
 
     ImageId pull(String name, Progress progress) throws IOException {
         return puller.pull(ImageReference.parse(name), Optional.empty(), new Credentials.Anonymous(), progress);
+    }
+
+    void push(String name, Progress progress) throws IOException {
+        pusher.push(ImageReference.parse(name), new Credentials.Anonymous(), progress);
     }
 
     Path fileOf(ImageId id, int layer, String name) {
@@ -86,7 +101,7 @@ final class Engine implements AutoCloseable {
     }
 
     /// What a client would have seen.
-    static final class Messages implements Progress {
+    static class Messages implements Progress {
         private final List<String> lines = new CopyOnWriteArrayList<>();
 
         @Override
@@ -97,6 +112,11 @@ final class Engine implements AutoCloseable {
         @Override
         public void advance(String id, String status, long current, long total) {
             lines.add(id + ": " + status + " " + current + "/" + total);
+        }
+
+        @Override
+        public void pushed(String tag, Digest manifest, int size) {
+            lines.add("aux: " + tag + " " + manifest + " " + size);
         }
 
         List<String> lines() {

@@ -201,6 +201,55 @@ class HostileRegistryIT {
     }
 
     @Test
+    void anImageWithoutLayersIsOneToo() throws IOException {
+        TestImage empty = TestImage.empty();
+        empty.publish(registry, "app", "1", Manifest.OCI_MANIFEST);
+        assertEquals(empty.id(), engine.pull(name()));
+        assertEquals(List.of(), engine.images.resolve(name()).diffIds());
+    }
+
+    @Test
+    void aManifestWithoutLayersForAConfigurationWithSome() throws IOException {
+        ObjectNode manifest = image.manifest(Manifest.OCI_MANIFEST);
+        manifest.putArray("layers");
+        registry.putManifest("app", "1", manifest.toString().getBytes(UTF_8), Manifest.OCI_MANIFEST);
+        assertFails(DistributionException.InvalidContent.class, "layers from manifest don't match image configuration");
+    }
+
+    @Test
+    void digestsOfAnotherKind() throws IOException {
+        String manifest = image.manifest(Manifest.OCI_MANIFEST).toString().replace("" + image.blob(1), "sha512:" + "ab".repeat(64));
+        registry.putManifest("app", "1", manifest.getBytes(UTF_8), Manifest.OCI_MANIFEST);
+        assertFails(DistributionException.InvalidContent.class, "unsupported digest algorithm: sha512:");
+    }
+
+    @Test
+    void whatIsNoImage() throws IOException {
+        String chart = image.manifest(Manifest.OCI_MANIFEST).toString()
+                .replace("application/vnd.oci.image.config.v1+json", "application/vnd.cncf.helm.config.v1+json");
+        registry.putManifest("app", "1", chart.getBytes(UTF_8), Manifest.OCI_MANIFEST);
+        assertFails(DistributionException.InvalidContent.class, "unsupported media type application/vnd.cncf.helm.config.v1+json");
+        String plugin = chart.replace("application/vnd.cncf.helm.config.v1+json", "application/vnd.docker.plugin.v1+json");
+        registry.putManifest("app", "1", plugin.getBytes(UTF_8), Manifest.OCI_MANIFEST);
+        assertFails(DistributionException.InvalidContent.class, "Encountered remote \"application/vnd.docker.plugin.v1+json\"(plugin) when fetching");
+    }
+
+    /// As dockerd on Linux: a manifest cannot make us ask anybody else for anything.
+    @Test
+    void aForeignLayerIsAskedOfTheRegistryAndOfNobodyElse() throws IOException {
+        try (ScriptedRegistry other = new ScriptedRegistry()) {
+            other.putBlob("app", image.layers().get(1).blob());
+            ObjectNode manifest = image.manifest(Manifest.SCHEMA2);
+            ((ObjectNode) manifest.path("layers").get(1)).put("mediaType", "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip")
+                    .putArray("urls").add("http://" + other.host() + "/v2/app/blobs/" + image.blob(1));
+            registry.putManifest("app", "1", manifest.toString().getBytes(UTF_8), Manifest.SCHEMA2);
+            registry.always("" + image.blob(1), ScriptedRegistry.error(404, "BLOB_UNKNOWN", "blob unknown to registry"));
+            assertFails(DistributionException.NotInRegistry.class, "blob unknown: blob unknown to registry");
+            assertEquals(List.of(), other.requests());
+        }
+    }
+
+    @Test
     void schema1() throws IOException {
         registry.putManifest("app", "1", "{\"schemaVersion\":1}".getBytes(UTF_8), "application/vnd.docker.distribution.manifest.v1+prettyjws");
         assertFails(DistributionException.InvalidContent.class, "schema 1 support has been removed");

@@ -37,7 +37,8 @@ class LoadFaultsIT {
         assumeTrue("root".equals(System.getProperty("user.name")), "needs root");
         assumeTrue(Files.isExecutable(Path.of("/usr/sbin/mkfs.ext4")), "needs mkfs.ext4");
         disk = Files.createDirectory(folder.resolve("disk"));
-        sh("truncate -s 12M " + folder + "/image; mkfs.ext4 -q -m 0 -N 400 " + folder + "/image; mount -o loop " + folder + "/image " + disk);
+        String file = folder + "/image";
+        sh("truncate -s 12M " + file + "; mkfs.ext4 -q -m 0 -N 400 " + file + "; mount -o loop " + file + " " + disk);
         TestImage image = TestImage.empty();
         for (int i = 0; i < 4; i++) image.add(Map.of("file-" + i, TestImage.noise(700_000, i)), Compression.NONE);
         byte[] docker = TestArchive.docker(image, "app:1").tar();
@@ -47,7 +48,7 @@ class LoadFaultsIT {
             int failed = 0;
             for (int room = 0; room <= 3400; room += 200) {
                 sh("sync -f " + disk + "; free=$(df -k --output=avail " + disk + " | tail -1); n=$((free - " + room + ")); [ $n -le 0 ] ||"
-                        + " dd if=/dev/zero of=" + disk + "/filler bs=1k count=$n 2>/dev/null; sync -f " + disk);
+                        + " dd if=/dev/zero of=" + disk + "/filler bs=1k count=$n 2>/dev/null || true; sync -f " + disk);
                 byte[] archive = room % 400 == 0 ? docker : oci;
                 try {
                     loader.load(new ByteArrayInputStream(archive), Optional.empty(), new Engine.Messages());
@@ -56,16 +57,17 @@ class LoadFaultsIT {
                     failed++;
                     assertTrue(e.getMessage().contains("No space left on device"), e.toString());
                 }
-                sh("rm " + disk + "/filler");
+                sh("rm -f " + disk + "/filler");
                 engine.assertEmpty();
             }
             assertTrue(failed > 8, failed + " failures");
-            assertEquals(image.id(), loader.load(new ByteArrayInputStream(docker), Optional.empty(), new Engine.Messages()).getFirst().id());
+            var loaded = loader.load(new ByteArrayInputStream(docker), Optional.empty(), new Engine.Messages());
+            assertEquals(image.id(), loaded.getFirst().id());
         }
     }
 
     @Test
-    void killedAtAnyMomentTheStoreIsWholeAndWhatWasSaidToBeLoadedIsThere() throws Exception {
+    void killedAtAnyMomentTheStoreIsWholeAndWhatWasSaidToBeThereIs() throws Exception {
         TestImage image = TestImage.ofLayers(8, Compression.GZIP);
         Path archive = folder.resolve("archive.tar");
         Files.write(archive, TestArchive.docker(image, "app:1").tar());
@@ -79,8 +81,11 @@ class LoadFaultsIT {
             child.onExit().join();
             try (Engine engine = Engine.open(root)) {
                 boolean told = Files.readString(log).contains("loaded");
-                assertEquals(told || !engine.images.list().isEmpty() ? List.of(image.id()) : List.of(), engine.images.list().stream().map(Image::id).toList());
-                for (Image found : engine.images.list()) assertEquals(160_000, found.size());
+                if (told) assertEquals(1, engine.images.list().size());
+                for (Image found : engine.images.list()) {
+                    assertEquals(image.id(), found.id());
+                    assertEquals(160_000, found.size());
+                }
                 engine.layers.removeUnused(Instant.MAX);
                 assertEquals(List.of(), engine.namesIn("image/overlay2/layerdb/tmp"));
                 assertEquals(engine.namesIn("image/overlay2/layerdb/sha256").size() + 1, engine.namesIn("overlay2").size());

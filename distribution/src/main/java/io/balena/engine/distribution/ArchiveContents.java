@@ -24,8 +24,8 @@ import java.util.regex.Pattern;
 /// What an archive of images holds, taken up in one pass over it: documents are kept in memory, layers are extracted into the
 /// store as they come by, before anybody can know which image they are for. Nothing else touches the disk.
 ///
-/// A layer that the store has already is passed over when its name tells: in OCI layouts, and in most of Docker's archives, layers
-/// are named by digest. What was extracted and not committed is removed by [#close()].
+/// A layer that the store has already is passed over when its name tells: most are named by a digest, some by
+/// [LegacyLayerIds]. What was extracted and not committed is removed by [#close()].
 final class ArchiveContents implements AutoCloseable {
     /// The first record of a tar.
     private static final int START = 512;
@@ -55,15 +55,17 @@ final class ArchiveContents implements AutoCloseable {
 
     private final LayerStore layers;
     private final BlobRecords records;
+    private final LegacyLayerIds legacyIds;
     private final HeldLayers held;
     private final LoadProgress progress;
     private final Map<String, Content> members = new HashMap<>();
     private long inMemory;
 
     /// @param held keeps the layers that were found in the store
-    ArchiveContents(LayerStore layers, BlobRecords records, HeldLayers held, LoadProgress progress) {
+    ArchiveContents(LayerStore layers, BlobRecords records, LegacyLayerIds legacyIds, HeldLayers held, LoadProgress progress) {
         this.layers = layers;
         this.records = records;
+        this.legacyIds = legacyIds;
         this.held = held;
         this.progress = progress;
     }
@@ -183,12 +185,16 @@ final class ArchiveContents implements AutoCloseable {
     private Optional<Layer> storedUnder(String path) {
         Matcher digests = DIGEST.matcher(path);
         while (digests.find()) {
-            var digest = new Digest(digests.group());
-            Optional<Layer> layer = layers.retainAny(new DiffId(digest)).or(() -> records.layerOf(digest).flatMap(layers::retainAny));
-            layer.ifPresent(found -> held.takeOver(found.chainId()));
+            Optional<Layer> layer = stored(new Digest(digests.group()));
             if (layer.isPresent()) return layer;
         }
         return Optional.empty();
+    }
+
+    private Optional<Layer> stored(Digest digest) {
+        Optional<Layer> layer = layers.retainAny(new DiffId(digest)).or(() -> records.layerOf(digest).flatMap(layers::retainAny));
+        layer.ifPresent(found -> held.takeOver(found.chainId()));
+        return layer.or(() -> legacyIds.chain(digest).filter(held::hold).flatMap(layers::find));
     }
 
     private interface Actual {

@@ -13,10 +13,12 @@ import java.time.Instant;
 import java.time.OffsetDateTime;
 import java.time.format.DateTimeParseException;
 import java.util.Base64;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
 /// Proves to one registry who we are, for one repository: nothing, a password, or a bearer token that is fetched when the registry asks
 /// for one and again before it expires. Safe for use by several transfers.
@@ -40,29 +42,43 @@ final class Authorization {
     }
 
     private final Credentials credentials;
-    private final Optional<String> scope;
+    private final List<String> scopes;
     private final boolean login;
 
     private String header;
     private long expiresNanos;
     private Optional<Challenge> bearer = Optional.empty();
     private Optional<String> identityToken = Optional.empty();
+    private final Map<String, Authorization> including = new HashMap<>();
 
     /// @param scope what a token is to be good for
     Authorization(Credentials credentials, String scope) {
-        this(credentials, Optional.of(scope), false);
+        this(credentials, List.of(scope), false);
     }
 
     /// For a login: good for nothing yet, and to be kept by an identity token where the service has such.
     static Authorization ofLogin(Credentials credentials) {
-        return new Authorization(credentials, Optional.empty(), true);
+        return new Authorization(credentials, List.of(), true);
     }
 
-    private Authorization(Credentials credentials, Optional<String> scope, boolean login) {
+    private Authorization(Credentials credentials, List<String> scopes, boolean login) {
         this.credentials = credentials;
-        this.scope = scope;
+        this.scopes = scopes;
         this.login = login;
         this.header = credentials instanceof Credentials.RegistryToken(String token) ? "Bearer " + token : null;
+    }
+
+    /// The same login, whose tokens are good for `scope` too. What the registry has asked us before it need not ask again.
+    synchronized Authorization including(String scope) {
+        return including.computeIfAbsent(scope, this::wider);
+    }
+
+    private Authorization wider(String scope) {
+        Authorization wider = new Authorization(credentials, Stream.concat(scopes.stream(), Stream.of(scope)).toList(), login);
+        wider.bearer = bearer;
+        wider.expiresNanos = System.nanoTime() - 1;
+        if (bearer.isEmpty()) wider.header = header;
+        return wider;
     }
 
     /// The value of `Authorization` for the next request, if any.
@@ -153,8 +169,7 @@ final class Authorization {
                                 "grant_type", "refresh_token",
                                 "service", service,
                                 "client_id", CLIENT,
-                                "scope", scope.orElse(""),
-                                "refresh_token", refresh))));
+                                "refresh_token", refresh), List.of(String.join(" ", scopes)))));
                 case Credentials.Password password ->
                     HttpRequest.newBuilder(query(realm, service, password.username())).header("Authorization", basic(password));
                 case Credentials.Anonymous _, Credentials.RegistryToken _ -> HttpRequest.newBuilder(query(realm, service, ""));
@@ -168,15 +183,15 @@ final class Authorization {
         URI base = URI.create(realm);
         Map<String, String> parameters = Map.of(
                 "service", service,
-                "scope", scope.orElse(""),
                 "account", account,
                 "offline_token", login ? "true" : "",
                 "client_id", login ? CLIENT : "");
-        return URI.create(realm + (base.getRawQuery() == null ? "?" : "&") + form(parameters));
+        return URI.create(realm + (base.getRawQuery() == null ? "?" : "&") + form(parameters, scopes));
     }
 
-    private static String form(Map<String, String> parameters) {
-        return parameters.entrySet().stream()
+    /// @param scopes the one parameter that may come several times
+    private static String form(Map<String, String> parameters, List<String> scopes) {
+        return Stream.concat(parameters.entrySet().stream(), scopes.stream().map(scope -> Map.entry("scope", scope)))
                 .filter(parameter -> !parameter.getValue().isEmpty())
                 .map(parameter -> parameter.getKey() + "=" + URLEncoder.encode(parameter.getValue(), UTF_8))
                 .sorted()

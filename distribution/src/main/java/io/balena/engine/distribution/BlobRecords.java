@@ -15,11 +15,14 @@ import java.lang.System.Logger;
 import java.lang.System.Logger.Level;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 
-/// Remembers which blob of which repository a layer came from, for pushing it back as it was: `image/overlay2/distribution`.
+/// Remembers which blob of which repository a layer came from, for pushing it back as it was, and where it was
+/// pushed to: `image/overlay2/distribution`.
 ///
 /// These are caches: a lost or damaged entry costs bandwidth, nothing else. So they are not synced one by one; a layer's entry is
 /// written before the layer is committed, whose own `syncfs` takes it along.
@@ -27,11 +30,12 @@ final class BlobRecords {
     private static final Logger LOG = System.getLogger(BlobRecords.class.getName());
     private static final int MOST_SOURCES = 50;
 
+    private final Path root;
     private final Path diffIdByDigest;
     private final Path blobsByDiffId;
 
     BlobRecords(Path dataRoot) {
-        Path root = dataRoot.resolve("image/overlay2/distribution");
+        root = dataRoot.resolve("image/overlay2/distribution");
         this.diffIdByDigest = root.resolve("diffid-by-digest/sha256");
         this.blobsByDiffId = root.resolve("v2metadata-by-diffid/sha256");
         for (Path folder : List.of(diffIdByDigest, blobsByDiffId)) tidy(folder);
@@ -45,12 +49,17 @@ final class BlobRecords {
         }
     }
 
-    /// Notes that `blob` of `repository` (e.g. `docker.io/library/busybox`) unpacks to `layer`.
-    void record(Digest blob, DiffId layer, String repository) {
+    /// Notes that `blob` of `repository` (e.g. `docker.io/library/busybox`) was pulled, or could have been, and unpacks to `layer`.
+    void record(Descriptor blob, DiffId layer, String repository) {
+        // Pushed manifests call their layers gzip: one of another kind must not be found again as one.
+        if (blob.mediaType().endsWith("gzip")) record(new KnownBlob(blob.digest(), repository, ""), layer);
+    }
+
+    synchronized void record(KnownBlob blob, DiffId layer) {
         try {
-            replace(diffIdByDigest.resolve(blob.hex()), layer.toString().getBytes(US_ASCII));
+            replace(diffIdByDigest.resolve(blob.digest().hex()), layer.toString().getBytes(US_ASCII));
             Path sources = blobsByDiffId.resolve(layer.digest().hex());
-            replace(sources, Json.MAPPER.writeValueAsBytes(withNewest(read(sources), blob, repository)));
+            replace(sources, Json.MAPPER.writeValueAsBytes(withNewest(read(sources), blob)));
         } catch (IOException e) {
             LOG.log(Level.WARNING, "could not note where layer " + layer + " came from: " + e);
         }
@@ -65,15 +74,54 @@ final class BlobRecords {
         }
     }
 
-    private static ArrayNode withNewest(ArrayNode known, Digest blob, String repository) {
-        ObjectNode newest = Json.MAPPER.createObjectNode();
-        newest.put("Digest", blob.toString()).put("SourceRepository", repository).put("HMAC", "");
-        for (int i = known.size() - 1; i >= 0; i--) {
-            if (known.get(i).equals(newest)) known.remove(i);
+    /// The blobs that `layer` is known as, the newest first.
+    synchronized List<KnownBlob> of(DiffId layer) {
+        List<KnownBlob> known = new ArrayList<>();
+        for (JsonNode node : read(blobsByDiffId.resolve(layer.digest().hex()))) {
+            try {
+                known.addFirst(new KnownBlob(Digest.parse(node.path("Digest").asText()), node.path("SourceRepository").asText(),
+                        node.path("HMAC").asText()));
+            } catch (IllegalArgumentException e) {
+                LOG.log(Level.DEBUG, "ignoring a damaged note on layer " + layer, e);
+            }
         }
-        known.add(newest);
+        return known;
+    }
+
+    /// Notes that `blob` is not there any more, or cannot be had from there.
+    synchronized void forget(KnownBlob blob, DiffId layer) {
+        Path sources = blobsByDiffId.resolve(layer.digest().hex());
+        ArrayNode known = read(sources);
+        try {
+            if (!remove(known, blob)) return;
+            if (known.isEmpty()) Files.deleteIfExists(sources);
+            else replace(sources, Json.MAPPER.writeValueAsBytes(known));
+        } catch (IOException e) {
+            LOG.log(Level.WARNING, "could not note that layer " + layer + " is not in " + blob.repository() + ": " + e);
+        }
+    }
+
+    private static ArrayNode withNewest(ArrayNode known, KnownBlob blob) {
+        remove(known, blob);
+        known.add(json(blob));
         while (known.size() > MOST_SOURCES) known.remove(0);
         return known;
+    }
+
+    private static boolean remove(ArrayNode known, KnownBlob blob) {
+        ObjectNode wanted = json(blob);
+        int before = known.size();
+        for (int i = before - 1; i >= 0; i--) {
+            if (known.get(i).equals(wanted)) known.remove(i);
+        }
+        return known.size() < before;
+    }
+
+    private static ObjectNode json(KnownBlob blob) {
+        return Json.MAPPER.createObjectNode()
+                .put("Digest", blob.digest().toString())
+                .put("SourceRepository", blob.repository())
+                .put("HMAC", blob.hmac());
     }
 
     private static ArrayNode read(Path file) {
@@ -86,12 +134,14 @@ final class BlobRecords {
         return Json.MAPPER.createArrayNode();
     }
 
-    private static void replace(Path file, byte[] content) throws IOException {
+    private void replace(Path file, byte[] content) throws IOException {
         if (Files.exists(file) && Arrays.equals(Files.readAllBytes(file), content)) return;
+        Files.createDirectories(root, PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
         Files.createDirectories(file.getParent());
         Path temporary = Files.createTempFile(file.getParent(), ".tmp-", null);
         try {
             Files.write(temporary, content);
+            Files.setPosixFilePermissions(temporary, PosixFilePermissions.fromString("rw-r--r--"));
             Files.move(temporary, file, ATOMIC_MOVE);
         } finally {
             Files.deleteIfExists(temporary);

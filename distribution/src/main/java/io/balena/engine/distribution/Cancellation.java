@@ -8,6 +8,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.function.LongSupplier;
 
 /// Every wait of a transfer goes through here, so that it ends when nobody wants the result any more: because somebody said so from
 /// another thread, or because the waiting thread was interrupted.
@@ -36,10 +37,25 @@ final class Cancellation {
     /// @throws InterruptedIOException when cancelled or interrupted
     /// @throws IOException what `result` failed with
     <T> T await(CompletableFuture<T> result, Duration longest) throws IOException {
+        long begun = System.nanoTime();
+        return await(result, longest, () -> begun);
+    }
+
+    /// The same, for as long as there are signs of life.
+    ///
+    /// @param lastSignNanos when there was one, as [System#nanoTime] told it
+    <T> T await(CompletableFuture<T> result, Duration longestSilence, LongSupplier lastSignNanos) throws IOException {
         try {
-            CompletableFuture.anyOf(result, cancelled).get(longest.toMillis(), TimeUnit.MILLISECONDS);
-            check();
-            return result.get();
+            while (true) {
+                long left = longestSilence.toNanos() - (System.nanoTime() - lastSignNanos.getAsLong());
+                try {
+                    CompletableFuture.anyOf(result, cancelled).get(Math.max(0, left), TimeUnit.NANOSECONDS);
+                    check();
+                    return result.get();
+                } catch (TimeoutException e) {
+                    if (left <= 0) throw e;
+                }
+            }
         } catch (InterruptedException e) {
             throw interrupted();
         } catch (TimeoutException e) {

@@ -4,6 +4,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
+import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -173,7 +174,11 @@ public final class ConfigChanges {
 
     private void workdir(String path) {
         if (path.isEmpty()) throw invalid("cannot normalize nothing");
-        config.put("WorkingDir", Path.of("/", config.path("WorkingDir").asText("")).resolve(path).normalize().toString());
+        try {
+            config.put("WorkingDir", Path.of("/", config.path("WorkingDir").asText("")).resolve(path).normalize().toString());
+        } catch (InvalidPathException e) {
+            throw invalid("cannot normalize " + ShellWords.quoted(path) + ": " + e.getReason());
+        }
     }
 
     private void onBuild(String arguments) {

@@ -49,8 +49,9 @@ public final class ImageLoader {
     }
 
     private List<Loaded> load(InputStream archive, Platform wanted, Progress progress) throws IOException {
+        var legacyIds = new LegacyLayerIds(images.list());
         try (var held = new HeldLayers(layers);
-                var contents = new ArchiveContents(layers, records, held, new LoadProgress(progress))) {
+                var contents = new ArchiveContents(layers, records, legacyIds, held, new LoadProgress(progress))) {
             read(archive, contents);
             List<ArchivedImage> found = images(contents, wanted);
             for (ArchivedImage image : found) verify(image, contents);

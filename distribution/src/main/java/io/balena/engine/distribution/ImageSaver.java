@@ -77,7 +77,9 @@ public final class ImageSaver {
     private SavedImage saved(Image image, List<ImageReference> tags, HeldLayers held) throws IOException {
         byte[] config = images.configuration(image.id());
         // The topmost layer keeps all those below it.
-        if (image.chain().isPresent() && !held.hold(image.chain().get())) throw new DistributionException.NoSuchImage(image.id().toString());
+        if (image.chain().isPresent() && !held.hold(image.chain().get())) {
+            throw new DistributionException.NoSuchImage(image.id().toString());
+        }
         List<SavedImage.SavedLayer> saved = new ArrayList<>();
         Optional<ChainId> chain = Optional.empty();
         for (DiffId diffId : image.diffIds()) {

@@ -166,7 +166,7 @@ final class LayerDownload {
                 if (!actual.equals(order.diffId())) {
                     throw new DistributionException.InvalidContent("layers from manifest don't match image configuration", null);
                 }
-                records.record(order.blob().digest(), order.diffId(), order.sourceName());
+                records.record(order.blob(), order.diffId(), order.sourceName());
             } catch (IOException | RuntimeException e) {
                 throw meaningOf(e, blob.failure());
             }

@@ -1,6 +1,7 @@
 package io.balena.engine.distribution;
 
 import io.balena.engine.graphdriver.ChainId;
+import io.balena.engine.graphdriver.DiffId;
 import io.balena.engine.graphdriver.Digest;
 import io.balena.engine.graphdriver.Layer;
 import io.balena.engine.graphdriver.LayerStore;
@@ -57,6 +58,11 @@ final class LayerDownloads {
         }
         if (waits) listener.waiting();
         return seat;
+    }
+
+    /// Notes where a layer could have been had that is there already.
+    void alreadyHere(Descriptor blob, DiffId layer, String sourceName) {
+        records.record(blob, layer, sourceName);
     }
 
     private synchronized void startNext() {

@@ -12,6 +12,8 @@ import java.util.stream.StreamSupport;
 sealed interface Manifest {
     String SCHEMA2 = "application/vnd.docker.distribution.manifest.v2+json";
     String SCHEMA2_LIST = "application/vnd.docker.distribution.manifest.list.v2+json";
+    String SCHEMA2_CONFIG = "application/vnd.docker.container.image.v1+json";
+    String SCHEMA2_LAYER = "application/vnd.docker.image.rootfs.diff.tar.gzip";
     String OCI_MANIFEST = "application/vnd.oci.image.manifest.v1+json";
     String OCI_INDEX = "application/vnd.oci.image.index.v1+json";
 

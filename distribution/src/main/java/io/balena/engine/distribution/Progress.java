@@ -1,5 +1,7 @@
 package io.balena.engine.distribution;
 
+import io.balena.engine.graphdriver.Digest;
+
 /// Hears how a long operation goes; its calls become the JSON messages that Docker's clients draw as bars.
 ///
 /// Called from several threads, which do the work: it must not block for long. Pulls of the same layer share its download, so a client
@@ -14,4 +16,9 @@ public interface Progress {
     /// @param current bytes done
     /// @param total bytes in all
     void advance(String id, String status, long current, long total);
+
+    /// A tag is in the registry now; told after the line that says so to people.
+    ///
+    /// @param size bytes of the manifest
+    default void pushed(String tag, Digest manifest, int size) {}
 }

@@ -1,15 +1,11 @@
 package io.balena.engine.distribution;
 
 import java.util.List;
-import java.util.concurrent.TimeUnit;
 
 /// The layers of one pull, told as lines of their own and as the sum `Total` that the Supervisor draws its bar from.
 ///
-/// Says no more than is worth drawing: a step of at least 1 % or 512 kB, ten times a second.
+/// Says no more than is worth drawing, see [Pace].
 final class PullProgress {
-    private static final long LARGEST_STEP = 512_000;
-    private static final long SHORTEST_PAUSE_NANOS = TimeUnit.MILLISECONDS.toNanos(100);
-
     private final Progress progress;
     private final long total;
     private long done;
@@ -65,28 +61,6 @@ final class PullProgress {
             // A pull that joined late has not seen every byte pass.
             if (current < size) extracting(size);
             progress.status(id, "Pull complete");
-        }
-    }
-
-    /// When the next message is due. The last one always is.
-    private static final class Pace {
-        private final long step;
-        private final long end;
-        private long told;
-        private long toldAtNanos = System.nanoTime() - SHORTEST_PAUSE_NANOS;
-
-        Pace(long total) {
-            this.end = total;
-            this.step = Math.min(LARGEST_STEP, total / 100);
-        }
-
-        boolean isDue(long current) {
-            long now = System.nanoTime();
-            boolean due = current == end || current - told >= step && now - toldAtNanos >= SHORTEST_PAUSE_NANOS;
-            if (!due) return false;
-            told = current;
-            toldAtNanos = now;
-            return true;
         }
     }
 }

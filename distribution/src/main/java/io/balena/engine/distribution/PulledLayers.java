@@ -4,12 +4,10 @@ import io.balena.engine.graphdriver.ChainId;
 import io.balena.engine.graphdriver.DiffId;
 import io.balena.engine.graphdriver.LayerStore;
 import java.io.IOException;
-import java.io.InterruptedIOException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.ExecutionException;
 
 /// The layers of one pull: those that are there, and those on their way, lowest first.
 final class PulledLayers {
@@ -35,7 +33,7 @@ final class PulledLayers {
     ///
     /// @param sourceName where from, e.g. `docker.io/library/busybox`
     /// @return the topmost layer, retained for the caller; empty for an image without layers
-    /// @throws InterruptedIOException when the calling thread is interrupted
+    /// @throws java.io.InterruptedIOException when the calling thread is interrupted
     Optional<ChainId> fetch(Repository repository, String sourceName, Progress progress) throws IOException {
         int present = retainPresent();
         try {
@@ -59,7 +57,10 @@ final class PulledLayers {
 
     private void join(int present, Repository repository, String sourceName, Progress progress) {
         List<Descriptor> missing = blobs.subList(present, blobs.size());
-        for (Descriptor blob : blobs.subList(0, present)) progress.status(blob.digest().shortHex(), "Already exists");
+        for (int i = 0; i < present; i++) {
+            progress.status(blobs.get(i).digest().shortHex(), "Already exists");
+            downloads.alreadyHere(blobs.get(i), diffIds.get(i), sourceName);
+        }
         for (Descriptor blob : missing) progress.status(blob.digest().shortHex(), "Pulling fs layer");
         PullProgress drawn = new PullProgress(progress, missing);
         for (int i = present; i < blobs.size(); i++) {
@@ -70,23 +71,8 @@ final class PulledLayers {
         }
     }
 
-    /// Until all are there, or one has failed.
     private void await() throws IOException {
-        CompletableFuture<Void> outcome = new CompletableFuture<>();
-        List<CompletableFuture<?>> each = new ArrayList<>();
-        for (LayerDownloads.Seat seat : seats) {
-            each.add(seat.committed().whenComplete((_, failure) -> {
-                if (failure != null) outcome.completeExceptionally(failure);
-            }));
-        }
-        CompletableFuture.allOf(each.toArray(CompletableFuture[]::new)).thenRun(() -> outcome.complete(null));
-        try {
-            outcome.get();
-        } catch (InterruptedException e) {
-            throw new InterruptedIOException("the client has left");
-        } catch (ExecutionException e) {
-            throw Undisturbed.rethrown(e.getCause());
-        }
+        Together.await(seats.stream().map(LayerDownloads.Seat::committed).toList());
     }
 
     /// From the top, since each download sits on the one below.

@@ -13,6 +13,8 @@ import java.util.stream.Stream;
 /// @see <a href="https://github.com/opencontainers/distribution-spec/blob/main/spec.md#error-codes">distribution-spec, error codes</a>
 final class RegistryFailure extends IOException {
     private static final long serialVersionUID = 1L;
+    private static final String NO_CREDENTIALS = "NO_CREDENTIALS";
+    private static final String NO_BASIC = "no basic auth credentials";
 
     /// The registry's own word for it, e.g. `MANIFEST_UNKNOWN`; one that fits the status when it gave none.
     private final String code;
@@ -80,7 +82,8 @@ final class RegistryFailure extends IOException {
             case 401 -> new Answer("UNAUTHORIZED", "unauthorized: authentication required");
             case 403 -> new Answer("DENIED", "denied: requested access to the resource is denied");
             case 404 -> new Answer("NOT_FOUND", "unknown: not found");
-            case 407 -> new Answer("UNKNOWN", "Proxy Authentication Required");
+            case 407 -> new Answer("UNKNOWN", "proxyconnect tcp: Proxy Authentication Required");
+            case 413 -> new Answer("SIZE_INVALID", "the registry accepts nothing this large: 413 Request Entity Too Large");
             case 429 -> new Answer("TOOMANYREQUESTS", "toomanyrequests: too many requests");
             default -> new Answer("UNKNOWN", "received unexpected HTTP status: " + status);
         };
@@ -88,6 +91,11 @@ final class RegistryFailure extends IOException {
 
     static RegistryFailure unauthorized(String message) {
         return new RegistryFailure(401, "UNAUTHORIZED", message, Optional.empty());
+    }
+
+    /// @param request that was to be sent, e.g. `Get "https://…"`
+    static RegistryFailure noCredentials(String request) {
+        return new RegistryFailure(401, NO_CREDENTIALS, request + ": " + NO_BASIC, Optional.empty());
     }
 
     /// Whether the same request may go better later.
@@ -132,6 +140,15 @@ final class RegistryFailure extends IOException {
                 case 404 -> new DistributionException.NotInRegistry(getMessage());
                 default -> new DistributionException.Unavailable(getMessage(), this);
             };
+        };
+    }
+
+    /// What this means for somebody who wanted to push: the registry's own words.
+    DistributionException forPush() {
+        return switch (status) {
+            case 401 -> new DistributionException.Unauthorized(code.equals(NO_CREDENTIALS) ? NO_BASIC : getMessage());
+            case 403, 404 -> new DistributionException.NotInRegistry(getMessage());
+            default -> new DistributionException.Unavailable(getMessage(), this);
         };
     }
 

@@ -52,6 +52,11 @@ final class RegistryHttp implements AutoCloseable {
         return origin.orElse(endpoint.toString());
     }
 
+    /// Whether `address` is one of the registry's own.
+    boolean isAt(URI address) {
+        return sameOrigin(URI.create(place()), address);
+    }
+
     /// Sends it to where the registry was found, or looks for it: over HTTPS first, then, if it may be insecure, over HTTP.
     ///
     /// @param authorization shown to the registry, and to nobody it sends us to
@@ -106,7 +111,10 @@ final class RegistryHttp implements AutoCloseable {
         throw new DistributionException.Unavailable(asked.verb() + " \"" + start + "\": stopped after " + MOST_REDIRECTS + " redirects", null);
     }
 
-    private URI target(URI from, HttpResponse<?> response) throws IOException {
+    /// Where `response` to a request to `from` sends us.
+    ///
+    /// @throws IOException when that is no address, or would be asked in the clear although the registry speaks TLS
+    URI target(URI from, HttpResponse<?> response) throws IOException {
         String location = response.headers().firstValue("Location").orElse("");
         URI to;
         try {
@@ -123,14 +131,24 @@ final class RegistryHttp implements AutoCloseable {
 
     private HttpResponse<ResponseBody> send(HttpRequest.Builder request, Duration patience, Cancellation cancellation)
             throws IOException {
-        HttpRequest unsigned = request.header("User-Agent", config.userAgent()).timeout(patience).build();
+        HttpRequest unsigned = request.header("User-Agent", config.userAgent()).build();
+        Optional<RequestBody> streamed = unsigned.bodyPublisher().filter(RequestBody.class::isInstance).map(RequestBody.class::cast);
+        if (streamed.isEmpty()) request.timeout(patience);
         Optional<ProxyServer> proxy = proxy(unsigned.uri());
         proxy.flatMap(ProxyServer::authorization).ifPresent(shown -> request.header("Proxy-Authorization", shown));
         try {
             var sent = http.client().sendAsync(request.build(), _ -> new ResponseBody(config.idleTimeout()));
-            HttpResponse<ResponseBody> response = cancellation.await(sent, patience.plusSeconds(1));
+            Duration longest = patience.plusSeconds(1);
+            // What is streamed takes as long as it takes, if only it flows.
+            HttpResponse<ResponseBody> response = streamed.isPresent()
+                    ? cancellation.await(sent, longest, streamed.get()::lastSignNanos)
+                    : cancellation.await(sent, longest);
+            // The JDK hands on a proxy's refusal to tunnel as if it were the registry's, without a body.
+            if (response.body() == null) throw new ProxyFailure("Proxy Authentication Required", null);
             cancellation.onCancel(response.body()::close);
             return response;
+        } catch (ProxyFailure e) {
+            throw e;
         } catch (ConnectException e) {
             throw proxy.isEmpty() ? e : new ProxyFailure("dial tcp " + proxy.get() + ": connect: connection refused", e);
         } catch (IllegalStateException e) {

@@ -16,6 +16,11 @@ record RegistryRequest(String method, URI target, Map<String, String> headers, S
         return new RegistryRequest("GET", URI.create(resource), headers, BodyPublishers::noBody);
     }
 
+    /// One without a body.
+    static RegistryRequest of(String method, URI target) {
+        return new RegistryRequest(method, target, Map.of(), BodyPublishers::noBody);
+    }
+
     /// What has a body goes where it was sent and nowhere else.
     boolean mayBeRedirected() {
         return method.equals("GET") || method.equals("HEAD");

@@ -1,6 +1,7 @@
 package io.balena.engine.distribution;
 
 import java.io.IOException;
+import java.net.URI;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
 import java.util.List;
@@ -28,6 +29,31 @@ final class RegistrySession implements AutoCloseable {
         return new RegistrySession(registry.another(), authorization);
     }
 
+    /// The same login with tokens that are good for `scope` too.
+    RegistrySession including(String scope) {
+        return new RegistrySession(registry.another(), authorization.including(scope));
+    }
+
+    /// Sends it, and takes an answer whose body does not matter.
+    ///
+    /// @throws RegistryFailure when the answer is anything but 2xx
+    HttpResponse<ResponseBody> ask(RegistryRequest request, Cancellation cancellation) throws IOException {
+        HttpResponse<ResponseBody> response = send(request, cancellation);
+        try (ResponseBody body = response.body()) {
+            // A connection whose answer was read to its end can be used again.
+            body.readNBytes(LARGEST_ERROR);
+        }
+        return response;
+    }
+
+    /// Where the registry wants us to go on, from its `Location`.
+    ///
+    /// @throws IOException when there is none, or it would lead out of TLS
+    URI location(HttpResponse<?> response) throws IOException {
+        if (response.headers().firstValue("Location").isEmpty()) throw new IOException("the registry did not say where to upload to");
+        return registry.target(response.uri(), response);
+    }
+
     String host() {
         return registry.host();
     }
@@ -49,7 +75,8 @@ final class RegistrySession implements AutoCloseable {
         Authorization.TokenService tokens = question -> askForToken(question, cancellation);
         Optional<String> shown = authorization.header(tokens);
         HttpResponse<ResponseBody> response = registry.send(request, shown, cancellation);
-        if (response.statusCode() != 401) return response;
+        // What another host asks for, to whom the registry has sent us, it does not get; not even a question to a token service of its own.
+        if (response.statusCode() != 401 || !registry.isAt(response.uri())) return response;
         List<Challenge> challenges = Challenge.parse(response.headers().allValues("WWW-Authenticate"));
         if (authorization.answer(challenges, shown, tokens)) {
             response.body().close();
@@ -57,7 +84,7 @@ final class RegistrySession implements AutoCloseable {
         }
         if (shown.isEmpty() && challenges.stream().anyMatch(challenge -> challenge.scheme().equals("basic"))) {
             response.body().close();
-            throw RegistryFailure.unauthorized(request.verb() + " \"" + response.uri() + "\": no basic auth credentials");
+            throw RegistryFailure.noCredentials(request.verb() + " \"" + response.uri() + "\"");
         }
         return response;
     }

@@ -2,6 +2,7 @@ package io.balena.engine.distribution;
 
 import io.balena.engine.graphdriver.Digest;
 import java.io.IOException;
+import java.net.URI;
 import java.net.http.HttpResponse;
 import java.util.List;
 import java.util.Map;
@@ -43,6 +44,28 @@ final class Repository implements AutoCloseable {
     /// The same repository and login, for somebody who may stay longer.
     Repository another() {
         return new Repository(path, session.another());
+    }
+
+    /// The same repository, with tokens that let the registry take blobs from `source` too.
+    Repository takingFrom(String source) {
+        return new Repository(path, session.including(Access.PULL.to(source)));
+    }
+
+    /// What is to be asked of this repository.
+    ///
+    /// @param what e.g. `blobs/uploads/`
+    URI resource(String what) {
+        return URI.create("/v2/" + path + "/" + what);
+    }
+
+    /// [RegistrySession#ask]
+    HttpResponse<ResponseBody> ask(RegistryRequest request, Cancellation cancellation) throws IOException {
+        return session.ask(request, cancellation);
+    }
+
+    /// [RegistrySession#location]
+    URI location(HttpResponse<?> response) throws IOException {
+        return session.location(response);
     }
 
     String host() {

@@ -54,12 +54,17 @@ record RetryPolicy(int attempts, Duration first, Duration longest) {
 
     /// Runs `transfer` until it succeeds, fails for good, or has failed too often.
     <T> T retrying(Cancellation cancellation, Transfer<T> transfer) throws IOException {
+        return retrying(cancellation, seconds -> {}, transfer);
+    }
+
+    /// @param countdown told the seconds left of each wait, once a second
+    <T> T retrying(Cancellation cancellation, IntConsumer countdown, Transfer<T> transfer) throws IOException {
         for (int failures = 1; ; failures++) {
             try {
                 return transfer.run();
             } catch (IOException e) {
                 if (failures >= attempts || !worthRetrying(e)) throw givingUp(e);
-                pause(e, failures, cancellation, seconds -> {});
+                pause(e, failures, cancellation, countdown);
             }
         }
     }

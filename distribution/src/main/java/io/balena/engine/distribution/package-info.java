@@ -10,7 +10,8 @@
 ///     lastUpdated                          when it was last given a name by hand, RFC 3339
 ///   distribution/                          caches; may be deleted
 ///     diffid-by-digest/sha256/<blob>       sha256:<layer>
-///     v2metadata-by-diffid/sha256/<layer>  [{"Digest":"sha256:<blob>","SourceRepository":"…","HMAC":""}], newest last
+///     v2metadata-by-diffid/sha256/<layer>  [{"Digest":"sha256:<blob>","SourceRepository":"…","HMAC":"<of the login that pushed it>"}],
+///                                          newest last
 /// ```
 /// What makes no sense at start-up is moved to `quarantine/` ([io.balena.engine.graphdriver.Quarantine]).
 ///

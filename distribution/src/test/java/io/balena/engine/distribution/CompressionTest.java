@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertSame;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import com.github.luben.zstd.Zstd;
+import com.github.luben.zstd.ZstdOutputStreamNoFinalizer;
 import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.FilterInputStream;
@@ -76,11 +77,40 @@ class CompressionTest {
         assertEquals(0, unpack(new byte[0]).length);
     }
 
+    @ParameterizedTest
+    @EnumSource(mode = EnumSource.Mode.EXCLUDE, names = "NONE")
+    void streamsFollowEachOther(Compression compression) throws IOException {
+        byte[] two = join(pack(compression, "one ".getBytes(UTF_8)), pack(compression, CONTENT));
+        assertArrayEquals(join("one ".getBytes(UTF_8), CONTENT), unpack(two));
+        assertArrayEquals(join("one ".getBytes(UTF_8), CONTENT), Compression.decompress(new Trickle(two)).readAllBytes());
+    }
+
     @Test
-    void gzipMembersFollowEachOther() throws IOException {
-        byte[] two = join(pack(Compression.GZIP, "one ".getBytes(UTF_8)), pack(Compression.GZIP, "two".getBytes(UTF_8)));
-        assertEquals("one two", new String(unpack(two), UTF_8));
-        assertEquals("one two", new String(Compression.decompress(new Trickle(two)).readAllBytes(), UTF_8));
+    void zstdFramesThatAreToBeSkippedAreSkipped() throws IOException {
+        byte[] skipped = {0x50, 0x2a, 0x4d, 0x18, 3, 0, 0, 0, 'x', 'y', 'z'};
+        byte[] frame = pack(Compression.ZSTD, CONTENT);
+        assertArrayEquals(CONTENT, unpack(join(skipped, frame)));
+        assertArrayEquals(CONTENT, unpack(join(frame, skipped)));
+    }
+
+    /// A frame says in its header how much memory it takes; one that asks for gigabytes is refused before it gets any.
+    @Test
+    void zstdMayLookBack64MebibytesAndNoFurther() throws IOException {
+        assertArrayEquals(CONTENT, unpack(zstdWithWindow(26)));
+        var refused = assertThrows(CorruptStreamException.class, () -> unpack(zstdWithWindow(27)));
+        assertEquals("zstd: Frame requires too much memory for decoding", refused.getMessage());
+        assertThrows(CorruptStreamException.class, () -> unpack(zstdWithWindow(30)));
+    }
+
+    private static byte[] zstdWithWindow(int log) throws IOException {
+        var out = new ByteArrayOutputStream();
+        try (var zstd = new ZstdOutputStreamNoFinalizer(out)) {
+            zstd.write(CONTENT);
+        }
+        byte[] frame = out.toByteArray();
+        // magic 4, descriptor 1 (no content size, no dictionary), window: exponent above 2^10 in the upper five bits
+        frame[5] = (byte) (log - 10 << 3);
+        return frame;
     }
 
     @Test

@@ -17,6 +17,7 @@ import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.Executors;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.locks.LockSupport;
 
 /// A registry that serves what it was given, and misbehaves as told: really, over HTTP.
 final class ScriptedRegistry implements TestRegistry {
@@ -27,7 +28,7 @@ final class ScriptedRegistry implements TestRegistry {
 
     record Content(byte[] bytes, String mediaType) {}
 
-    record Request(String path, Optional<String> range, Optional<String> authorization, String userAgent) {}
+    record Request(String method, String path, Optional<String> range, Optional<String> authorization, String userAgent) {}
 
     private final HttpServer server;
     private final int port;
@@ -37,6 +38,7 @@ final class ScriptedRegistry implements TestRegistry {
     private final Map<String, Answer> always = new ConcurrentHashMap<>();
     private final List<Request> requests = new CopyOnWriteArrayList<>();
     private final AtomicLong blobBytes = new AtomicLong();
+    private final ScriptedUploads uploads = new ScriptedUploads(this);
 
     ScriptedRegistry() throws IOException {
         this(HttpServer.create(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), 0));
@@ -77,6 +79,11 @@ final class ScriptedRegistry implements TestRegistry {
         script.computeIfAbsent(pathEnd, _ -> new ConcurrentLinkedQueue<>()).addAll(List.of(answers));
     }
 
+    /// Answers the next requests of that method, one each; what the client sends is left to them to read.
+    void nextOf(String method, Answer... answers) {
+        next(method + " ", answers);
+    }
+
     void always(String pathEnd, Answer answer) {
         always.put(pathEnd, answer);
     }
@@ -87,6 +94,23 @@ final class ScriptedRegistry implements TestRegistry {
 
     List<Request> requests() {
         return List.copyOf(requests);
+    }
+
+    List<Request> requestsOf(String method) {
+        return requests.stream().filter(request -> request.method().equals(method)).toList();
+    }
+
+    /// How it takes what is pushed to it.
+    ScriptedUploads uploads() {
+        return uploads;
+    }
+
+    Optional<byte[]> blob(String repository, Digest digest) {
+        return Optional.ofNullable(contents.get("/v2/" + repository + "/blobs/" + digest)).map(Content::bytes);
+    }
+
+    Optional<byte[]> manifest(String repository, String tag) {
+        return Optional.ofNullable(contents.get("/v2/" + repository + "/manifests/" + tag)).map(Content::bytes);
     }
 
     /// Bytes of blobs written to clients.
@@ -106,7 +130,9 @@ final class ScriptedRegistry implements TestRegistry {
 
     static Answer status(int status, String body) {
         return (exchange, _) -> {
-            exchange.sendResponseHeaders(status, body.isEmpty() ? -1 : body.length());
+            boolean empty = body.isEmpty() || exchange.getRequestMethod().equals("HEAD");
+            exchange.sendResponseHeaders(status, empty ? -1 : body.length());
+            if (empty) return;
             exchange.getResponseBody().write(body.getBytes());
         };
     }
@@ -133,7 +159,11 @@ final class ScriptedRegistry implements TestRegistry {
 
     /// Honours a range, announces the whole rest, then cuts the connection.
     Answer dropAfter(int bytes) {
-        return (exchange, content) -> send(exchange, content, bytes);
+        return (exchange, content) -> {
+            send(exchange, content, bytes);
+            // The JDK's client may lose what it has when the end comes while it is still handing over the beginning.
+            LockSupport.parkNanos(20_000_000);
+        };
     }
 
     /// Sends everything from the start, whatever range was asked for.
@@ -147,12 +177,19 @@ final class ScriptedRegistry implements TestRegistry {
     private void serve(HttpExchange exchange) throws IOException {
         try (exchange) {
             String path = exchange.getRequestURI().toString();
-            requests.add(new Request(path, header(exchange, "Range"), header(exchange, "Authorization"),
+            String method = exchange.getRequestMethod();
+            requests.add(new Request(method, path, header(exchange, "Range"), header(exchange, "Authorization"),
                     header(exchange, "User-Agent").orElse("")));
-            exchange.getRequestBody().readAllBytes();
             Content content = contents.get(path);
+            Optional<Answer> unread = scripted(method + " ");
+            if (unread.isPresent()) {
+                unread.get().give(exchange, content);
+                return;
+            }
+            byte[] body = exchange.getRequestBody().readAllBytes();
             Optional<Answer> scripted = scripted(path);
             if (scripted.isPresent()) scripted.get().give(exchange, content);
+            else if (uploads.takes(exchange)) uploads.take(exchange, body);
             else if (content == null) error(404, path.contains("/manifests/") ? "MANIFEST_UNKNOWN" : "BLOB_UNKNOWN", "unknown").give(exchange, null);
             else send(exchange, content, Integer.MAX_VALUE);
         }
@@ -176,6 +213,11 @@ final class ScriptedRegistry implements TestRegistry {
             return;
         }
         if (start > 0) exchange.getResponseHeaders().set("Content-Range", "bytes " + start + "-" + (bytes.length - 1) + "/" + bytes.length);
+        if (exchange.getRequestMethod().equals("HEAD")) {
+            exchange.getResponseHeaders().set("Content-Length", "" + bytes.length);
+            exchange.sendResponseHeaders(200, -1);
+            return;
+        }
         exchange.sendResponseHeaders(start > 0 ? 206 : 200, bytes.length == start ? -1 : bytes.length - start);
         int count = Math.min(most, bytes.length - start);
         exchange.getResponseBody().write(bytes, start, count);

@@ -44,7 +44,7 @@ class TlsRegistryTest {
     @BeforeEach
     void start() throws Exception {
         HttpsServer server = HttpsServer.create(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), 0);
-        server.setHttpsConfigurator(new HttpsConfigurator(selfSigned()));
+        server.setHttpsConfigurator(new HttpsConfigurator(selfSigned(folder)));
         registry = new ScriptedRegistry(server);
         registry.putBlob("app", BLOB);
         registry.putManifest("app", "1", "{}".getBytes(UTF_8), Manifest.OCI_MANIFEST);
@@ -80,7 +80,7 @@ class TlsRegistryTest {
         }
     }
 
-    private SSLContext selfSigned() throws Exception {
+    static SSLContext selfSigned(Path folder) throws Exception {
         Path keytool = Path.of(System.getProperty("java.home"), "bin/keytool");
         Assumptions.assumeTrue(Files.isExecutable(keytool), "this Java has no keytool");
         Path file = folder.resolve("keys.p12");

@@ -12,6 +12,7 @@ import io.balena.engine.daemon.http.Route;
 import io.balena.engine.daemon.image.ArchiveRoutes;
 import io.balena.engine.daemon.image.ImageList;
 import io.balena.engine.daemon.image.ImageRoutes;
+import io.balena.engine.daemon.image.PushRoutes;
 import io.balena.engine.daemon.image.RegistryRoutes;
 import io.balena.engine.daemon.network.DockerNetwork;
 import io.balena.engine.daemon.network.DockerNetworks;
@@ -26,6 +27,7 @@ import io.balena.engine.daemon.volume.VolumeRoutes;
 import io.balena.engine.daemon.volume.Volumes;
 import io.balena.engine.distribution.ImageLoader;
 import io.balena.engine.distribution.ImagePuller;
+import io.balena.engine.distribution.ImagePusher;
 import io.balena.engine.distribution.ImageSaver;
 import io.balena.engine.distribution.Images;
 import io.balena.engine.distribution.Registries;
@@ -75,6 +77,7 @@ final class Engine implements AutoCloseable {
         Images images = Images.open(config.dataRoot(), layers);
         RegistryConfig registries = registries(config.registries());
         var puller = new ImagePuller(config.dataRoot(), layers, images, registries);
+        var pusher = new ImagePusher(config.dataRoot(), layers, images, registries);
         var downloads = new TarDownloads(registries);
         Optional<BridgeNetwork> bridge = bridge(config);
 
@@ -91,6 +94,7 @@ final class Engine implements AutoCloseable {
                         new EventRoutes(events).table(),
                         new DiskUsageRoutes(usage(containers, list, volumeRoutes)).table(),
                         new ImageRoutes(images, layers, puller, downloads, containers.imageUsers(), events).table(),
+                        new PushRoutes(pusher, images, events).table(),
                         new RegistryRoutes(new Registries(registries)).table(),
                         new ArchiveRoutes(
                                 images, new ImageSaver(layers, images), new ImageLoader(config.dataRoot(), layers, images), events).table(),

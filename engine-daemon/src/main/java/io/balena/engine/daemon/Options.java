@@ -66,9 +66,9 @@ final class Options {
             option(HONOURED, TEXT, "no-proxy", '\0', "no-proxy", "", "Comma-separated list of hosts or IP addresses for which the proxy is skipped"),
             option(NOT_YET, LIST, "allow-nondistributable-artifacts", '\0', "allow-nondistributable-artifacts", "", "Push foreign layers there"),
             option(HONOURED, NUMBER, "max-concurrent-downloads", '\0', "max-concurrent-downloads", "3", "Downloads at once in each pull"),
-            option(NOT_YET, NUMBER, "max-concurrent-uploads", '\0', "max-concurrent-uploads", "5", "Uploads at once in each push"),
+            option(HONOURED, NUMBER, "max-concurrent-uploads", '\0', "max-concurrent-uploads", "5", "Uploads at once in each push"),
             option(HONOURED, NUMBER, "max-download-attempts", '\0', "max-download-attempts", "5", "Attempts for each download"),
-            option(NOT_YET, NUMBER, "max-upload-attempts", '\0', "max-upload-attempts", "5", "Attempts for each upload"),
+            option(HONOURED, NUMBER, "max-upload-attempts", '\0', "max-upload-attempts", "5", "Attempts for each upload"),
             // Containers
             option(HONOURED, TEXT, "log-driver", '\0', "log-driver", "json-file", "Default driver for container logs"),
             option(HONOURED, MAP, "log-opt", '\0', "log-opts", "", "Default log driver options for containers"),

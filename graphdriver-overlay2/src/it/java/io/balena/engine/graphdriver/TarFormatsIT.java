@@ -2,6 +2,7 @@ package io.balena.engine.graphdriver;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
 import java.io.InputStream;
@@ -78,6 +79,20 @@ class TarFormatsIT {
         for (String format : new String[] {"--format=gnu", "--format=pax --sparse-version=0.0", "--format=pax --sparse-version=0.1",
             "--format=pax --sparse-version=1.0"}) {
             isExtractedAsTarDoes("--sparse " + format, "");
+        }
+    }
+
+    @Test
+    void holesStayHoles() throws IOException {
+        Machine.sh("cd " + tree() + "; rm -rf *; truncate -s 1G hole; printf abc | dd of=hole bs=1 seek=500000000 conv=notrunc status=none; truncate -s 4G allhole;"
+                + " tar -c --sparse --format=pax -f " + scratch + "/sparse.tar *");
+        try (var store = LayerStore.open(scratch.path().resolve("root")); var staged = store.stage();
+                InputStream in = Files.newInputStream(scratch.path().resolve("sparse.tar"))) {
+            staged.extract(in);
+            Layer layer = staged.commit(Optional.empty());
+            assertEquals(5L << 30, layer.size());
+            String blocks = Machine.sh("du -s --block-size=1K " + store.driverData(layer.chainId()).get("UpperDir") + " | cut -f1").strip();
+            assertTrue(Integer.parseInt(blocks) <= 64, blocks + " KiB on disk");
         }
     }
 

@@ -102,7 +102,8 @@ final class LayerDiff extends TarSource {
             return true;
         }
         Map<String, byte[]> xattrs = xattrs(folder.fd(), name);
-        boolean opaque = Arrays.equals(xattrs.remove("trusted.overlay.opaque"), new byte[] {'y'});
+        byte[] mark = xattrs.remove("trusted.overlay.opaque");
+        boolean opaque = mark != null && mark.length == 1 && mark[0] == 'y';
         xattrs.keySet().removeIf(key -> key.startsWith("trusted.overlay."));
         if (!stat.isDirectory() && stat.links() > 1) {
             byte[] first = linked.putIfAbsent(new Inode(stat.device(), stat.inode()), path);

@@ -21,6 +21,10 @@ record LayerFiles(Path folder) {
         return folder.resolve("tar-split.json.gz");
     }
 
+    Path descriptor() {
+        return folder.resolve("descriptor.json");
+    }
+
     Content read() throws IOException {
         String cacheId = text("cache-id");
         String diff = text("diff");

@@ -5,6 +5,7 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.time.Instant;
 import java.util.HashMap;
@@ -51,7 +52,7 @@ public final class LayerStore implements AutoCloseable {
     }
 
     private static void makeFolders(StorePaths paths) throws IOException {
-        Files.createDirectories(paths.imageFolder().getParent());
+        makeIfMissing(paths.imageFolder().getParent(), "rwx------");
         makeIfMissing(paths.overlay(), "rwx--x---");
         makeIfMissing(paths.links(), "rwx------");
         makeIfMissing(paths.imageFolder(), "rwx------");
@@ -98,7 +99,11 @@ public final class LayerStore implements AutoCloseable {
     /// Bytes of `chain` with all layers below it.
     public long sizeOf(ChainId chain) {
         long size = 0;
-        for (Optional<Layer> layer = find(chain); layer.isPresent(); layer = layer.get().parent().flatMap(this::find)) size += layer.get().size();
+        Optional<Layer> layer = find(chain);
+        while (layer.isPresent()) {
+            size += layer.get().size();
+            layer = layer.get().parent().flatMap(this::find);
+        }
         return size;
     }
 
@@ -188,6 +193,16 @@ public final class LayerStore implements AutoCloseable {
     public long tarSize(ChainId chain) throws IOException {
         if (find(chain).isEmpty()) throw new NoSuchLayerException(chain);
         return TarSplitReader.tarSize(new LayerFiles(paths.layer(chain)).tarSplit());
+    }
+
+    /// The descriptor with which `chain` was registered, as it stands in a manifest: only layers that came with addresses of their own,
+    /// because they must not be pushed, have one (`descriptor.json`).
+    public Optional<byte[]> descriptor(ChainId chain) throws IOException {
+        try {
+            return Optional.of(Files.readAllBytes(new LayerFiles(paths.layer(chain)).descriptor()));
+        } catch (NoSuchFileException e) {
+            return Optional.empty();
+        }
     }
 
     /// Makes the writable layer of a container, with its `-init` layer, and retains `parent`.

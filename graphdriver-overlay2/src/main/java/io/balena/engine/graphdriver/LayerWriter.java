@@ -38,6 +38,9 @@ final class LayerWriter implements AutoCloseable {
     private static final int PATH_MAX = 4096;
     /// Write-back of a file begins each time this much was written: the same as in balenaEngine.
     private static final long WRITE_BACK_STEP = 2 * 1024 * 1024;
+    /// What of a file may be in memory while it is written. The rest is on the disk and its pages are given back, so that a big layer
+    /// does not push out what applications have in the page cache.
+    private static final long WRITE_BACK_WINDOW = 8 * 1024 * 1024;
 
     private final FileCalls calls = new FileCalls();
     private final OpenFolders folders = new OpenFolders(calls);
@@ -52,6 +55,7 @@ final class LayerWriter implements AutoCloseable {
     private long missing;
     private long position;
     private long writeBackFrom;
+    private long givenBackTo;
 
     /// Does what the block says.
     void write(Block block) throws IOException {
@@ -146,6 +150,7 @@ final class LayerWriter implements AutoCloseable {
         missing = entry.stored;
         position = 0;
         writeBackFrom = 0;
+        givenBackTo = 0;
         size += entry.size;
         if (missing == 0) endRegular();
     }
@@ -156,10 +161,7 @@ final class LayerWriter implements AutoCloseable {
         int length = content.to() - content.from();
         position = content.offset() + length;
         missing -= length;
-        if (position - writeBackFrom >= WRITE_BACK_STEP) {
-            calls.startWriteBack(fd, writeBackFrom, position - writeBackFrom);
-            writeBackFrom = position;
-        }
+        if (position - writeBackFrom >= WRITE_BACK_STEP) writeBack();
         if (missing == 0) {
             try {
                 endRegular();
@@ -167,6 +169,15 @@ final class LayerWriter implements AutoCloseable {
                 throw explained(e, file);
             }
         }
+    }
+
+    private void writeBack() throws IOException {
+        calls.startWriteBack(fd, writeBackFrom, position - writeBackFrom);
+        writeBackFrom = position;
+        long keptFrom = position - WRITE_BACK_WINDOW;
+        if (keptFrom - givenBackTo < WRITE_BACK_STEP) return;
+        calls.finishWriteBack(fd, givenBackTo, keptFrom - givenBackTo);
+        givenBackTo = keptFrom;
     }
 
     private void endRegular() throws IOException {

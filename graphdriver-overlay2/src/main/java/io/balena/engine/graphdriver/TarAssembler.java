@@ -12,6 +12,9 @@ import java.nio.file.Path;
 ///
 /// Each file is checked against the recorded size and CRC-64 while it passes; a difference ends the stream with an exception.
 final class TarAssembler extends TarSource {
+    // Reading a layer must not write: noting the time would cost an inode for each of its files.
+    private static final int FLAGS = OpenFlags.RDONLY | OpenFlags.NOFOLLOW | OpenFlags.NONBLOCK | OpenFlags.NOATIME;
+
     private final FileCalls calls = new FileCalls();
     private final TarSplitReader record;
     private final int root;
@@ -71,7 +74,7 @@ final class TarAssembler extends TarSource {
     private void beginFile(TarSplitReader.Piece.Content content) throws IOException {
         if (content.name() == null) throw new IOException("tar-split record of a file without a name");
         name = content.name();
-        fd = calls.openBy(root, TarPath.clean(name), OpenFlags.RDONLY | OpenFlags.NOFOLLOW | OpenFlags.NONBLOCK, OpenFlags.RESOLVE_IN_ROOT);
+        fd = calls.openBy(root, TarPath.clean(name), FLAGS, OpenFlags.RESOLVE_IN_ROOT);
         if (!calls.stat(fd).isRegular()) throw damaged("is no regular file");
         missing = content.size();
         checksum = content.crc64();

@@ -60,18 +60,19 @@ final class TarSplitReader implements AutoCloseable {
     Piece next() throws IOException {
         JsonToken token = lines.nextToken();
         if (token == null) return null;
-        if (token != JsonToken.START_OBJECT) throw new IOException("tar-split record is damaged");
+        if (token != JsonToken.START_OBJECT) throw damaged();
         int type = 0;
         long size = 0;
         byte[] name = null;
         byte[] payload = null;
         while (lines.nextToken() != JsonToken.END_OBJECT) {
             String field = lines.currentName();
-            boolean isNull = lines.nextToken() == JsonToken.VALUE_NULL;
+            JsonToken value = lines.nextToken();
+            boolean isNull = value == JsonToken.VALUE_NULL;
             switch (field) {
                 case "type" -> type = lines.getIntValue();
                 case "size" -> size = lines.getLongValue();
-                case "name" -> name = lines.getText().getBytes(UTF_8);
+                case "name" -> name = isNull ? name : text(value).getBytes(UTF_8);
                 case "name_raw" -> name = isNull ? name : lines.getBinaryValue();
                 case "payload" -> payload = isNull ? null : lines.getBinaryValue();
                 default -> lines.skipChildren();
@@ -82,6 +83,15 @@ final class TarSplitReader implements AutoCloseable {
             case FILE -> new Piece.Content(name, Math.max(0, size), payload);
             default -> throw new IOException("tar-split record of unknown type " + type);
         };
+    }
+
+    private String text(JsonToken value) throws IOException {
+        if (value != JsonToken.VALUE_STRING) throw damaged();
+        return lines.getText();
+    }
+
+    private static IOException damaged() {
+        return new IOException("tar-split record is damaged");
     }
 
     @Override

@@ -19,8 +19,11 @@ import java.util.zip.GZIPOutputStream;
 /// {"type":2,"payload":"<base64 of headers and padding>","position":0}
 /// {"type":1,"name":"etc/hosts","size":6,"payload":"<base64 of the content's CRC-64>","position":1}
 /// ```
-/// A file without content has no size and the payload `null`; a name that is not UTF-8 stands in base64 in `name_raw`. The
-/// content of sparse files is recorded among the headers, as the file on disk does not tell how it was cut.
+/// A file without content has no size and the payload `null`; a name that is not UTF-8 stands in base64 in `name_raw`.
+///
+/// The content of a sparse file is recorded among the headers, in pieces: a line about a file stands for all of it, holes
+/// included, which is not what the tar has. So Docker can put the tar together again, as it cannot from a record of its own. The
+/// record grows by the parts that the tar stores, never by holes; archivers of images write no sparse files.
 ///
 /// @see <a href="https://github.com/vbatts/tar-split">tar-split, whose format this is</a>
 final class TarSplitWriter implements TarParser.Visitor, AutoCloseable {

@@ -1,5 +1,6 @@
 package io.balena.engine.linux;
 
+import static java.nio.file.LinkOption.NOFOLLOW_LINKS;
 import static java.nio.file.StandardCopyOption.ATOMIC_MOVE;
 import static java.nio.file.StandardOpenOption.CREATE_NEW;
 import static java.nio.file.StandardOpenOption.READ;
@@ -12,6 +13,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermission;
 import java.nio.file.attribute.PosixFilePermissions;
+import java.util.Arrays;
 import java.util.Set;
 
 /// The one way state reaches the disk.
@@ -28,12 +30,20 @@ public final class DurableFile {
         replace(target, content, "rw-------");
     }
 
-    /// Replaces `target` by `content`.
+    /// Replaces `target` by `content`. What has not changed is not written again.
     ///
     /// @param permissions as in `ls -l`, e.g. `rw-r--r--`
     public static void replace(Path target, byte[] content, String permissions) throws IOException {
         Path directory = target.toAbsolutePath().getParent();
         Set<PosixFilePermission> mode = PosixFilePermissions.fromString(permissions);
+        if (isUnchanged(target, content, mode)) {
+            // Durable already, as a rule: then these two write nothing.
+            try (var file = FileChannel.open(target, READ)) {
+                file.force(true);
+            }
+            syncDirectory(directory);
+            return;
+        }
         Path temporary = Files.createTempFile(directory, TEMPORARY + target.getFileName(), null);
         try {
             try (var file = FileChannel.open(temporary, WRITE)) {
@@ -46,6 +56,11 @@ public final class DurableFile {
         } finally {
             Files.deleteIfExists(temporary);
         }
+    }
+
+    private static boolean isUnchanged(Path target, byte[] content, Set<PosixFilePermission> mode) throws IOException {
+        if (!Files.isRegularFile(target, NOFOLLOW_LINKS) || Files.size(target) != content.length) return false;
+        return Files.getPosixFilePermissions(target, NOFOLLOW_LINKS).equals(mode) && Arrays.equals(Files.readAllBytes(target), content);
     }
 
     /// Makes `file`, which does not exist, with durable content. Its name is made durable by the [#syncDirectory] that follows, once

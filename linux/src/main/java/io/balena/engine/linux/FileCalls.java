@@ -25,6 +25,7 @@ public final class FileCalls {
     private static final int AT_REMOVEDIR = 0x200;
     private static final int AT_EMPTY_PATH = 0x1000;
     private static final int STATX_BASIC_STATS = 0x7ff;
+    private static final int SYNC_FILE_RANGE_WAIT_BEFORE = 1;
     private static final int SYNC_FILE_RANGE_WRITE = 2;
     private static final int POSIX_FADV_DONTNEED = 4;
     private static final int XATTR_SIZE_MAX = 64 * 1024;
@@ -148,6 +149,19 @@ public final class FileCalls {
     /// Starts writing out a range, without waiting. A hint: a file system that cannot do it is no error.
     public void startWriteBack(int fd, long offset, long bytes) {
         FileLibc.sync_file_range(fd, offset, bytes, SYNC_FILE_RANGE_WRITE);
+    }
+
+    /// Waits for what [#startWriteBack] started, and gives the pages of the range back to the system. Where the file system cannot do
+    /// it, nothing happens.
+    ///
+    /// @throws ErrnoException `EIO`, `ENOSPC`, `EDQUOT` when the range could not be written; nobody else may hear of that
+    public void finishWriteBack(int fd, long offset, long bytes) throws ErrnoException {
+        if (FileLibc.sync_file_range(fd, offset, bytes, SYNC_FILE_RANGE_WAIT_BEFORE) == -1) {
+            int errno = Native.getLastError();
+            boolean lost = errno == Errno.EIO.number() || errno == Errno.ENOSPC.number() || errno == Errno.EDQUOT.number();
+            if (lost) throw new ErrnoException(errno, "sync_file_range", "fd " + fd);
+        }
+        FileLibc.posix_fadvise64(fd, offset, bytes, POSIX_FADV_DONTNEED);
     }
 
     /// Gives the file's clean pages back to the system. A hint, too.

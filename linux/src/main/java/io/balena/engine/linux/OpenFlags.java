@@ -17,6 +17,8 @@ public final class OpenFlags {
     public static final int NOCTTY = 0400;
     public static final int APPEND = 02000;
     public static final int NONBLOCK = 04000;
+    /// Reading does not change when the file was last read. Only for its owner and for who may act as that.
+    public static final int NOATIME = 01000000;
     public static final int CLOEXEC = 02000000;
     public static final int PATH = 010000000;
     public static final int DIRECTORY = ARM ? 040000 : 0200000;

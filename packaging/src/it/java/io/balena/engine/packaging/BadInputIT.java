@@ -56,8 +56,8 @@ class BadInputIT {
             POST   | /v1.41/containers/nothing/kill          | 404 | No such container: nothing
             DELETE | /v1.41/containers/nothing               | 404 | No such container: nothing
             GET    | /v1.41/images/nothing/json              | 404 | No such image: nothing
-            POST   | /v1.41/commit?container=nothing         | 501 | committing containers is not supported by this engine yet
-            POST   | /v1.41/images/nothing/push              | 501 | pushing images is not supported by this engine yet
+            POST   | /v1.41/commit?container=nothing         | 404 | No such container: nothing
+            POST   | /v1.41/images/nothing/push              | 400 | Bad parameters and missing X-Registry-Auth
             DELETE | /v1.41/images/nothing                   | 404 | No such image: nothing:latest
             POST   | /v1.41/images/nothing/tag?repo=x        | 404 | No such image: nothing:latest
             GET    | /v1.41/exec/nothing/json                | 404 | No such exec instance: nothing

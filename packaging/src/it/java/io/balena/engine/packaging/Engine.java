@@ -75,10 +75,10 @@ final class Engine implements AutoCloseable {
     }
 
     /// Debian's dockerd in an engine's place, in the way of a machine that has never seen another.
-    static Engine startDockerd() {
+    static Engine startDockerd(String... flags) {
         assumeRunnable();
         assumeTrue(Files.isExecutable(Path.of("/usr/sbin/dockerd")), "needs dockerd");
-        var engine = new Engine();
+        var engine = new Engine(flags);
         engine.program = Program.DOCKERD;
         return engine.prepared().started();
     }
@@ -169,7 +169,8 @@ final class Engine implements AutoCloseable {
         var words = new ArrayList<String>(List.of("nsenter", "--net=/run/netns/" + name));
         words.add(program == Program.DOCKERD ? "/usr/sbin/dockerd" : DIST.resolve("bin/balena-engine-daemon").toString());
         words.addAll(List.of("-H", "unix://" + socket(), "--data-root", data().toString(),
-                "--exec-root", root.resolve(program == Program.DOCKERD ? "docker" : "exec").toString(), "--pidfile", root.resolve("pid").toString()));
+                "--exec-root", root.resolve(program == Program.DOCKERD ? "docker" : "exec").toString(),
+                "--pidfile", root.resolve("pid").toString()));
         if (PEER || program == Program.OURS) words.addAll(List.of("-H", "tcp://127.0.0.1:2375"));
         if (PEER) words.add("--live-restore");
         words.addAll(flags);

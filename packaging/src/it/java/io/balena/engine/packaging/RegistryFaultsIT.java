@@ -29,7 +29,7 @@ class RegistryFaultsIT {
         engine = shared;
         assumeTrue(Command.of("sh", "-c", "command -v python3").run().status() == 0, "needs python3");
         var script = Files.writeString(engine.scratch().resolve("registry.py"), """
-                import gzip, hashlib, http.server, io, json, tarfile
+                import gzip, hashlib, http.server, io, json, tarfile, threading
 
                 def digest(data): return 'sha256:' + hashlib.sha256(data).hexdigest()
                 def layer(name, data):
@@ -47,7 +47,7 @@ class RegistryFaultsIT {
                         'layers': [{'mediaType': 'application/vnd.docker.image.rootfs.diff.tar.gzip', 'size': len(layer), 'digest': digest_of_layer or digest(layer)}]}).encode()
                 lie = 'sha256:' + '11' * 32
                 cut = 'sha256:' + '22' * 32
-                manifests = {'good': manifest(config, good), 'wrong-diff-id': manifest(other, good), 'garbage': manifest(config, garbage),
+                manifests = {'good': manifest(config, good), 'also-good': manifest(config, good), 'chart': manifest(config, good).replace(b'application/vnd.docker.container.image', b'application/vnd.cncf.helm'), 'wrong-diff-id': manifest(other, good), 'garbage': manifest(config, garbage),
                     'wrong-digest': manifest(config, good, lie), 'not-json': b'{{{', 'missing-blob': manifest(config, good, 'sha256:' + '33' * 32),
                     'missing-config': manifest(b'{}', good), 'empty': b'', 'huge-size': manifest(config, good).replace(b'"size": %d' % len(good), b'"size": 9223372036854775807'),
                     'traversal': manifest(config, good).replace(digest(good).encode(), b'sha256:../../../../etc/passwd')}
@@ -66,6 +66,9 @@ class RegistryFaultsIT {
                         if self.path in ('/v2/', '/v2'): return self.answer(200, b'{}')
                         if parts[2] == 'private':
                             return self.answer(401, b'{"errors":[{"code":"UNAUTHORIZED","message":"authentication required"}]}', WWW_Authenticate='Basic realm="it"')
+                        if parts[2].startswith('_catalog'): return self.answer(200, b'{"repositories":["it","broken/it","other"]}')
+                        if parts[-2:] == ['tags', 'list']: return self.answer(200, b'{"name":"it","tags":["good","also-good"]}')
+                        if parts[2] == 'circle' and parts[-2] == 'blobs': return self.answer(307, b'', Location=self.path)
                         if parts[2] == 'broken': return self.answer(500, b'oops', 'text/plain')
                         if parts[-2] == 'manifests':
                             body = manifests.get(parts[-1]) if not parts[-1].startswith('sha256:') else next((m for m in manifests.values() if digest(m) == parts[-1]), None)
@@ -75,6 +78,13 @@ class RegistryFaultsIT {
                         self.answer(404, b'{"errors":[{"code":"BLOB_UNKNOWN","message":"blob unknown to registry"}]}')
                     do_HEAD = do_GET
 
+                class Closed(Handler):
+                    def do_GET(self):
+                        if self.headers.get('Authorization') == 'Basic dTpw': return Handler.do_GET(self)
+                        self.answer(401, b'{}', WWW_Authenticate='Basic realm="it"')
+                    do_HEAD = do_GET
+
+                threading.Thread(target=http.server.ThreadingHTTPServer(('127.0.0.1', 5078), Closed).serve_forever).start()
                 http.server.ThreadingHTTPServer(('127.0.0.1', 5077), Handler).serve_forever()
                 """);
         registry = engine.inside("python3", script.toString()).start();
@@ -155,5 +165,45 @@ class RegistryFaultsIT {
 
     @Test void aManifestThatNamesAMissingConfigurationIsRefused() {
         pullFails("it:missing-config");
+    }
+
+    @Test void whatIsNoImageIsRefused() {
+        var message = pullFails("it:chart");
+        assertTrue(message.contains("unsupported media type application/vnd.cncf.helm.v1+json"), message);
+    }
+
+    @Test void aRegistryThatSendsUsInCirclesIsToldAsSuch() {
+        var message = pullFails("circle/it:good");
+        assertTrue(message.contains("stopped after 5 redirects"), message);
+    }
+
+    @Test void allTagsArePulledWhenNoneIsNamed() {
+        var told = engine.docker().run("pull", "-a", HOST + "/it").succeeded();
+        assertTrue(told.contains("Status: Downloaded newer image for " + HOST + "/it"), told);
+        engine.docker().run("rmi", HOST + "/it:good", HOST + "/it:also-good").succeeded();
+    }
+
+    @Test void aRegistryIsSearchedByItsCatalogue() {
+        var found = engine.docker().run("search", "--format", "{{.Name}}", HOST + "/it").succeeded();
+        assertEquals(HOST + "/it\n" + HOST + "/broken/it", found.strip());
+    }
+
+    @Test void credentialsAreCheckedAndThenUsed() {
+        var closed = "127.0.0.1:5078";
+        var home = engine.scratch().toString();
+        var wrong = engine.docker().command("login", "-u", "u", "-p", "wrong", closed).with("DOCKER_CONFIG", home).run().endedWith(1);
+        assertTrue(wrong.err().contains("login attempt to http://" + closed + "/v2/ failed with status: 401 Unauthorized"), wrong::toString);
+        var without = engine.docker().run("pull", closed + "/it:good").endedWith(1);
+        assertTrue(without.err().contains("no basic auth credentials"), without::toString);
+        var login = engine.docker().command("login", "-u", "u", "-p", "p", closed).with("DOCKER_CONFIG", home).run().succeeded();
+        assertTrue(login.contains("Login Succeeded"), login);
+        engine.docker().command("pull", closed + "/it:good").with("DOCKER_CONFIG", home).run().succeeded();
+        engine.docker().run("rmi", closed + "/it:good").succeeded();
+    }
+
+    @Test void anImageIsDescribedWithoutBeingPulled() {
+        var told = engine.inside("curl", "-s", "--unix-socket", engine.socket().toString(), "http://docker/v1.41/distribution/" + HOST + "/it:good/json")
+                .run().succeeded();
+        assertTrue(told.contains("\"Platforms\":[{\"architecture\":\"amd64\",\"os\":\"linux\"}]"), told);
     }
 }

@@ -26,7 +26,7 @@ final class ContainerFiles {
         ObjectNode json = JSON.createObjectNode();
         json.putObject("StreamConfig");
         json.set("State", state(record));
-        json.put("ID", record.id().hex()).put("Created", record.created().toString()).put("Managed", false);
+        json.put("ID", record.id().hex()).put("Created", Timestamps.text(record.created())).put("Managed", false);
         putCommand(json, record.config());
         json.set("Config", record.config().document());
         json.put("Image", record.image());
@@ -88,7 +88,7 @@ final class ContainerFiles {
     }
 
     private static String text(Instant time) {
-        return time == null ? ContainerState.NEVER : time.toString();
+        return time == null ? ContainerState.NEVER : Timestamps.text(time);
     }
 
     /// @param dataRoot where it was found
@@ -102,7 +102,10 @@ final class ContainerFiles {
         String name = json.path("Name").asText("");
         ObjectNode others = json.deepCopy();
         others.remove(KNOWN);
-        NetworkSettings network = new NetworkSettings(object(json.path("NetworkSettings").path("Networks")),
+        ObjectNode networks = object(json.path("NetworkSettings").path("Networks"));
+        // Docker's own business while a container runs; clients never see it.
+        for (JsonNode endpoint : networks) if (endpoint instanceof ObjectNode fields) fields.remove("IPAMOperational");
+        NetworkSettings network = new NetworkSettings(networks,
                 object(json.path("NetworkSettings").path("Ports")));
         return new ContainerRecord(new ContainerId(id), time(json.path("Created"), Instant.EPOCH), name.startsWith("/") ? name.substring(1) : name,
                 json.path("Image").asText(""), ContainerConfig.load(configJson), HostConfig.load(hostJson), state(json.path("State")),

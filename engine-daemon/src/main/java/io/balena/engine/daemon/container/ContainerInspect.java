@@ -11,6 +11,7 @@ import io.balena.engine.graphdriver.LayerStore;
 import java.io.IOException;
 import java.util.List;
 import java.util.Optional;
+import java.util.stream.StreamSupport;
 
 /// What `docker inspect` shows. Clients compare it with what they asked for, so its every `null` counts.
 final class ContainerInspect {
@@ -30,7 +31,7 @@ final class ContainerInspect {
     ObjectNode of(Container container, boolean withSize, ApiVersion version) throws IOException {
         ContainerRecord record = container.record();
         ObjectNode json = JSON.objectNode();
-        json.put("Id", record.id().hex()).put("Created", record.created().toString());
+        json.put("Id", record.id().hex()).put("Created", Timestamps.text(record.created()));
         ContainerFiles.putCommand(json, record.config());
         ObjectNode state = json.putObject("State").put("Status", record.state().word());
         ContainerFiles.putState(state, record.state());
@@ -92,7 +93,10 @@ final class ContainerInspect {
                     && !record.host().text("NetworkMode").equals("default");
             if (userDefined) {
                 ArrayNode aliases = endpoint.path("Aliases").isArray() ? (ArrayNode) endpoint.get("Aliases") : endpoint.putArray("Aliases");
-                aliases.add(record.id().shortHex());
+                // Docker stores it at the first start.
+                if (StreamSupport.stream(aliases.spliterator(), false).noneMatch(alias -> alias.asText().equals(record.id().shortHex()))) {
+                    aliases.add(record.id().shortHex());
+                }
             }
             if (version.atLeast(1, 44)) endpoint.putNull("DNSNames");
         }

@@ -51,6 +51,11 @@ record ContainerRecord(ContainerId id, Instant created, String name, String imag
                 others);
     }
 
+    ContainerRecord loggingTo(String path) {
+        return new ContainerRecord(id, created, name, image, config, host, state, mounts, network, restarts, started, stoppedByUser, path,
+                others);
+    }
+
     ContainerRecord stoppedByUser(boolean stopped) {
         return new ContainerRecord(id, created, name, image, config, host, state, mounts, network, restarts, started, stopped, logPath,
                 others);

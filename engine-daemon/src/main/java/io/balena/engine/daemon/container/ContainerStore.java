@@ -7,6 +7,7 @@ import io.balena.engine.daemon.EngineException.Conflict;
 import io.balena.engine.daemon.EngineException.InvalidRequest;
 import io.balena.engine.daemon.EngineException.NotFound;
 import io.balena.engine.daemon.FileTree;
+import io.balena.engine.daemon.container.config.HostConfig;
 import io.balena.engine.linux.DurableFile;
 import io.balena.engine.graphdriver.Digest;
 import io.balena.engine.graphdriver.Quarantine;
@@ -87,6 +88,7 @@ final class ContainerStore {
         try {
             byte[] config = Files.readAllBytes(folder.resolve(CONFIG));
             ContainerRecord record = ContainerFiles.read(config, Files.readAllBytes(folder.resolve(HOST_CONFIG)), directory.getParent());
+            record = record.loggingTo(logPath(record.id(), record.host()));
             if (!record.id().hex().equals(name)) throw new IOException("it holds the container " + record.id());
             if (idByName.putIfAbsent(record.name(), name) != null) throw new IOException("its name " + record.name() + " is taken");
             byId.put(name, new Container(record));
@@ -254,6 +256,13 @@ final class ContainerStore {
     void forget(String id) throws IOException {
         FileTree.delete(removing(id));
         FileTree.delete(directory.resolve(id));
+    }
+
+    /// Where a container logs. Docker stores it at the first start only, and a data root may have been moved since.
+    ///
+    /// @return empty when nothing is logged
+    String logPath(ContainerId id, HostConfig host) {
+        return host.logDriver().equals("none") ? "" : folder(id).resolve(id + "-json.log").toString();
     }
 
     Path folder(ContainerId id) {

@@ -45,7 +45,8 @@ final class Creation {
 
     record Created(ContainerId id, List<String> warnings) {}
 
-    Creation(ContainerStore store, Images images, LayerStore layers, ContainerVolumes volumes, Networking networking, ContainerEvents events) {
+    Creation(ContainerStore store, Images images, LayerStore layers, ContainerVolumes volumes, Networking networking,
+            ContainerEvents events) {
         this.store = store;
         this.images = images;
         this.layers = layers;
@@ -64,7 +65,7 @@ final class Creation {
         ContainerId id = ContainerId.random();
         config = withDefaults(config, host, id);
         networking.validate(config, host);
-        List<MountPoint> mounts = MountRequests.of(config, host, other -> store.find(other).record().mounts());
+        List<MountPoint> mounts = MountRequests.of(config, host, this::mountsOf);
         NetworkSettings network = networking.networkOf(host.networkMode())
                 .map(on -> NetworkSettings.of(on, request.networks.path(asAsked(request.networks, on)))).orElseGet(NetworkSettings::none);
 
@@ -74,9 +75,9 @@ final class Creation {
             store.prepare(id);
             ContainerLayer layer = layers.createContainerLayer(id.hex(), image.chain());
             provided = volumes.provide(id, mounts, layer, store);
-            String log = host.logDriver().equals("none") ? "" : store.folder(id).resolve(id + "-json.log").toString();
             Container container = store.add(new ContainerRecord(id, Instant.now(), taken, image.id().toString(), config, host,
-                    ContainerState.created(), provided, network, 0, false, false, log, JsonNodeFactory.instance.objectNode()));
+                    ContainerState.created(), provided, network, 0, false, false, store.logPath(id, host),
+                    JsonNodeFactory.instance.objectNode()));
             events.publish(container.record(), "create");
             return new Created(id, List.of());
         } catch (IOException | RuntimeException e) {
@@ -84,6 +85,15 @@ final class Creation {
             volumes.giveBack(id, provided, true);
             undo(id, e);
             throw e;
+        }
+    }
+
+    /// Of a container that `--volumes-from` names. Clients take "not found" for the image, and would pull it.
+    private List<MountPoint> mountsOf(String container) {
+        try {
+            return store.find(container).record().mounts();
+        } catch (NotFound e) {
+            throw new InvalidRequest(e.getMessage());
         }
     }
 

@@ -55,7 +55,9 @@ public final class ImageList {
                 shown = shown.stream().filter(reference -> matches(reference, filters.get("reference"))).toList();
                 if (shown.isEmpty()) continue;
             }
-            summaries.add(summary(version, image, shown, usage ? sharedBytes(image, uses) : -1, usage ? users.usersOf(image.id()).size() : -1));
+            long shared = usage ? sharedBytes(image, uses) : -1;
+            int containers = usage ? users.usersOf(image.id()).size() : -1;
+            summaries.add(summary(version, image, shown, shared, containers));
         }
         summaries.sort(Comparator.comparingLong(ImageSummary::created).reversed());
         return summaries;
@@ -86,16 +88,18 @@ public final class ImageList {
             int containers) {
         List<String> tags = ImageDetails.tags(references);
         List<String> digests = ImageDetails.digests(references);
+        // Go's empty list, as older Dockers show it.
+        List<String> shown = digests.isEmpty() && !tags.isEmpty() && !version.atLeast(1, 43) ? null : digests;
         // Until 1.42 an image without a name had one made of "<none>".
         if (!version.atLeast(1, 43) && tags.isEmpty() && digests.isEmpty()) {
             tags = List.of("<none>:<none>");
-            digests = List.of("<none>@<none>");
+            shown = List.of("<none>@<none>");
         } else if (!version.atLeast(1, 43) && tags.isEmpty()) {
             tags = digests.stream().map(digest -> digest.substring(0, digest.indexOf('@')) + ":<none>").distinct().toList();
         }
         var labels = image.config().path("config").get("Labels");
         return new ImageSummary(containers, ImageDetails.created(image).map(Instant::getEpochSecond).orElse(0L), image.id().toString(),
-                labels == null || labels.isNull() ? null : labels, image.parent().map(ImageId::toString).orElse(""), digests, tags,
+                labels == null || labels.isNull() ? null : labels, image.parent().map(ImageId::toString).orElse(""), shown, tags,
                 sharedBytes, image.size(), version.atLeast(1, 44) ? null : image.size());
     }
 

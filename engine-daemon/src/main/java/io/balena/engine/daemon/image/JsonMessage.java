@@ -11,6 +11,7 @@ import java.util.Map;
 ///
 /// @param stream text to print as it is
 /// @param progress a bar as text, for clients that draw none themselves
+/// @param aux a result for programs
 @JsonInclude(Include.NON_NULL)
 record JsonMessage(
         String stream,
@@ -19,26 +20,32 @@ record JsonMessage(
         String progress,
         Map<String, String> errorDetail,
         String error,
-        String id) {
+        String id,
+        Map<String, Object> aux) {
     private static final int BAR_WIDTH = 50;
 
     static JsonMessage text(String text) {
-        return new JsonMessage(text, null, null, null, null, null, null);
+        return new JsonMessage(text, null, null, null, null, null, null, null);
     }
 
     static JsonMessage status(String id, String status) {
-        return new JsonMessage(null, status, id.isEmpty() ? null : Map.of(), null, null, null, id.isEmpty() ? null : id);
+        return new JsonMessage(null, status, id.isEmpty() ? null : Map.of(), null, null, null, id.isEmpty() ? null : id, null);
     }
 
     static JsonMessage advance(String id, String status, long current, long total) {
         Map<String, Long> detail = new java.util.LinkedHashMap<>();
         detail.put("current", current);
         if (total > 0) detail.put("total", total);
-        return new JsonMessage(null, status.isEmpty() ? null : status, detail, bar(current, total), null, null, id.isEmpty() ? null : id);
+        return new JsonMessage(null, status.isEmpty() ? null : status, detail, bar(current, total), null, null,
+                id.isEmpty() ? null : id, null);
     }
 
     static JsonMessage error(String message) {
-        return new JsonMessage(null, null, null, null, Map.of("message", message), message, null);
+        return new JsonMessage(null, null, null, null, Map.of("message", message), message, null, null);
+    }
+
+    static JsonMessage aux(Map<String, Object> result) {
+        return new JsonMessage(null, null, Map.of(), null, null, null, null, result);
     }
 
     byte[] line() throws IOException {

@@ -2,6 +2,7 @@ package io.balena.engine.daemon.image;
 
 import io.balena.engine.daemon.http.ErrorResponses;
 import io.balena.engine.distribution.Progress;
+import io.balena.engine.graphdriver.Digest;
 import java.io.IOException;
 import java.io.InterruptedIOException;
 import java.io.OutputStream;
@@ -79,6 +80,15 @@ final class MessageStream implements Progress {
     @Override
     public synchronized void advance(String id, String status, long current, long total) {
         replace("advance " + id, JsonMessage.advance(id, status, current, total));
+    }
+
+    @Override
+    public synchronized void pushed(String tag, Digest manifest, int size) {
+        Map<String, Object> result = new LinkedHashMap<>();
+        result.put("Tag", tag);
+        result.put("Digest", manifest.toString());
+        result.put("Size", size);
+        replace("line " + lines++, JsonMessage.aux(result));
     }
 
     private void replace(String key, JsonMessage message) {

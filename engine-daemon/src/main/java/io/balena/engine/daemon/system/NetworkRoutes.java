@@ -114,6 +114,7 @@ public final class NetworkRoutes {
             addresses.add(address);
         }
         Map<String, Object> network = network(other.name(), other.driver(), addresses, Map.of(), other.options());
+        network.put("IPAM", ipam(addresses, Map.of()));
         network.put("Id", other.id());
         network.put("Created", other.created());
         network.put("EnableIPv6", other.ipv6());
@@ -155,10 +156,6 @@ public final class NetworkRoutes {
 
     private Map<String, Object> network(
             String name, String driver, List<Map<String, String>> addresses, Map<String, Object> containers, Map<String, String> options) {
-        Map<String, Object> ipam = new LinkedHashMap<>();
-        ipam.put("Driver", "default");
-        ipam.put("Options", null);
-        ipam.put("Config", addresses);
         Map<String, Object> network = new LinkedHashMap<>();
         network.put("Name", name);
         network.put("Id", id(name));
@@ -166,7 +163,7 @@ public final class NetworkRoutes {
         network.put("Scope", "local");
         network.put("Driver", driver);
         network.put("EnableIPv6", false);
-        network.put("IPAM", ipam);
+        network.put("IPAM", ipam(addresses, null));
         network.put("Internal", false);
         network.put("Attachable", false);
         network.put("Ingress", false);
@@ -176,6 +173,14 @@ public final class NetworkRoutes {
         network.put("Options", options);
         network.put("Labels", Map.of());
         return network;
+    }
+
+    private static Map<String, Object> ipam(List<Map<String, String>> addresses, Map<String, String> options) {
+        Map<String, Object> ipam = new LinkedHashMap<>();
+        ipam.put("Driver", "default");
+        ipam.put("Options", options);
+        ipam.put("Config", addresses);
+        return ipam;
     }
 
     /// The id of a network that is always there: the same in every engine, so that none has to be kept.

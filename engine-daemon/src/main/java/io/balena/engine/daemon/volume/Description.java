@@ -21,13 +21,9 @@ public record Description(Map<String, String> labels, Map<String, String> option
     /// As in `metadata.db`.
     ObjectNode toJson(String volume) {
         ObjectNode json = JsonNodeFactory.instance.objectNode().put("Name", volume).put("Driver", Volume.DRIVER);
-        putInto(json);
-        return json;
-    }
-
-    void putInto(ObjectNode json) {
         json.set("Labels", json(labels));
         json.set("Options", json(options));
+        return json;
     }
 
     boolean saysNothing() {
@@ -50,7 +46,7 @@ public record Description(Map<String, String> labels, Map<String, String> option
         return texts;
     }
 
-    private static JsonNode json(Map<String, String> texts) {
+    static JsonNode json(Map<String, String> texts) {
         if (texts == null) return JsonNodeFactory.instance.nullNode();
         ObjectNode json = JsonNodeFactory.instance.objectNode();
         texts.forEach(json::put);

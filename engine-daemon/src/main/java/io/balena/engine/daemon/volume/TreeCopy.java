@@ -17,7 +17,8 @@ import java.util.HashMap;
 import java.util.Map;
 
 /// Copies what an image has at some path into a volume: owners, modes, times, extended attributes of files, hard links, devices.
-/// Symbolic links are copied, never followed. Sockets are left out: nobody listens on a copy.
+/// Symbolic links are copied, never followed. They, pipes and devices get the time of the copy. Sockets are left out: nobody listens on
+/// a copy.
 final class TreeCopy extends SimpleFileVisitor<Path> {
     private static final int TYPE = 0170000;
     private static final int SOCKET = 0140000;

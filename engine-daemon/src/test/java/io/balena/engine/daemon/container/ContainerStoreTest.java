@@ -80,7 +80,8 @@ class ContainerStoreTest {
         save(container, container.record().with(new ContainerState.Exited(7, true, since, since.plusSeconds(1), "")).wasStarted()
                 .stoppedByUser(true).restarted(3));
         open();
-        assertEquals(container.record().toString(), store.find("one").record().toString());
+        String log = directory.resolve(FIRST.hex()).resolve(FIRST.hex() + "-json.log").toString();
+        assertEquals(container.record().loggingTo(log).toString(), store.find("one").record().toString(), "wherever it logged before");
     }
 
     @Test

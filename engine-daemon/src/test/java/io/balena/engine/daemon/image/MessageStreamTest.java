@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.balena.engine.distribution.DistributionException;
+import io.balena.engine.graphdriver.Digest;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.InterruptedIOException;
@@ -26,6 +27,17 @@ class MessageStreamTest {
         assertEquals("{\"status\":\"Pulling from library/busybox\",\"progressDetail\":{},\"id\":\"latest\"}\r\n"
                 + "{\"progressDetail\":{\"current\":500,\"total\":1000},\"progress\":\"[=========================>                         ]     500B/1kB\",\"id\":\"Total\"}\r\n"
                 + "{\"status\":\"Digest: sha256:0\"}\r\n", out.toString(UTF_8));
+    }
+
+    @Test
+    void aPushedTagIsToldToPeopleAndToPrograms() throws IOException {
+        Digest digest = Digest.of(new byte[0]);
+        MessageStream.run(progress -> {
+            progress.status("", "1: digest: " + digest + " size: 7");
+            progress.pushed("1", digest, 7);
+        }, out);
+        assertEquals("{\"status\":\"1: digest: " + digest + " size: 7\"}\r\n"
+                + "{\"progressDetail\":{},\"aux\":{\"Tag\":\"1\",\"Digest\":\"" + digest + "\",\"Size\":7}}\r\n", out.toString(UTF_8));
     }
 
     @Test

@@ -1,0 +1,146 @@
+package io.balena.engine.distribution;
+
+import io.balena.engine.graphdriver.ChainId;
+import io.balena.engine.graphdriver.Layer;
+import io.balena.engine.graphdriver.LayerStore;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.OutputStream;
+import java.lang.System.Logger;
+import java.lang.System.Logger.Level;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.CancellationException;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.function.Consumer;
+
+/// One layer on its way into a repository, for all the pushes that want it there: found, taken over from another repository, or sent.
+final class LayerUpload {
+    private static final Logger LOG = System.getLogger(LayerUpload.class.getName());
+
+    /// @param target the repository to push to
+    record Order(Repository repository, ImageReference target, Layer layer, Credentials credentials) {}
+
+    private final Order order;
+    private final Repository repository;
+    private final LayerStore layers;
+    private final BlobRecords records;
+    private final RetryPolicy retries;
+
+    private final Cancellation cancellation = new Cancellation();
+    private final List<UploadListener> listeners = new CopyOnWriteArrayList<>();
+    private final CompletableFuture<Descriptor> uploaded = new CompletableFuture<>();
+    /// Nothing of it is running any more.
+    private final CompletableFuture<Void> ended = new CompletableFuture<>();
+
+    /// @param order for a layer that the caller has retained; this retains it for as long as it takes
+    LayerUpload(Order order, LayerStore layers, BlobRecords records, RetryPolicy retries) {
+        this.order = order;
+        this.repository = order.repository().another();
+        this.layers = layers;
+        this.records = records;
+        this.retries = retries;
+        layers.retain(order.layer().chainId());
+    }
+
+    void listen(UploadListener listener) {
+        listeners.add(listener);
+    }
+
+    void ignore(UploadListener listener) {
+        listeners.remove(listener);
+    }
+
+    CompletableFuture<Descriptor> uploaded() {
+        return uploaded;
+    }
+
+    CompletableFuture<Void> ended() {
+        return ended;
+    }
+
+    /// Brings it there; the caller's thread does the work.
+    void run() {
+        try {
+            cancellation.check();
+            uploaded.complete(bring());
+        } catch (Throwable e) {
+            // Even an Error: somebody waits for the outcome.
+            uploaded.completeExceptionally(e);
+        } finally {
+            end();
+        }
+    }
+
+    /// Nobody wants it any more.
+    ///
+    /// @param started whether [#run()] was or will be called
+    void cancel(boolean started) {
+        cancellation.cancel();
+        uploaded.completeExceptionally(new CancellationException());
+        if (!started) end();
+    }
+
+    private void end() {
+        repository.close();
+        try {
+            layers.release(order.layer().chainId());
+        } catch (IOException e) {
+            LOG.log(Level.WARNING, "could not remove layer " + order.layer().chainId() + ": " + e);
+        }
+        ended.complete(null);
+    }
+
+    private Descriptor bring() throws IOException {
+        RemoteBlobs blobs = new RemoteBlobs(repository, cancellation);
+        LayerSearch.Found found = retries.retrying(cancellation, this::retryingIn, () ->
+                new LayerSearch(blobs, order.target(), order.layer(), order.credentials(), records).run());
+        return switch (found) {
+            case LayerSearch.Found.InRepository(Descriptor blob) -> done(blob, "Layer already exists");
+            case LayerSearch.Found.Mounted(Descriptor blob, String source) -> done(blob, "Mounted from " + source);
+            case LayerSearch.Found.Nowhere(Optional<UploadSession> begun) -> done(send(blobs, begun), "Pushed");
+        };
+    }
+
+    private Descriptor done(Descriptor blob, String how) {
+        tell(listener -> listener.complete(how));
+        return blob;
+    }
+
+    private Descriptor send(RemoteBlobs blobs, Optional<UploadSession> begun) throws IOException {
+        String name = "packing-" + order.layer().diffId().digest().shortHex();
+        RequestBody.Sent sent = new BlobUpload(blobs, this::pack, begun, retries, this::retryingIn, name).send();
+        records.record(LoginMark.of(order.credentials()).mark(sent.digest(), order.target().fullName()), order.layer().diffId());
+        return new Descriptor(Manifest.SCHEMA2_LAYER, sent.digest(), sent.size());
+    }
+
+    private void pack(OutputStream out) throws IOException {
+        ChainId chain = order.layer().chainId();
+        try (InputStream tar = layers.openTar(chain); var packed = new ReproducibleGzip(out)) {
+            byte[] buffer = new byte[64 * 1024];
+            long total = 0;
+            for (int count; (count = tar.readNBytes(buffer, 0, buffer.length)) > 0; ) {
+                packed.write(buffer, 0, count);
+                long passed = total += count;
+                tell(listener -> listener.pushing(passed));
+            }
+        }
+    }
+
+    private void retryingIn(int seconds) {
+        tell(listener -> listener.retryingIn(seconds));
+    }
+
+    /// A listener that fails hears no more: its client has gone, and the others must not suffer for that.
+    private void tell(Consumer<UploadListener> news) {
+        for (UploadListener listener : listeners) {
+            try {
+                news.accept(listener);
+            } catch (RuntimeException e) {
+                listeners.remove(listener);
+                LOG.log(Level.DEBUG, "a listener to layer " + order.layer().diffId() + " failed", e);
+            }
+        }
+    }
+}

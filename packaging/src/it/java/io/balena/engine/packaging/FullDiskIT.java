@@ -188,7 +188,7 @@ class FullDiskIT {
     /// To the last block.
     private void fillWhole() {
         fill(disk.use().freeBytes() + 8192);
-        Command.of("sh", "-c", "for i in $(seq 40); do dd if=/dev/zero of=" + ballast() + "$i bs=4k count=1; sync -f " + engine.data() + "; done").run();
+        Command.of("sh", "-c", "for i in 1 2 3; do dd if=/dev/zero of=" + ballast() + "$i bs=1k; sync -f " + engine.data() + "; done").run();
         assertEquals(0, disk.use().freeBytes());
     }
 

@@ -91,7 +91,7 @@ final class Workload implements AutoCloseable {
 
     /// Others may hold or take away an image at the same time.
     private static boolean isExpected(String refusal) {
-        return refusal.contains("conflict: unable to") || refusal.startsWith("No such image") || refusal.contains("no such image");
+        return refusal.contains("conflict: unable to") || refusal.startsWith("No such image") || refusal.startsWith("layer does not exist");
     }
 
     private boolean begin() {

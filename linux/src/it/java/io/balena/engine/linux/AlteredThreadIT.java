@@ -1,6 +1,8 @@
 package io.balena.engine.linux;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.io.IOException;
@@ -48,12 +50,12 @@ class AlteredThreadIT {
     void whatFailsBeforeTheWorkIsThrownAtOnceAndTheWorkDoesNotBegin() {
         assumeTrue("root".equals(System.getProperty("user.name")), "needs root");
         var begun = new boolean[1];
-        var e = org.junit.jupiter.api.Assertions.assertThrows(ErrnoException.class, () -> ThreadRoot.startIn(root.resolve("none"), "nowhere", () -> {
+        var e = assertThrows(ErrnoException.class, () -> ThreadRoot.startIn(root.resolve("none"), "nowhere", () -> {
             begun[0] = true;
             return null;
         }));
         assertEquals(Errno.ENOENT, e.errno());
-        assertEquals(false, begun[0]);
+        assertFalse(begun[0]);
     }
 
     /// Of all threads of this process.

@@ -13,11 +13,11 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.balena.engine.daemon.EngineException.Conflict;
 import io.balena.engine.daemon.EngineException.InvalidRequest;
 import io.balena.engine.daemon.EngineException.NotFound;
-import io.balena.engine.daemon.FileTree;
 import io.balena.engine.daemon.container.ContainerStore.Durability;
 import io.balena.engine.daemon.container.config.ContainerConfig;
 import io.balena.engine.daemon.container.config.HostConfig;
 import io.balena.engine.daemon.container.config.RestartPolicy;
+import io.balena.engine.graphdriver.TreeRemoval;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -144,8 +144,8 @@ class ContainerStoreTest {
                 assertEquals(List.of(SECOND), store.all().stream().map(Container::id).toList(), file + ": " + damage);
                 assertTrue(Files.exists(root.resolve("quarantine/containers/" + FIRST + "/hostname")));
                 assertEquals(List.of(), store.unfinished(), "its layer is not to be removed");
-                FileTree.delete(root.resolve("quarantine"));
-                FileTree.delete(directory);
+                TreeRemoval.remove(root.resolve("quarantine"));
+                TreeRemoval.remove(directory);
                 open();
             }
         }

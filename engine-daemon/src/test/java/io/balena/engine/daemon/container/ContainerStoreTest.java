@@ -173,6 +173,26 @@ class ContainerStoreTest {
     }
 
     @Test
+    void volumesThatGoWithAnUnfinishedCreationOrRemovalAreFound() throws Exception {
+        store.prepare(FIRST);
+        store.claim(FIRST, "a".repeat(64));
+        var second = add(SECOND, "two");
+        store.claim(SECOND, "b".repeat(64));
+        store.beginRemoval(second.id());
+        open();
+        assertEquals(List.of("a".repeat(64)), store.claimed(FIRST.hex()));
+        assertEquals(List.of("b".repeat(64)), store.claimed(SECOND.hex()));
+    }
+
+    @Test
+    void aFinishedContainerClaimsNoVolumes() throws Exception {
+        store.prepare(FIRST);
+        store.claim(FIRST, "a".repeat(64));
+        store.add(record(FIRST, "one"));
+        assertEquals(List.of(), store.claimed(FIRST.hex()));
+    }
+
+    @Test
     void anUnfinishedCreationIsFound() throws Exception {
         store.prepare(FIRST);
         open();
@@ -216,8 +236,12 @@ class ContainerStoreTest {
     private Container add(ContainerId id, String name) throws Exception {
         store.reserve(name, id);
         store.prepare(id);
-        return store.add(new ContainerRecord(id, Instant.parse("2026-01-01T00:00:00Z"), name, "sha256:" + "0".repeat(64),
+        return store.add(record(id, name));
+    }
+
+    private static ContainerRecord record(ContainerId id, String name) throws Exception {
+        return new ContainerRecord(id, Instant.parse("2026-01-01T00:00:00Z"), name, "sha256:" + "0".repeat(64),
                 ContainerConfig.read(JSON.readTree("{\"Image\":\"bb\",\"Cmd\":[\"true\"]}")), HostConfig.read(JSON.readTree("{}")),
-                ContainerState.created(), List.of(), NetworkSettings.none(), 0, false, false, "/log", JsonNodeFactory.instance.objectNode()));
+                ContainerState.created(), List.of(), NetworkSettings.none(), 0, false, false, "/log", JsonNodeFactory.instance.objectNode());
     }
 }

@@ -204,7 +204,9 @@ class IsolationIT {
         assertEquals(
                 "33554432\n50000\n512\n0\n17\n100\n200\n500\n",
                 out("cat " + root + "memory/memory.limit_in_bytes " + root + "cpu/cpu.cfs_quota_us " + root + "cpu/cpu.shares "
-                        + root + "cpuset/cpuset.cpus " + root + "pids/pids.max; ulimit -Sn; ulimit -Hn; cat /proc/self/oom_score_adj"));
+                        + root + "cpuset/cpuset.cpus " + root + "pids/pids.max; ulimit -Sn; ulimit -Hn; "
+                        // Set when the program runs already, as before it shares its memory with the shim.
+                        + "until grep -qx 500 /proc/self/oom_score_adj; do :; done; cat /proc/self/oom_score_adj"));
     }
 
     @Test

@@ -82,13 +82,15 @@ class DamagedStoreIT {
         }
         assertFalse(Files.exists(metadata.resolve(".tmp-lastUpdated123.tmp")));
         assertFalse(Files.exists(unknown));
-        assertTrue(Files.exists(root.resolve("quarantine/image/overlay2/imagedb/metadata/sha256").resolve("ab".repeat(32)).resolve("folder")));
+        Path quarantined = root.resolve("quarantine/image/overlay2/imagedb/metadata/sha256").resolve("ab".repeat(32));
+        assertTrue(Files.exists(quarantined.resolve("folder")));
     }
 
     @Test
     void filesThatNeverGotTheirNamesAreDeleted() throws IOException {
         List<Path> leftovers = Stream.of(".tmp-repositories.json1", "imagedb/content/sha256/.tmp-1", "imagedb/metadata/sha256/.tmp-1",
-                "imagedb/metadata/sha256/" + one.digest().hex() + "/.tmp-parent1", "distribution/diffid-by-digest/sha256/.tmp-1").map(store::resolve).toList();
+                "imagedb/metadata/sha256/" + one.digest().hex() + "/.tmp-parent1", "distribution/diffid-by-digest/sha256/.tmp-1")
+                .map(store::resolve).toList();
         for (Path leftover : leftovers) {
             Files.createDirectories(leftover.getParent());
             Files.writeString(leftover, "half of what");
@@ -141,7 +143,8 @@ class DamagedStoreIT {
         var layer = engine.layers.stage();
         layer.extract(new ByteArrayInputStream(TestImage.tar(Map.of(name, name.getBytes(UTF_8)))));
         var committed = layer.commit(Optional.empty());
-        String config = "{\"os\":\"linux\",\"architecture\":\"amd64\",\"config\":{},\"rootfs\":{\"type\":\"layers\",\"diff_ids\":[\"" + committed.diffId() + "\"]}}";
+        String config = """
+                {"os":"linux","architecture":"amd64","config":{},"rootfs":{"type":"layers","diff_ids":["%s"]}}""".formatted(committed.diffId());
         return engine.images.register(config.getBytes(UTF_8), Optional.of(committed.chainId()), List.of(ImageReference.parse(name + ":1")));
     }
 }

@@ -181,7 +181,7 @@ class UnsteadyRegistryIT {
             }
             assertTrue(other.requests().stream().allMatch(request -> request.authorization().isEmpty()));
             assertEquals(0, other.requests("service=s").size());
-            engine.assertEmpty();
+            engine.assertNothingIsUsed();
         }
     }
 
@@ -237,6 +237,6 @@ class UnsteadyRegistryIT {
     private void assertFails(Class<? extends DistributionException> kind, String message) throws IOException {
         DistributionException e = assertInstanceOf(kind, assertThrows(DistributionException.class, () -> engine.pull(name(), messages)));
         assertTrue(e.getMessage().contains(message), e.getMessage());
-        engine.assertEmpty();
+        engine.assertNothingIsUsed();
     }
 }

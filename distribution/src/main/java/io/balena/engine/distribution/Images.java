@@ -162,14 +162,16 @@ public final class Images {
     /// @throws DistributionException.NoSuchImage when the parent is no more
     public ImageId commit(Commit commit, InputStream diff) throws IOException {
         commit.name().ifPresent(Images::checkName);
-        Optional<Image> parent = commit.parent().map(id -> find(id).orElseThrow(() -> new DistributionException.NoSuchImage(id.toString())));
+        Optional<Image> parent = commit.parent()
+                .map(id -> find(id).orElseThrow(() -> new DistributionException.NoSuchImage(id.toString())));
         return bringingIn(() -> {
             Optional<ChainId> below = parent.flatMap(Image::chain);
             DiffId changes;
             Optional<ChainId> top;
             try (var staged = layers.stage()) {
                 changes = staged.extract(diff);
-                top = CommittedImage.isEmpty(changes) ? retained(below) : Optional.of(Undisturbed.run(() -> staged.commit(below)).chainId());
+                top = CommittedImage.isEmpty(changes) ? retained(below)
+                        : Optional.of(Undisturbed.run(() -> staged.commit(below)).chainId());
             }
             byte[] config = new CommittedImage(commit, parent, Instant.now()).config(changes);
             ImageId id = register(config, top, commit.name().stream().toList(), commit.parent());
@@ -199,7 +201,8 @@ public final class Images {
     }
 
     /// @param parent the image it was made from, here; one that is no more is not recorded
-    private ImageId register(byte[] config, Optional<ChainId> top, List<ImageReference> names, Optional<ImageId> parent) throws IOException {
+    private ImageId register(byte[] config, Optional<ChainId> top, List<ImageReference> names, Optional<ImageId> parent)
+            throws IOException {
         return changing(() -> {
             ImageId id = new ImageId(Digest.of(config));
             boolean handedOver = false;
@@ -216,7 +219,8 @@ public final class Images {
         });
     }
 
-    private void add(ImageId id, byte[] config, Optional<ChainId> top, List<ImageReference> names, Optional<ImageId> parent) throws IOException {
+    private void add(ImageId id, byte[] config, Optional<ChainId> top, List<ImageReference> names, Optional<ImageId> parent)
+            throws IOException {
         ImageConfig parsed = ImageConfig.parse(config);
         if (!ChainId.of(parsed.diffIds()).equals(top)) throw new IllegalArgumentException("another image's layers: " + top);
         Catalogue before = catalogue;

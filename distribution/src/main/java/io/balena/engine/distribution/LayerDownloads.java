@@ -87,6 +87,11 @@ final class LayerDownloads {
         if (fetched) download.publishAfterParent();
     }
 
+    /// What pulls leave in the heap would stay there until it is full, and there are other programs on a device.
+    private static void collect() {
+        Thread.ofPlatform().name("collection").daemon().start(System::gc);
+    }
+
     private static final class Shared {
         private final Key key;
         private final LayerDownload download;
@@ -121,6 +126,7 @@ final class LayerDownloads {
         ///
         /// @return done when nothing that nobody wants is running any more
         CompletableFuture<Void> leave() {
+            boolean last;
             synchronized (LayerDownloads.this) {
                 if (left) return CompletableFuture.completedFuture(null);
                 left = true;
@@ -128,9 +134,10 @@ final class LayerDownloads {
                 if (--shared.seats > 0) return CompletableFuture.completedFuture(null);
                 wanted.remove(shared.key, shared);
                 queue.remove(shared);
+                last = wanted.isEmpty();
             }
             shared.download.cancel();
-            return shared.download.ended();
+            return last ? shared.download.ended().thenRun(LayerDownloads::collect) : shared.download.ended();
         }
     }
 }

@@ -96,7 +96,8 @@ public final class TarDownloads {
         } catch (IllegalArgumentException | DistributionException.InvalidRequest e) {
             throw new IOException("redirected to an invalid address: " + location, e);
         }
-        if (from.getScheme().equals("https") && !to.getScheme().equals("https")) throw new IOException("refusing to follow a redirect to " + to);
+        boolean exposed = from.getScheme().equals("https") && !to.getScheme().equals("https");
+        if (exposed) throw new IOException("refusing to follow a redirect to " + to);
         return to;
     }
 
@@ -106,6 +107,7 @@ public final class TarDownloads {
             explanation = new String(body.readNBytes(LONGEST_EXPLANATION), StandardCharsets.UTF_8).strip();
         }
         String message = "failed to GET " + address + " with status " + response.statusCode() + ": " + explanation;
-        return response.statusCode() == 404 ? new DistributionException.NotInRegistry(message) : new DistributionException.Unavailable(message, null);
+        return response.statusCode() == 404 ? new DistributionException.NotInRegistry(message)
+                : new DistributionException.Unavailable(message, null);
     }
 }

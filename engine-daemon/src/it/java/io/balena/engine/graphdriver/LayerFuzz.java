@@ -15,6 +15,7 @@ import java.util.List;
 /// Any bytes, extracted into a real folder as root: nothing outside of it changes, and what was taken in comes out again byte for
 /// byte. Its own changes, taken as a layer, make a tar that can be taken in as well.
 public final class LayerFuzz {
+    private static final Blocks BLOCKS = new Blocks();
     private static final Path ARENA = arena();
     private static final Path CANARY = ARENA.resolve("canary");
     private static final Path ROOT = ARENA.resolve("root");
@@ -51,7 +52,7 @@ public final class LayerFuzz {
         try {
             LayerWriter.Extracted extracted;
             try (var record = Files.newOutputStream(RECORD)) {
-                extracted = new LayerExtractor(new Blocks()).extract(new ByteArrayInputStream(tar), ROOT, record).extracted();
+                extracted = new LayerExtractor(BLOCKS).extract(new ByteArrayInputStream(tar), ROOT, record).extracted();
             } catch (InvalidLayerException e) {
                 return;
             }
@@ -69,7 +70,7 @@ public final class LayerFuzz {
     private static void diffIsALayer() throws IOException {
         Files.createDirectory(SECOND);
         try (var diff = LayerDiff.open(ROOT); var record = Files.newOutputStream(RECORD)) {
-            new LayerExtractor(new Blocks()).extract(diff, SECOND, record);
+            new LayerExtractor(BLOCKS).extract(diff, SECOND, record);
             if (!members(ROOT).equals(members(SECOND))) throw new IllegalStateException("the diff of the diff is another");
         } finally {
             TreeRemoval.remove(SECOND);

@@ -1,5 +1,6 @@
 package io.balena.engine.graphdriver;
 
+import static java.nio.charset.StandardCharsets.ISO_8859_1;
 import static java.nio.charset.StandardCharsets.UTF_8;
 
 import java.io.ByteArrayInputStream;
@@ -106,8 +107,11 @@ public final class TarParserFuzz {
     private static boolean isComparable(byte[] tar, boolean asMany) {
         for (int record = 0; record + TarParser.RECORD <= tar.length; record += TarParser.RECORD) {
             if ("xXgLKSD".indexOf(tar[record + 156]) >= 0) return false;
-            // Zeros before digits mean nothing to Docker, and the number zero to others.
-            if (tar[record] != 0 && (tar[record + 124] < '0' || tar[record + 124] > '7')) return false;
+            // Zeros before digits mean nothing to Docker, and the number zero to others; nor has a link or a folder content.
+            byte size = tar[record + 124];
+            if (tar[record] != 0 && (size < '0' || size > '7')) return false;
+            boolean regular = tar[record + 156] == '0' || tar[record + 156] == 0;
+            if (!regular && !new String(tar, record + 124, 12, ISO_8859_1).matches("0*\\x00?")) return false;
             if (tar[record + 257] != 0 && !new HeaderRecord(tar, record).isUstar() || tar[record + 508] != 0) return false;
         }
         return asMany;

@@ -1,5 +1,6 @@
 package io.balena.engine.graphdriver;
 
+import io.balena.engine.linux.AlteredThread;
 import io.balena.engine.linux.ThreadRoot;
 import java.io.IOException;
 import java.io.InputStream;
@@ -44,16 +45,37 @@ final class LayerExtractor {
         List<Block> borrowed = blocks.borrow(BLOCKS);
         try {
             free.addAll(borrowed);
-            return extractThrough(tar, root, record);
+            // A virtual thread must not be woken by the one whose root is the layer, see AlteredThread.
+            return Thread.currentThread().isVirtual() ? extractOnPlatformThread(tar, root, record) : extractThrough(tar, root, record);
         } finally {
             blocks.giveBack(borrowed);
+        }
+    }
+
+    private Result extractOnPlatformThread(InputStream tar, Path root, OutputStream record) throws IOException {
+        var whole = new FutureTask<>(() -> extractThrough(tar, root, record));
+        Thread reader = Thread.ofPlatform().daemon().name("layer read").start(whole);
+        boolean interrupted = false;
+        try {
+            while (true) {
+                try {
+                    return whole.get();
+                } catch (InterruptedException e) {
+                    interrupted = true;
+                    reader.interrupt();
+                } catch (ExecutionException e) {
+                    rethrow(e.getCause());
+                }
+            }
+        } finally {
+            if (interrupted) Thread.currentThread().interrupt();
         }
     }
 
     /// When it returns, both other stages have ended.
     private Result extractThrough(InputStream tar, Path root, OutputStream record) throws IOException {
         LayerWriter.load();
-        FutureTask<LayerWriter.Extracted> files = ThreadRoot.startIn(root, "layer files", this::makeFiles);
+        AlteredThread<LayerWriter.Extracted> files = ThreadRoot.startIn(root, "layer files", this::makeFiles);
         var digest = new FutureTask<>(() -> digest(record));
         Thread.ofPlatform().daemon().name("layer digest").start(digest);
         try {
@@ -62,8 +84,8 @@ final class LayerExtractor {
             fail(t);
         }
         // Both end by themselves: at the end of the tar, or because `failure` is set.
-        DiffId diffId = result(digest);
-        LayerWriter.Extracted extracted = result(files);
+        DiffId diffId = result(digest::get);
+        LayerWriter.Extracted extracted = result(files::get);
         if (failure != null) rethrow(failure);
         return new Result(diffId, extracted);
     }
@@ -130,8 +152,12 @@ final class LayerExtractor {
         parsed.offer(END);
     }
 
+    private interface Stage<T> {
+        T get() throws InterruptedException, ExecutionException;
+    }
+
     /// Null when the stage failed.
-    private <T> T result(FutureTask<T> stage) throws IOException {
+    private <T> T result(Stage<T> stage) throws IOException {
         boolean interrupted = false;
         try {
             while (true) {

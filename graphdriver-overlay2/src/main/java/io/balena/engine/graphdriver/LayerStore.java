@@ -99,7 +99,11 @@ public final class LayerStore implements AutoCloseable {
     /// Bytes of `chain` with all layers below it.
     public long sizeOf(ChainId chain) {
         long size = 0;
-        for (Optional<Layer> layer = find(chain); layer.isPresent(); layer = layer.get().parent().flatMap(this::find)) size += layer.get().size();
+        Optional<Layer> layer = find(chain);
+        while (layer.isPresent()) {
+            size += layer.get().size();
+            layer = layer.get().parent().flatMap(this::find);
+        }
         return size;
     }
 

@@ -1,10 +1,12 @@
 package io.balena.engine.graphdriver;
 
+import com.fasterxml.jackson.core.JsonProcessingException;
 import io.balena.engine.linux.DurableFile;
 import java.io.IOException;
 import java.lang.System.Logger.Level;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 
 /// Where a store puts what it found below the data root and cannot explain, instead of deleting it: it may be the only copy of
@@ -29,6 +31,17 @@ public final class Quarantine {
         } catch (IOException e) {
             LOG.log(Level.WARNING, "cannot move " + found + " to " + folder + ": " + e + "; it would be moved because of " + reason);
         }
+    }
+
+    /// As above, for somebody who found out by an exception.
+    public void take(Path found, Exception reason) {
+        take(found, switch (reason) {
+            case NoSuchFileException missing -> "a file is missing: " + missing.getMessage();
+            // Without the position and what Jackson says about its own settings, which take several lines.
+            case JsonProcessingException json -> "not the JSON it should be: " + json.getOriginalMessage();
+            case IOException said when said.getMessage() != null -> said.getMessage();
+            default -> reason.toString();
+        });
     }
 
     private Path move(Path found) throws IOException {

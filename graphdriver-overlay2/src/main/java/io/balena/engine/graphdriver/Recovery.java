@@ -78,7 +78,7 @@ final class Recovery {
             overlay.repairLink(content.cacheId());
             candidates.put(chain, content);
         } catch (IOException | RuntimeException e) {
-            quarantine.take(folder, e.toString());
+            quarantine.take(folder, e);
         }
     }
 
@@ -94,7 +94,7 @@ final class Recovery {
         try {
             if (content.parent().isPresent()) overlay.repairLower(content.cacheId(), layers.get(content.parent().get()).cacheId());
         } catch (IOException | RuntimeException e) {
-            quarantine.take(paths.layer(chain), e.toString());
+            quarantine.take(paths.layer(chain), e);
             return false;
         }
         layers.put(chain, content);
@@ -117,7 +117,7 @@ final class Recovery {
             used.add(content.mount());
             content.init().ifPresent(used::add);
         } catch (IOException | RuntimeException e) {
-            quarantine.take(folder, e.toString());
+            quarantine.take(folder, e);
         }
     }
 

@@ -3,7 +3,6 @@ package io.balena.engine.linux;
 import java.io.IOException;
 import java.util.concurrent.Callable;
 import java.util.concurrent.ExecutionException;
-import java.util.concurrent.FutureTask;
 
 /// Threads that join other namespaces, and are never used again.
 final class DisposableThread {
@@ -13,10 +12,8 @@ final class DisposableThread {
     ///
     /// It is waited for even when the caller is interrupted: what was begun in the kernel is short, and half of it helps nobody.
     static <T> T call(String name, Callable<T> work) throws IOException {
-        var task = new FutureTask<>(work);
-        Thread.ofPlatform().daemon().name(name).start(task);
         try {
-            return await(task);
+            return await(AlteredThread.start(name, () -> {}, work));
         } catch (ExecutionException e) {
             switch (e.getCause()) {
                 case IOException io -> throw io;
@@ -27,7 +24,7 @@ final class DisposableThread {
         }
     }
 
-    private static <T> T await(FutureTask<T> task) throws ExecutionException {
+    private static <T> T await(AlteredThread<T> task) throws ExecutionException {
         boolean interrupted = false;
         try {
             for (;;) {

@@ -3,9 +3,6 @@ package io.balena.engine.linux;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.concurrent.Callable;
-import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.CompletionException;
-import java.util.concurrent.FutureTask;
 
 /// Threads that see the file system from another place than the rest of the process, and die with their task.
 ///
@@ -18,7 +15,7 @@ public final class ThreadRoot {
     /// Starts `work` on a thread whose root and working directory are `root`, and whose umask is 0.
     ///
     /// @throws IOException when the thread could not be given that root; `work` has not begun then
-    public static <T> FutureTask<T> startIn(Path root, String name, Callable<T> work) throws IOException {
+    public static <T> AlteredThread<T> startIn(Path root, String name, Callable<T> work) throws IOException {
         return start(name, work, () -> {
             unshare();
             Libc.check(FileLibc.chroot(root.toString()), "chroot", root);
@@ -30,40 +27,28 @@ public final class ThreadRoot {
     /// Starts `work` on a thread whose working directory is `directory`.
     ///
     /// @throws IOException when the thread could not go there; `work` has not begun then
-    public static <T> FutureTask<T> startAt(Path directory, String name, Callable<T> work) throws IOException {
+    public static <T> AlteredThread<T> startAt(Path directory, String name, Callable<T> work) throws IOException {
         return start(name, work, () -> {
             unshare();
             Libc.check(FileLibc.chdir(directory.toString()), "chdir", directory);
         });
     }
 
-    private interface Step {
-        void take() throws IOException;
-    }
-
     private static void unshare() throws IOException {
         Libc.check(Libc.unshare(CLONE_FS), "unshare", "CLONE_FS");
     }
 
-    private static <T> FutureTask<T> start(String name, Callable<T> work, Step first) throws IOException {
-        var ready = new CompletableFuture<Void>();
-        var task = new FutureTask<>(() -> {
+    private static <T> AlteredThread<T> start(String name, Callable<T> work, AlteredThread.Alteration first) throws IOException {
+        var failure = new IOException[1];
+        var started = AlteredThread.start(name, () -> {
             try {
-                first.take();
-            } catch (Throwable t) {
-                ready.completeExceptionally(t);
-                throw t;
+                first.make();
+            } catch (IOException e) {
+                failure[0] = e;
+                throw e;
             }
-            ready.complete(null);
-            return work.call();
-        });
-        Thread.ofPlatform().daemon().name(name).start(task);
-        try {
-            ready.join();
-        } catch (CompletionException e) {
-            if (e.getCause() instanceof IOException io) throw io;
-            throw e;
-        }
-        return task;
+        }, work);
+        if (failure[0] != null) throw failure[0];
+        return started;
     }
 }

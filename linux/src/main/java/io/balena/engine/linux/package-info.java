@@ -9,6 +9,7 @@
 /// | event loop | `Epoll`, `EventFd`, `Pipe`, `PseudoTerminal`, `NativeBuffer` | `LoopLibc` |
 /// | sockets | `UnixListener`, `HeldName`, `BoundPort` | `SocketLibc` |
 /// | netlink | `Rtnetlink`, `NetworkNamespace`, `TrackedFlows` and their values | `SocketLibc` |
+/// | inflating | `IsalInflater`, where `libisal.so.2` is installed | its own |
 /// | service manager | `ServiceManager`, `InheritedSockets` | `SocketLibc` |
 /// | all | `Fd`, `Errno`, `ErrnoException` | `Libc` |
 ///

@@ -64,9 +64,10 @@ class ArchiveIT {
     private void makeImage() {
         var cli = debian.cli();
         var tree = BusyboxImage.tree(engine);
-        Command.of("sh", "-c", "tar -C " + tree + " -c . | " + words(cli) + " import -c 'CMD [\"sh\"]' - made:0").run().succeeded();
+        shell("tar -C " + tree + " -c . | " + words(cli) + " import -c 'CMD [\"sh\"]' - made:0").run().succeeded();
         var same = "touch -d '2001-02-03 04:05:06' /same";
-        var changes = List.of("echo one > /etc/one; ln /etc/one /etc/two; mkdir /opaque; touch /opaque/a", "rm -r /etc/one /opaque; mkdir /opaque; touch /opaque/b",
+        var changes = List.of("echo one > /etc/one; ln /etc/one /etc/two; mkdir /opaque; touch /opaque/a",
+                "rm -r /etc/one /opaque; mkdir /opaque; touch /opaque/b",
                 same, "chmod 4755 /bin/busybox; mknod /null c 1 3; touch -d '2001-02-03 04:05:06' /etc/two", same);
         for (int i = 0; i < changes.size(); i++) {
             cli.run("run", "--network", "none", "--name", "maker", "made:" + i, "sh", "-c", changes.get(i)).succeeded();
@@ -106,7 +107,8 @@ class ArchiveIT {
     }
 
     @Test void skopeoAndUmociReadWhatWeSave() {
-        assumeTrue(Files.isExecutable(Path.of("/usr/bin/skopeo")) && Files.isExecutable(Path.of("/usr/bin/umoci")), "needs skopeo and umoci");
+        assumeSkopeo();
+        assumeTrue(Files.isExecutable(Path.of("/usr/bin/umoci")), "needs umoci");
         var archive = saved(docker, IMAGE);
         var layers = docker.run("image", "inspect", "-f", "{{range .RootFS.Layers}}{{println .}}{{end}}", IMAGE).succeeded();
         for (var form : List.of("docker-archive:" + archive, "oci-archive:" + archive + ":1")) {
@@ -115,7 +117,7 @@ class ArchiveIT {
             Command.of("skopeo", "--insecure-policy", "copy", form, "dir:" + scratch.resolve("dir-" + form.hashCode())).run().succeeded();
         }
         var oci = scratch.resolve("oci");
-        Command.of("sh", "-c", "rm -rf " + oci + "*; mkdir " + oci + "; tar -C " + oci + " -xf " + archive).run().succeeded();
+        shell("rm -rf " + oci + "*; mkdir " + oci + "; tar -C " + oci + " -xf " + archive).run().succeeded();
         Command.of("umoci", "unpack", "--image", oci + ":1", oci + "-bundle").run().succeeded();
         assertEquals("b", Command.of("ls", oci + "-bundle/rootfs/opaque").run().succeeded());
         assertEquals("4755", Command.of("stat", "-c", "%a", oci + "-bundle/rootfs/bin/busybox").run().succeeded());
@@ -124,12 +126,13 @@ class ArchiveIT {
     @ParameterizedTest
     @ValueSource(strings = {"docker-archive", "oci-archive gzip", "oci-archive zstd"})
     void whatSkopeoWritesWeLoad(String form) {
-        assumeTrue(Files.isExecutable(Path.of("/usr/bin/skopeo")), "needs skopeo");
+        assumeSkopeo();
         var layers = layers(docker, IMAGE);
         var archive = scratch.resolve(form.replace(' ', '-') + ".tar");
         var copy = Command.of("skopeo", "--insecure-policy", "copy");
         if (form.contains(" ")) copy = copy.and("--dest-compress", "--dest-compress-format", form.split(" ")[1]);
-        copy.and("docker-archive:" + saved(docker, IMAGE), form.split(" ")[0] + ":" + archive + ":docker.io/library/copied:1").run().succeeded();
+        var target = form.split(" ")[0] + ":" + archive + ":docker.io/library/copied:1";
+        copy.and("docker-archive:" + saved(docker, IMAGE), target).run().succeeded();
         removeAll(docker);
         assertEquals("Loaded image: copied:1", docker.run("load", "-i", archive.toString()).succeeded());
         assertEquals(layers, layers(docker, "copied:1"));
@@ -142,9 +145,11 @@ class ArchiveIT {
                 debian.cli().run("rmi", "-f", IMAGE);
                 var from = new DockerCli(save, "unix://" + engine.socket(), null);
                 var into = new DockerCli(load, debian.cli().host(), null);
-                assertEquals("Loaded image: " + IMAGE, Command.of("sh", "-c", words(from) + " save " + IMAGE + " | " + words(into) + " load -q").run().succeeded());
+                var there = shell(words(from) + " save " + IMAGE + " | " + words(into) + " load -q").run();
+                assertEquals("Loaded image: " + IMAGE, there.succeeded());
                 docker.run("rmi", "-f", IMAGE);
-                assertEquals("Loaded image: " + IMAGE, Command.of("sh", "-c", words(into) + " save " + IMAGE + " | " + words(from) + " load").run().succeeded());
+                var back = shell(words(into) + " save " + IMAGE + " | " + words(from) + " load").run();
+                assertEquals("Loaded image: " + IMAGE, back.succeeded());
             }
         }
     }
@@ -154,7 +159,7 @@ class ArchiveIT {
     void anArchiveMayBePacked(String tool) {
         var archive = saved(docker, IMAGE);
         removeAll(docker);
-        assertEquals("Loaded image: " + IMAGE, Command.of("sh", "-c", tool + " -c " + archive + " | " + words(docker) + " load").run().succeeded());
+        assertEquals("Loaded image: " + IMAGE, shell(tool + " -c " + archive + " | " + words(docker) + " load").run().succeeded());
     }
 
     @Test void clientsHearOfEachLayerEachImageAndEachNameThatMoves() {
@@ -172,7 +177,8 @@ class ArchiveIT {
         assertEquals("{\"stream\":\"Loaded image: moves:1\\n\"}", load(archive, "").strip());
         var id = docker.run("image", "inspect", "-f", "{{.Id}}", "moves:1").succeeded();
         saved(docker, "moves:1");
-        var events = docker.run("events", "--since", "30m", "--until", "0s", "--filter", "image=" + id, "--format", "{{.Action}}").succeeded();
+        var events = docker.run("events", "--since", "30m", "--until", "0s", "--filter", "image=" + id, "--format", "{{.Action}}")
+                .succeeded();
         assertTrue(events.contains("load") && events.contains("save"), events);
     }
 
@@ -185,9 +191,9 @@ class ArchiveIT {
         assertEquals("Error response from daemon: No such image: nope", docker.run("save", "nope").endedWith(1).err().strip());
         assertEquals("Error response from daemon: No such image: nope:1", docker.run("save", IMAGE, "nope:1").endedWith(1).err().strip());
         assertEquals("Error response from daemon: invalid archive: does not contain a manifest.json or index.json",
-                Command.of("sh", "-c", "tar -C /etc -c hostname | " + words(docker) + " load").run().endedWith(1).err().strip());
+                shell("tar -C /etc -c hostname | " + words(docker) + " load").run().endedWith(1).err().strip());
         assertEquals("Error response from daemon: Error processing tar file: unexpected EOF",
-                Command.of("sh", "-c", "head -c 100000 " + original() + " | " + words(docker) + " load -q").run().endedWith(1).err().strip());
+                shell("head -c 100000 " + original() + " | " + words(docker) + " load -q").run().endedWith(1).err().strip());
     }
 
     @Test void aClientThatLeavesInTheMiddleLeavesNothing() throws IOException {
@@ -196,7 +202,8 @@ class ArchiveIT {
         var client = interruptedLoad();
         assertTrue(Engine.become(Duration.ofSeconds(30), () -> !unfinished().isEmpty()), engine::logTail);
         client.close();
-        assertTrue(Engine.become(Duration.ofSeconds(30), () -> unfinished().isEmpty() && layerFolders().equals(before)), () -> unfinished() + " " + layerFolders());
+        assertTrue(Engine.become(Duration.ofSeconds(30), () -> unfinished().isEmpty() && layerFolders().equals(before)),
+                () -> unfinished() + " " + layerFolders());
         assertEquals("Loaded image: made:1", docker.run("load", "-i", original().toString()).succeeded());
     }
 
@@ -249,9 +256,8 @@ class ArchiveIT {
                     out.write(info.tobuf() + content + bytes(-len(content) %% 512))
                 out.write(bytes(1024))
                 """.formatted(mebibytes));
-        var load = new Command(List.of("sh", "-c", "python3 " + maker + " | " + words(docker) + " load -q"), Map.of(), Duration.ofMinutes(8));
-        assertEquals("Loaded image: big:1", load.run().succeeded());
-        var saved = new Command(List.of("sh", "-c", words(docker) + " save big:1 | wc -c"), Map.of(), Duration.ofMinutes(8)).run().succeeded();
+        assertEquals("Loaded image: big:1", shell("python3 " + maker + " | " + words(docker) + " load -q").run().succeeded());
+        var saved = shell(words(docker) + " save big:1 | wc -c").run().succeeded();
         assertTrue(Long.parseLong(saved) > (long) mebibytes << 20, saved);
         var grown = peak(status) - before;
         assertTrue(grown < 48 << 10, "peak memory grew by " + grown + " KiB for " + mebibytes + " MiB");
@@ -266,7 +272,8 @@ class ArchiveIT {
     private SocketChannel interruptedLoad() throws IOException {
         var client = SocketChannel.open(UnixDomainSocketAddress.of(engine.socket()));
         var archive = Files.readAllBytes(original());
-        client.write(ByteBuffer.wrap(("POST /images/load HTTP/1.1\r\nHost: docker\r\nContent-Length: " + archive.length + "\r\n\r\n").getBytes(US_ASCII)));
+        var head = "POST /images/load HTTP/1.1\r\nHost: docker\r\nContent-Length: " + archive.length + "\r\n\r\n";
+        client.write(ByteBuffer.wrap(head.getBytes(US_ASCII)));
         for (var half = ByteBuffer.wrap(archive, 0, archive.length / 2); half.hasRemaining(); ) client.write(half);
         return client;
     }
@@ -314,11 +321,20 @@ class ArchiveIT {
     private Map<String, String> contents(Path archive) throws IOException {
         var folder = Files.createTempDirectory(scratch, "contents");
         Command.of("tar", "-C", folder.toString(), "-xf", archive.toString()).run().succeeded();
-        var lines = Command.of("sh", "-c", "cd " + folder + "; jq -r '.[] | .RepoTags[] as $tag | \"\\($tag) \\(.Config) \\(.Layers | join(\" \"))\"' manifest.json"
-                + " | while read tag files; do echo $tag $(sha256sum $files | cut -d' ' -f1); done").run().succeeded();
+        var items = "jq -r '.[] | .RepoTags[] as $tag | \"\\($tag) \\(.Config) \\(.Layers | join(\" \"))\"' manifest.json";
+        var lines = shell("cd " + folder + "; " + items + " | while read tag files; do echo $tag $(sha256sum $files | cut -d' ' -f1); done")
+                .run().succeeded();
         var contents = new TreeMap<String, String>();
         lines.lines().forEach(line -> contents.put(line.split(" ")[0], line));
         return contents;
+    }
+
+    private static void assumeSkopeo() {
+        assumeTrue(Files.isExecutable(Path.of("/usr/bin/skopeo")), "needs skopeo");
+    }
+
+    private static Command shell(String script) {
+        return new Command(List.of("sh", "-c", script), Map.of(), Duration.ofMinutes(8));
     }
 
     private static String words(DockerCli cli) {

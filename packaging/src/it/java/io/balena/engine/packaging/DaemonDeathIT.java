@@ -67,6 +67,32 @@ class DaemonDeathIT {
         }
     }
 
+    @Test void whoIsFrozenForACommitGoesOnWhenTheDaemonIsKilled() {
+        try (var container = docker.background("--network", "none", BusyboxImage.NAME, "sh", "-c",
+                "dd if=/dev/urandom of=/big bs=1M count=300 2>/dev/null; echo written; while :; do date +%s%N > /now; sleep 0.05; done")) {
+            assertTrue(Engine.become(Duration.ofSeconds(60), () -> logHas(container, "written")));
+            var commit = docker.start("commit", container.id(), "half:1");
+            assertTrue(Engine.become(Duration.ofSeconds(20), () -> container.inspect("{{.State.Paused}}").equals("true")));
+            engine.killDaemon();
+            assertTrue(Engine.become(Duration.ofSeconds(15), () -> !commit.isAlive()));
+            engine.startDaemon();
+            assertEquals("true false", container.inspect("{{.State.Running}} {{.State.Paused}}"));
+            var now = container.exec("cat", "/now").succeeded();
+            assertTrue(Engine.become(Duration.ofSeconds(10), () -> !container.exec("cat", "/now").succeeded().equals(now)));
+            assertEquals("", docker.run("images", "-q", "half").succeeded());
+        }
+    }
+
+    @Test void whoWasPausedByAUserStaysSoWhenTheDaemonIsKilled() {
+        try (var container = docker.background("--network", "none", BusyboxImage.NAME, "sleep", "1000")) {
+            docker.run("pause", container.id()).succeeded();
+            engine.killDaemon();
+            engine.startDaemon();
+            assertEquals("true", container.inspect("{{.State.Paused}}"));
+            docker.run("unpause", container.id()).succeeded();
+        }
+    }
+
     @Test void waitOfANewDaemonGetsTheStatusOfAnOldContainer() {
         var signal = engine.scratch();
         try (var container = docker.background("--network", "none", "-v", signal + ":/signal", BusyboxImage.NAME, "sh", "-c",

@@ -124,7 +124,8 @@ class DamagedRootIT {
             }
             assertTrue(ofLayers || running >= 1, "no container starts any more");
             succeeds(engine.api().postTar("/images/create?fromSrc=-&repo=again&tag=it", base));
-            succeeds(engine.api().post("/containers/create?name=new", "{\"Image\":\"again:it\",\"Cmd\":[\"true\"],\"HostConfig\":{\"NetworkMode\":\"none\"}}"));
+            succeeds(engine.api().post("/containers/create?name=new", """
+                    {"Image":"again:it","Cmd":["true"],"HostConfig":{"NetworkMode":"none"}}"""));
             succeeds(engine.api().post("/containers/new/start"));
             engine.cutPower();
             // And once more: what was moved and repaired is so for good.

@@ -58,7 +58,9 @@ final class DataRoot {
         Set<String> wanted = new HashSet<>(layers);
         for (String mount : mounts) {
             Path folder = layerdb.resolve("mounts").resolve(mount);
-            for (String file : List.of("mount-id", "init-id")) if (Files.exists(folder.resolve(file))) folders.add(read(folder.resolve(file)));
+            for (String file : List.of("mount-id", "init-id")) {
+                if (Files.exists(folder.resolve(file))) folders.add(read(folder.resolve(file)));
+            }
             if (Files.exists(folder.resolve("parent"))) addChain(read(folder.resolve("parent")).substring(7), wanted);
         }
         Set<String> chains = names(layerdb.resolve("sha256"));
@@ -77,8 +79,10 @@ final class DataRoot {
     }
 
     private void addChain(String chain, Set<String> chains) {
-        for (Path folder = layerdb.resolve("sha256").resolve(chain); chains.add(folder.getFileName().toString()) && Files.exists(folder.resolve("parent")); ) {
-            folder = layerdb.resolve("sha256").resolve(read(folder.resolve("parent")).substring(7));
+        for (String next = chain; chains.add(next); ) {
+            Path parent = layerdb.resolve("sha256").resolve(next).resolve("parent");
+            if (!Files.exists(parent)) return;
+            next = read(parent).substring(7);
         }
     }
 
@@ -94,7 +98,8 @@ final class DataRoot {
         for (String folder : folders) {
             Path link = overlay.resolve(folder).resolve("link");
             String name = Files.exists(link) ? read(link) : "none";
-            if (!("../" + folder + "/diff").equals(links.remove(name))) problems.add("overlay2/" + folder + " is not what its link " + name + " leads to");
+            if (("../" + folder + "/diff").equals(links.remove(name))) continue;
+            problems.add("overlay2/" + folder + " is not what its link " + name + " leads to");
         }
         links.forEach((name, target) -> problems.add("overlay2/l/" + name + " is no folder's link, and leads to " + target));
     }
@@ -105,14 +110,16 @@ final class DataRoot {
         // as much as none.
         Set<String> mayBeEmpty = Set.of("committed", ".engine-lock", "hostname", "hosts", "resolv.conf");
         try (var files = Files.walk(root, 8)) {
-            List<Path> state = files.filter(file -> !file.startsWith(root.resolve("volumes")) && !root.relativize(file).toString().matches("overlay2/[^/]+/.+/.+|lost.found.*"))
+            List<Path> state = files.filter(file -> !root.relativize(file).toString().matches("volumes/.*|overlay2/[^/]+/.+/.+|lost.found.*"))
                     .filter(file -> Files.isRegularFile(file, LinkOption.NOFOLLOW_LINKS)).toList();
             for (Path file : state) {
                 String name = file.getFileName().toString();
                 byte[] content = Files.readAllBytes(file);
                 if (name.startsWith(".tmp")) problems.add("left over: " + root.relativize(file));
-                if (content.length == 0 && !mayBeEmpty.contains(name) && !file.startsWith(image.resolve("distribution")) && !name.endsWith("-json.log")) problems.add("empty: " + root.relativize(file));
-                if (content.length > 0 && content[content.length - 1] == 0 && !name.endsWith(".gz")) problems.add("zeros: " + root.relativize(file));
+                boolean mayBe = mayBeEmpty.contains(name) || file.startsWith(image.resolve("distribution")) || name.endsWith("-json.log");
+                if (content.length == 0 && !mayBe) problems.add("empty: " + root.relativize(file));
+                boolean zeros = content.length > 0 && content[content.length - 1] == 0;
+                if (zeros && !name.endsWith(".gz")) problems.add("zeros: " + root.relativize(file));
             }
         } catch (IOException e) {
             throw new UncheckedIOException(e);

@@ -52,7 +52,10 @@ class DataRootBackIT {
         BusyboxImage.assumePossible();
         ours = Engine.start();
         write(ours);
-        for (var image : ours.get("/images/json")) images.put(image.get("Id").asText(), ours.get("/images/" + image.get("Id").asText() + "/json"));
+        for (var image : ours.get("/images/json")) {
+            var id = image.get("Id").asText();
+            images.put(id, ours.get("/images/" + id + "/json"));
+        }
         dockers = Engine.startDockerd();
         write(dockers);
     }
@@ -66,13 +69,14 @@ class DataRootBackIT {
         docker.run("tag", SMALL + ":1", "again:1").succeeded();
         docker.run("volume", "create", "--label", "a=b", "named").succeeded();
         docker.run("volume", "create", "-o", "type=tmpfs", "-o", "device=tmpfs", "-o", "o=size=1m", "memory").succeeded();
-        docker.run("run", "--name", "ran", "--restart", "on-failure:3", "-v", "named:/data", "-v", "/anonymous", "-v", "/etc:/host:ro", "-e", "A=b",
+        docker.run("run", "--name", "ran", "--restart", "on-failure:3", "-v", "named:/data", "-v", "/anonymous", "-v", "/etc:/host:ro",
+                "-e", "A=b",
                 "--label", "x=y", "--health-cmd", "true", "--health-interval", "1h", "--ulimit", "nofile=100:200", "-m", "64m",
                 "-p", "8080:80", "--user", "1234", "-w", "/tmp", "--log-opt", "max-size=1m", "--stop-signal", "SIGINT",
                 "busybox:it", "sh", "-c", "echo out; echo err >&2; echo changed > /tmp/changed").succeeded();
-        docker.run("create", "--name", "fresh", "--mount", "type=tmpfs,dst=/u,tmpfs-size=1048576", "-v", "memory:/m", "--network", "none", "--init=false",
-                "--cap-add", "NET_ADMIN", "--device", "/dev/null:/dev/mine", "--security-opt", "no-new-privileges", "--add-host", "a:10.0.0.1",
-                "busybox:it", "sh", "-c", "grep -c ' /m tmpfs' /proc/mounts").succeeded();
+        docker.run("create", "--name", "fresh", "--mount", "type=tmpfs,dst=/u,tmpfs-size=1048576", "-v", "memory:/m", "--network", "none",
+                "--init=false", "--cap-add", "NET_ADMIN", "--device", "/dev/null:/dev/mine", "--security-opt", "no-new-privileges",
+                "--add-host", "a:10.0.0.1", "busybox:it", "sh", "-c", "grep -c ' /m tmpfs' /proc/mounts").succeeded();
         docker.run("run", "-d", "--name", "steady", "--restart", "always", "--network", "none", "busybox:it", "sleep", "1000").succeeded();
     }
 
@@ -93,7 +97,8 @@ class DataRootBackIT {
             var other = there.get(path);
             if (one == null && DOCKERS_ALONE.stream().anyMatch(path::matches)) continue;
             if (other == null && OURS_ALONE.stream().anyMatch(path::matches)) continue;
-            if (one == null || !one.equals(other)) differences.append(path).append(": ").append(one).append(" | ").append(other).append('\n');
+            if (one != null && one.equals(other)) continue;
+            differences.append(path).append(": ").append(one).append(" | ").append(other).append('\n');
         }
         assertEquals("", differences.toString());
     }
@@ -154,7 +159,8 @@ class DataRootBackIT {
     private static String layersOfSaved(Engine engine, String image) throws IOException {
         var folder = engine.scratch();
         engine.docker().run("save", "-o", folder.resolve("saved.tar").toString(), image).succeeded();
-        return Command.of("sh", "-c", "cd " + folder + "; tar -xf saved.tar; sha256sum */layer.tar | cut -d' ' -f1 | sort").run().succeeded();
+        return Command.of("sh", "-ec", "cd " + folder + "; tar -xf saved.tar; sha256sum */layer.tar | cut -d' ' -f1 | sort")
+                .run().succeeded();
     }
 
     /// @return the digest of the manifest, which names configuration and blobs by theirs
@@ -168,7 +174,8 @@ class DataRootBackIT {
                 """.formatted(folder.resolve("registry")));
         var registry = engine.inside("docker-registry", "serve", folder.resolve("registry.yml").toString()).start();
         try {
-            assertTrue(Engine.become(Duration.ofSeconds(20), () -> engine.inside("curl", "-fs", "http://127.0.0.1:5001/v2/").run().status() == 0));
+            var asked = engine.inside("curl", "-fs", "http://127.0.0.1:5001/v2/");
+            assertTrue(Engine.become(Duration.ofSeconds(60), () -> asked.run().status() == 0));
             engine.docker().run("tag", image, "127.0.0.1:5001/pushed:1").succeeded();
             var lines = engine.docker().run("push", "127.0.0.1:5001/pushed:1").succeeded().lines().toList();
             return lines.stream().filter(line -> line.startsWith("1: digest: ")).findFirst().orElseThrow();
@@ -184,7 +191,7 @@ class DataRootBackIT {
         assertEquals("1\n", ours.docker().run("start", "-a", "fresh").out());
         ours.docker().run("start", "-a", "ran").succeeded();
         assertEquals("out\nout\nout\n", ours.docker().run("logs", "ran").out());
-        assertEquals("{\"a\":\"b\"}", ours.get("/volumes/named").get("Labels").toString(), "Docker did not know this label, and it is here still");
+        assertEquals("{\"a\":\"b\"}", ours.get("/volumes/named").get("Labels").toString(), "which Docker did not know");
         assertTrue(Files.notExists(ours.data().resolve("quarantine")));
     }
 }

@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 
 /// An ext4 file system on a loop device whose medium can be copied at any moment, as a power cut at that moment would leave it.
 ///
@@ -52,7 +53,7 @@ final class Disk {
             Command.of("truncate", "-s", mebibytes + "M", file.toString()).run().succeeded();
         }
         Command.of("mkfs.ext4", "-q", "-m", "0").and(options).and(file.toString()).run().succeeded();
-        if (cache == Cache.VOLATILE) Command.of("umount", shelf.mountPoint(name).toString()).run().succeeded();
+        if (cache == Cache.VOLATILE) unmount(shelf.mountPoint(name));
         return disk;
     }
 
@@ -80,9 +81,15 @@ final class Disk {
 
     void unmount() {
         if (mountedAt == null) return;
-        Command.of("umount", mountedAt.toString()).run().succeeded();
-        if (cache == Cache.VOLATILE) Command.of("umount", shelf.mountPoint(name).toString()).run().succeeded();
+        unmount(mountedAt);
+        if (cache == Cache.VOLATILE) unmount(shelf.mountPoint(name));
         mountedAt = null;
+    }
+
+    /// A loop device lets go of its file only some time after its own unmounting.
+    private static void unmount(Path point) {
+        boolean done = Engine.become(Duration.ofSeconds(30), () -> Command.of("umount", point.toString()).run().status() == 0);
+        if (!done) throw new AssertionError(point + " cannot be unmounted");
     }
 
     /// Bytes and inodes in use, when all that was removed is given back.

@@ -169,7 +169,8 @@ final class Engine implements AutoCloseable {
         var words = new ArrayList<String>(List.of("nsenter", "--net=/run/netns/" + name));
         words.add(program == Program.DOCKERD ? "/usr/sbin/dockerd" : DIST.resolve("bin/balena-engine-daemon").toString());
         words.addAll(List.of("-H", "unix://" + socket(), "--data-root", data().toString(),
-                "--exec-root", root.resolve(program == Program.DOCKERD ? "docker" : "exec").toString(), "--pidfile", root.resolve("pid").toString()));
+                "--exec-root", root.resolve(program == Program.DOCKERD ? "docker" : "exec").toString(),
+                "--pidfile", root.resolve("pid").toString()));
         if (PEER || program == Program.OURS) words.addAll(List.of("-H", "tcp://127.0.0.1:2375"));
         if (PEER) words.add("--live-restore");
         words.addAll(flags);

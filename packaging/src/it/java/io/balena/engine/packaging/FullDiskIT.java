@@ -153,7 +153,8 @@ class FullDiskIT {
     }
 
     private static String container(String command) {
-        return "{\"Image\":\"%s\",\"Cmd\":[\"sh\",\"-c\",\"%s\"],\"HostConfig\":{\"NetworkMode\":\"none\"}}".formatted(Workload.BASE, command);
+        return """
+                {"Image":"%s","Cmd":["sh","-c","%s"],"HostConfig":{"NetworkMode":"none"}}""".formatted(Workload.BASE, command);
     }
 
     private Api.Answer succeeds(Request request) throws IOException {
@@ -181,22 +182,21 @@ class FullDiskIT {
     /// @param bytes that are not to be had any more
     private void fill(long bytes) {
         // All that there is cannot be had in one piece.
-        Command.of("sh", "-c", "sync -f " + engine.data() + "; dd if=/dev/zero of=" + ballast() + " bs=4k count=" + bytes / 4096 + "; sync -f "
-                + engine.data()).run();
+        sh("sync -f DATA; dd if=/dev/zero of=DATA/ballast bs=4k count=" + bytes / 4096 + "; sync -f DATA");
     }
 
     /// To the last block.
     private void fillWhole() {
         fill(disk.use().freeBytes() + 8192);
-        Command.of("sh", "-c", "for i in $(seq 40); do dd if=/dev/zero of=" + ballast() + "$i bs=4k count=1; sync -f " + engine.data() + "; done").run();
+        sh("for i in 1 2 3; do dd if=/dev/zero of=DATA/ballast$i bs=1k; sync -f DATA; done");
         assertEquals(0, disk.use().freeBytes());
     }
 
     private void makeRoom() {
-        Command.of("sh", "-c", "rm -f " + ballast() + "*; sync -f " + engine.data()).run().succeeded();
+        sh("rm -f DATA/ballast*; sync -f DATA");
     }
 
-    private String ballast() {
-        return engine.data().resolve("ballast").toString();
+    private void sh(String script) {
+        Command.of("sh", "-c", script.replace("DATA", engine.data().toString())).run();
     }
 }

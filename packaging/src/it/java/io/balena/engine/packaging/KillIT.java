@@ -61,7 +61,8 @@ class KillIT {
                     } catch (AssertionError | RuntimeException e) {
                         throw new AssertionError("after kill " + number + ": " + e.getMessage(), e);
                     }
-                    if (number % BETWEEN_READINGS == 0 || number == count) System.out.println(number + " of " + count + " kills, " + victim + ": " + workload);
+                    if (number % BETWEEN_READINGS != 0 && number != count) continue;
+                    System.out.println(number + " of " + count + " kills, " + victim + ": " + workload);
                 }
             }
         }

@@ -86,7 +86,9 @@ final class KnownImages {
                 String id = ids.get(Registry.HOST + "/known/" + each[0]).substring(7);
                 Files.write(folder.resolve(id + ".json"), configs.get(id));
                 List<String> its = List.of(each).subList(2, each.length);
-                for (String layer : its) Files.write(Files.createDirectories(folder.resolve("layer-" + layer)).resolve("layer.tar"), layers.get(layer).tar);
+                for (String layer : its) {
+                    Files.write(Files.createDirectories(folder.resolve("layer-" + layer)).resolve("layer.tar"), layers.get(layer).tar);
+                }
                 manifest.add("{\"Config\":\"%s.json\",\"RepoTags\":[\"%s\"],\"Layers\":[%s]}".formatted(id, each[1],
                         its.stream().map(layer -> "\"layer-" + layer + "/layer.tar\"").collect(Collectors.joining(","))));
             }
@@ -138,7 +140,9 @@ final class KnownImages {
     }
 
     private Layer big(int mebibytes) throws IOException {
-        return layer("big", "mkdir -p big; head -c %dM /dev/urandom > big/1; head -c 1M /dev/zero > big/zeros; truncate -s 1M big/hole".formatted(mebibytes));
+        return layer("big", """
+                mkdir -p big; head -c %dM /dev/urandom > big/1; head -c 1M /dev/zero > big/zeros; truncate -s 1M big/hole
+                """.formatted(mebibytes));
     }
 
     private Layer layer(String name, String script) throws IOException {
@@ -168,7 +172,8 @@ final class KnownImages {
                 .formatted(System.getProperty("os.arch").equals("aarch64") ? "arm64" : "amd64", diffIds).getBytes(UTF_8);
         String described = its.stream().map(layer -> descriptor("application/vnd.docker.image.rootfs.diff.tar.gzip", layer.blob))
                 .collect(Collectors.joining(","));
-        byte[] manifest = ("{\"schemaVersion\":2,\"mediaType\":\"application/vnd.docker.distribution.manifest.v2+json\",\"config\":%s,\"layers\":[%s]}")
+        byte[] manifest = ("{\"schemaVersion\":2,\"mediaType\":\"application/vnd.docker.distribution.manifest.v2+json\","
+                + "\"config\":%s,\"layers\":[%s]}")
                 .formatted(descriptor("application/vnd.docker.container.image.v1+json", config), described).getBytes(UTF_8);
         Path folder = storage.resolve("docker/registry/v2/repositories/known").resolve(repository);
         var blobs = new HashMap<>(Map.of(FileFacts.sha256(config), config));
@@ -192,7 +197,8 @@ final class KnownImages {
 
     private void store(byte[] blob) throws IOException {
         String digest = FileFacts.sha256(blob);
-        Path folder = Files.createDirectories(storage.resolve("docker/registry/v2/blobs/sha256").resolve(digest.substring(0, 2)).resolve(digest));
+        Path blobs = storage.resolve("docker/registry/v2/blobs/sha256");
+        Path folder = Files.createDirectories(blobs.resolve(digest.substring(0, 2)).resolve(digest));
         Files.write(folder.resolve("data"), blob);
     }
 

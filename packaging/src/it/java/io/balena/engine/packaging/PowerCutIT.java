@@ -4,9 +4,14 @@ import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
 
@@ -62,9 +67,11 @@ class PowerCutIT {
                 }
                 shelf.copy(file, shelf.file("copy" + i));
                 long[] numbers = numbers(shelf.file("copy" + i));
-                long newest = java.util.Arrays.stream(numbers).max().orElseThrow();
+                long newest = Arrays.stream(numbers).max().orElseThrow();
                 assertTrue(newest >= before, "number " + before + " was written and is not in the copy, which ends with " + newest);
-                for (long number : numbers) assertTrue(number > newest - 8 || newest < 8, "number " + newest + " is there, and of the 8 before only " + number);
+                for (long number : numbers) {
+                    assertTrue(number > newest - 8 || newest < 8, "number " + newest + " is there, and of the 8 before only " + number);
+                }
             }
             stop[0] = true;
             writer.join();
@@ -73,16 +80,16 @@ class PowerCutIT {
 
     /// Number n goes to block n mod 8.
     private static void writeNumbers(Path file, long[] written, boolean[] stop) {
-        try (var channel = java.nio.channels.FileChannel.open(file, java.nio.file.StandardOpenOption.WRITE)) {
+        try (var channel = FileChannel.open(file, StandardOpenOption.WRITE)) {
             for (long n = 1; !stop[0]; n++) {
-                byte[] block = java.util.Arrays.copyOf("%020d".formatted(n).getBytes(US_ASCII), 4096);
-                channel.write(java.nio.ByteBuffer.wrap(block), n % 8 * 4096);
+                byte[] block = Arrays.copyOf("%020d".formatted(n).getBytes(US_ASCII), 4096);
+                channel.write(ByteBuffer.wrap(block), n % 8 * 4096);
                 synchronized (written) {
                     written[0] = n;
                 }
             }
         } catch (IOException e) {
-            throw new java.io.UncheckedIOException(e);
+            throw new UncheckedIOException(e);
         }
     }
 

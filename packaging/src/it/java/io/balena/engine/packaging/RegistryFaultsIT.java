@@ -66,7 +66,7 @@ class RegistryFaultsIT {
                         if self.path in ('/v2/', '/v2'): return self.answer(200, b'{}')
                         if parts[2] == 'private':
                             return self.answer(401, b'{"errors":[{"code":"UNAUTHORIZED","message":"authentication required"}]}', WWW_Authenticate='Basic realm="it"')
-                        if parts[2] == '_catalog': return self.answer(200, b'{"repositories":["it","broken/it","other"]}')
+                        if parts[2].startswith('_catalog'): return self.answer(200, b'{"repositories":["it","broken/it","other"]}')
                         if parts[-2:] == ['tags', 'list']: return self.answer(200, b'{"name":"it","tags":["good","also-good"]}')
                         if parts[2] == 'circle' and parts[-2] == 'blobs': return self.answer(307, b'', Location=self.path)
                         if parts[2] == 'broken': return self.answer(500, b'oops', 'text/plain')

@@ -48,7 +48,8 @@ final class Verification {
         Set<String> layers = checkLayers();
         // Layers that a pull had finished are kept for the next one, until somebody prunes.
         var pruned = engine.api().post("/images/prune");
-        if (!pruned.succeeded() || pruned.json().path("ImagesDeleted").size() > 0) problems.add("images that were to be pruned: " + pruned.body());
+        boolean nothing = pruned.succeeded() && pruned.json().path("ImagesDeleted").isEmpty();
+        if (!nothing) problems.add("images that were to be pruned: " + pruned.body());
         Set<String> ids = new HashSet<>();
         layersByImage.keySet().forEach(id -> ids.add(id.substring(7)));
         problems.addAll(new DataRoot(engine.data()).unaccounted(ids, layers, containers, volumes));
@@ -85,7 +86,8 @@ final class Verification {
             JsonNode inspected = answer.json();
             String name = inspected.path("Name").asText().substring(1);
             JsonNode state = inspected.path("State");
-            String phase = state.path("Status").asText() + (state.path("Status").asText().equals("exited") ? " " + state.path("ExitCode") : "");
+            String status = state.path("Status").asText();
+            String phase = status.equals("exited") ? status + " " + state.path("ExitCode") : status;
             String other = seen.put(Workload.original(name), id + " " + name + " " + inspected.path("Image").asText() + " " + phase);
             if (other != null) problems.add("twice: " + other + " and " + seen.get(Workload.original(name)));
             for (JsonNode mount : inspected.path("Mounts")) checkVolume(mount);
@@ -112,7 +114,8 @@ final class Verification {
         for (String name : names) {
             String found = seen.getOrDefault(name, Journal.State.ABSENT.text());
             var possible = journal.possible(name, began, ended);
-            if (possible.stream().noneMatch(state -> state.allows(found))) problems.add(name + " is " + found + ", and should be one of " + possible);
+            if (possible.stream().anyMatch(state -> state.allows(found))) continue;
+            problems.add(name + " is " + found + ", and should be one of " + possible);
         }
     }
 
@@ -170,7 +173,8 @@ final class Verification {
                 Layer layer = store.find(chain).orElseThrow(() -> new AssertionError("not in the store: " + chain));
                 try (var tar = store.openTar(chain)) {
                     String digest = "sha256:" + FileFacts.sha256(tar.readAllBytes());
-                    if (!digest.equals(layer.diffId().toString())) throw new AssertionError("the tar of layer " + layer + " has become " + digest);
+                    boolean same = digest.equals(layer.diffId().toString());
+                    if (!same) throw new AssertionError("the tar of layer " + layer + " has become " + digest);
                 }
             }
         }

@@ -98,7 +98,8 @@ class VolumesIT {
     @Test void whatCannotBeMountedIsSaidAndLeavesNothing() {
         docker.run("volume", "create", "-o", "type=none", "-o", "device=/nonexistent/folder", "-o", "o=bind", "nowhere").succeeded();
         var refused = docker.run("run", "--network", "none", "--name", "stranded", "-v", "nowhere:/n", BusyboxImage.NAME, "true");
-        assertTrue(refused.err().contains("error while mounting volume '" + engine.data() + "/volumes/nowhere/_data': failed to mount local volume: "), refused.err());
+        assertTrue(refused.err().contains("error while mounting volume '" + engine.data() + "/volumes/nowhere/_data': "
+                + "failed to mount local volume: "), refused.err());
         docker.run("rm", "stranded");
     }
 
@@ -112,14 +113,16 @@ class VolumesIT {
 
     @Test void whatTheImageHasIsCopiedAsItIs() throws IOException {
         var context = engine.scratch();
-        Command.of("sh", "-ec", "cd " + context + "; cp -a " + BusyboxImage.tree(engine) + " t; mkdir -p t/vol/sub; echo x > t/vol/a; ln t/vol/a t/vol/b;"
+        Command.of("sh", "-ec", "cd " + context + "; cp -a " + BusyboxImage.tree(engine) + " t; mkdir -p t/vol/sub; echo x > t/vol/a;"
+                + " ln t/vol/a t/vol/b;"
                 + " chown 1234:1235 t/vol t/vol/a; chmod 2770 t/vol; chmod 4755 t/vol/a; ln -s /nowhere t/vol/link; mknod t/vol/null c 1 3;"
                 + " mkfifo t/vol/fifo; setfattr -n security.capability -v 0x0100000200040000000000000000000000000000 t/vol/a;"
                 + " touch -d @1000 t/vol/sub; tar --xattrs --xattrs-include='*' -C t -cf t.tar .").run().succeeded();
         docker.run("import", context.resolve("t.tar").toString(), "with-volume:1").succeeded();
         run("-v", "copied:/vol", "with-volume:1", "true").succeeded();
         var data = engine.data().resolve("volumes/copied/_data");
-        var script = "cd %s; find . -printf '%%P %%y %%m %%U:%%G %%n %%l\\n' | sort; find . -type f -printf '%%P %%T@\\n' | sort; stat -c %%Y sub; stat -c '%%t:%%T' null; getfattr -h -d -m - a";
+        var script = "cd %s; find . -printf '%%P %%y %%m %%U:%%G %%n %%l\\n' | sort;"
+                + " find . -type f -printf '%%P %%T@\\n' | sort; stat -c %%Y sub; stat -c '%%t:%%T' null; getfattr -h -d -m - a";
         assertEquals(sh(script.formatted(context.resolve("t/vol"))), sh(script.formatted(data)));
         docker.run("rmi", "with-volume:1").succeeded();
     }
@@ -134,7 +137,8 @@ class VolumesIT {
         docker.run("volume", "rm", "told").succeeded();
         var events = docker.run("events", "--since", since, "--until", Instant.now().plusMillis(1).toString(), "--filter", "type=volume",
                 "--format", "{{.Action}} {{.Actor.ID}} {{.Actor.Attributes.driver}} {{.Actor.Attributes.destination}}").succeeded();
-        assertEquals(List.of("create told local <no value>", "mount told local /data", "unmount told local <no value>", "destroy told local <no value>"),
+        assertEquals(List.of("create told local <no value>", "mount told local /data", "unmount told local <no value>",
+                "destroy told local <no value>"),
                 events.lines().filter(line -> line.contains(" told ")).toList());
     }
 

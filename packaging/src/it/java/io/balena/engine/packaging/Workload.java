@@ -91,7 +91,7 @@ final class Workload implements AutoCloseable {
 
     /// Others may hold or take away an image at the same time.
     private static boolean isExpected(String refusal) {
-        return refusal.contains("conflict: unable to") || refusal.startsWith("No such image") || refusal.contains("no such image");
+        return refusal.contains("conflict: unable to") || refusal.startsWith("No such image") || refusal.startsWith("layer does not exist");
     }
 
     private boolean begin() {
@@ -184,7 +184,8 @@ final class Workload implements AutoCloseable {
     private String importTar(String name, byte[] tar) throws IOException {
         try {
             return journal.change(name, new State("sha256:*"), () -> {
-                var lines = accepted(api.postTar("/images/create?fromSrc=-&repo=" + name.replace(":", "&tag="), tar)).body().strip().split("\n");
+                var answer = api.postTar("/images/create?fromSrc=-&repo=" + name.replace(":", "&tag="), tar);
+                var lines = accepted(answer).body().strip().split("\n");
                 return new State(lines[lines.length - 1].replaceAll(".*(sha256:[0-9a-f]{64}).*", "$1").strip());
             }).text();
         } catch (Refused e) {

@@ -91,6 +91,18 @@ class ShimIT {
     }
 
     @Test
+    void anEngineWithoutContainersHasNoShim(@TempDir Path execRoot) throws Exception {
+        try (Shim lazy = Shim.connect(execRoot, ShimFixture.command(), _ -> {})) {
+            assertEquals(Map.of(), lazy.list());
+            lazy.delete(ProcessKey.container("nobody"));
+            assertFalse(Files.exists(execRoot.resolve("shim.sock")));
+            assertThrows(ContainerFailure.class, () -> lazy.create("nobody", execRoot.resolve("no-bundle"), NOTHING));
+            assertTrue(ProcessHandle.of(lazy.pid()).orElseThrow().isAlive());
+            lazy.endIfIdle();
+        }
+    }
+
+    @Test
     void aHundredMegabytesThroughCatArriveIntact() throws Exception {
         String id = fixture.create(fixture.bundle().running("cat"), INTERACTIVE);
         byte[] block = new byte[1 << 20];
@@ -522,7 +534,7 @@ class ShimIT {
         assertEquals(Map.of(), shim.list());
     }
 
-    private int threads() {
+    private int threads() throws IOException {
         return Path.of("/proc/" + shim.pid() + "/task").toFile().list().length;
     }
 

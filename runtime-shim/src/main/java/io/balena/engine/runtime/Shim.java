@@ -17,6 +17,8 @@ import java.util.function.Consumer;
 /// Methods block and may be called by many (virtual) threads at once. When the shim has died, they fail, the containers go on, and
 /// a new shim that adopts them is started at once. Containers that ended in between, and all execs, are reported by
 /// [ShimEvent.Exited] with an exit code that is not known.
+///
+/// An engine without containers has no shim: the first container brings one.
 public final class Shim implements AutoCloseable {
     private static final System.Logger LOG = System.getLogger(Shim.class.getName());
     private static final int MOST_IDLE_LINES = 4;
@@ -30,6 +32,9 @@ public final class Shim implements AutoCloseable {
     // Execs that run: a shim that dies takes the knowledge of them with it.
     private final Set<ProcessKey> execs = new HashSet<>();
     private final SpareEnds spares = new SpareEnds();
+    /// Held while the first shim is looked for or started.
+    private final Object beginning = new Object();
+    private volatile boolean begun;
     private ShimLine subscription;
     private volatile boolean closed;
 
@@ -38,30 +43,42 @@ public final class Shim implements AutoCloseable {
         this.events = events;
     }
 
-    /// Connects to the shim of `execRoot`, or starts one there that adopts what an earlier one left running.
+    /// Connects to the shim of `execRoot`, if there is one. Starts one at once if an earlier one left containers to be adopted, else when
+    /// it is first needed.
     ///
     /// @param execRoot e.g. `/run/balena-engine`; holds the socket and the runtime state
     /// @param events called for everything that happens from now on, and for exits the last daemon has not acknowledged by `delete`;
     ///     on one thread, in order. An exit may be heard of before the call that started the process has returned.
     public static Shim connect(Path execRoot, ShimCommand command, Consumer<ShimEvent> events) throws IOException {
         Shim shim = new Shim(new ShimLauncher(execRoot, command), events);
-        ShimLine line = shim.subscribe();
-        for (Map.Entry<String, ContainerState> container : shim.list().entrySet()) {
-            switch (container.getValue()) {
-                case ContainerState.Created(int pid) -> shim.spares.hold(container.getKey(), pid);
-                case ContainerState.Running(int pid, _) -> shim.spares.hold(container.getKey(), pid);
-                case ContainerState.Paused(int pid, _) -> shim.spares.hold(container.getKey(), pid);
-                case ContainerState.Stopped _ -> {}
-            }
-        }
-        // Not a virtual thread: it lives as long as the daemon, and its handlers may do anything.
-        Thread.ofPlatform().name("shim events").daemon().start(() -> shim.listen(line));
+        if (shim.launcher.hasOrNeedsOne()) shim.begin();
         return shim;
+    }
+
+    private void begin() throws IOException {
+        if (begun) return;
+        synchronized (beginning) {
+            if (begun) return;
+            if (closed) throw new IOException("the connection to the shim was closed");
+            ShimLine line = subscribe();
+            begun = true;
+            for (Map.Entry<String, ContainerState> container : list().entrySet()) {
+                switch (container.getValue()) {
+                    case ContainerState.Created(int pid) -> spares.hold(container.getKey(), pid);
+                    case ContainerState.Running(int pid, _) -> spares.hold(container.getKey(), pid);
+                    case ContainerState.Paused(int pid, _) -> spares.hold(container.getKey(), pid);
+                    case ContainerState.Stopped _ -> {}
+                }
+            }
+            // Not a virtual thread: it lives as long as the daemon, and its handlers may do anything.
+            Thread.ofPlatform().name("shim events").daemon().start(() -> listen(line));
+        }
     }
 
     /// All containers the shim has, also those that ended and were not deleted, by id.
     public Map<String, ContainerState> list() throws IOException {
         Map<String, ContainerState> containers = new LinkedHashMap<>();
+        if (!begun) return containers;
         for (Message entry : ask(Message.of(Protocol.LIST)).messages(Tag.CONTAINERS)) {
             containers.put(entry.text(Tag.CONTAINER_ID), state(entry));
         }
@@ -116,6 +133,7 @@ public final class Shim implements AutoCloseable {
     /// Attaches to the streams of a process; before its start nothing is missed. To an exec one attaches before [#exec], to a
     /// container between [#create] and [#start], or at any time later.
     public AttachedStream attach(ProcessKey process, boolean stdin, boolean stdout, boolean stderr) throws IOException {
+        begin();
         ShimLine line = launcher.connect();
         try {
             line.ask(Protocol.withKey(Message.of(Protocol.ATTACH), process)
@@ -156,6 +174,7 @@ public final class Shim implements AutoCloseable {
     ///
     /// @throws ContainerFailure when it is running
     public void delete(ProcessKey process) throws IOException {
+        if (!begun) return;
         ask(Protocol.withKey(Message.of(Protocol.DELETE), process));
         if (process.execId().isEmpty()) {
             spares.release(process.containerId());
@@ -173,7 +192,7 @@ public final class Shim implements AutoCloseable {
         closed = true;
         spares.close();
         synchronized (idle) {
-            subscription.close();
+            if (subscription != null) subscription.close();
             for (ShimLine line : idle) line.close();
             idle.clear();
         }
@@ -183,11 +202,13 @@ public final class Shim implements AutoCloseable {
     ///
     /// @throws ContainerFailure if it has some
     void endIfIdle() throws IOException {
+        if (!begun) return;
         ask(Message.of(Protocol.LEAVE_IF_IDLE));
     }
 
-    /// Pid of the shim process that is connected to.
-    int pid() {
+    /// Pid of the shim process that is connected to; it is started if there is none.
+    int pid() throws IOException {
+        begin();
         synchronized (idle) {
             return subscription.shimPid();
         }
@@ -195,6 +216,7 @@ public final class Shim implements AutoCloseable {
 
     private Message ask(Message.Builder request) throws IOException {
         if (closed) throw new IOException("the connection to the shim was closed");
+        begin();
         ShimLine line = send(request);
         try {
             Message answer = line.answer();

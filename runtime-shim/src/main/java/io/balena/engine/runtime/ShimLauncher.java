@@ -42,6 +42,20 @@ final class ShimLauncher {
         return execRoot.resolve("containers");
     }
 
+    /// Whether there is a shim, or containers that wait for one.
+    boolean hasOrNeedsOne() throws IOException {
+        if (Files.isDirectory(stateRoot())) {
+            try (var containers = Files.newDirectoryStream(stateRoot())) {
+                if (containers.iterator().hasNext()) return true;
+            }
+        }
+        try (ShimLine _ = ShimLine.open(socket())) {
+            return true;
+        } catch (IOException e) {
+            return false;
+        }
+    }
+
     ShimLine connect() throws IOException {
         try {
             return ShimLine.open(socket());

@@ -28,6 +28,7 @@ final class Commits {
 
     private final ContainerStore store;
     private final Containers containers;
+    private final FreezeMarks marks;
     private final LayerStore layers;
     private final Images images;
     private final ContainerEvents events;
@@ -42,9 +43,11 @@ final class Commits {
     record Wish(Optional<ImageReference> name, String comment, String author, boolean pause, List<String> changes,
             Optional<ContainerConfig> config) {}
 
-    Commits(ContainerStore store, Containers containers, LayerStore layers, Images images, ContainerEvents events, ImageEvents imageEvents) {
+    Commits(ContainerStore store, Containers containers, FreezeMarks marks, LayerStore layers, Images images, ContainerEvents events,
+            ImageEvents imageEvents) {
         this.store = store;
         this.containers = containers;
+        this.marks = marks;
         this.layers = layers;
         this.images = images;
         this.events = events;
@@ -85,12 +88,17 @@ final class Commits {
     /// @return false when it does not run, or is paused already
     private boolean freeze(Container container) throws IOException {
         if (!(container.state() instanceof ContainerState.Running)) return false;
+        marks.set(container.id());
+        boolean frozen = false;
         try {
             containers.pause(container.id().hex());
-            return true;
+            frozen = true;
         } catch (Conflict e) {
-            return false; // it ended, or was paused, just now
+            // It ended, or was paused, just now.
+        } finally {
+            if (!frozen) marks.clear(container.id());
         }
+        return frozen;
     }
 
     private InputStream frozenDiff(ContainerLayer layer, Container container) throws IOException {
@@ -104,9 +112,13 @@ final class Commits {
 
     private void thaw(Container container) {
         try {
-            containers.unpause(container.id().hex());
-        } catch (EngineException.Conflict | EngineException.NotFound e) {
-            // Somebody else has let it go on, or has ended it.
+            try {
+                containers.unpause(container.id().hex());
+            } catch (EngineException.Conflict | EngineException.NotFound e) {
+                // Somebody else has let it go on, or has ended it.
+            } finally {
+                marks.clear(container.id());
+            }
         } catch (IOException | RuntimeException e) {
             LOG.log(Level.ERROR, "container " + container.id() + " was paused for a commit and cannot be resumed: " + e);
         }

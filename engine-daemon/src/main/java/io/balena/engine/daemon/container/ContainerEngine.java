@@ -91,7 +91,8 @@ public final class ContainerEngine implements AutoCloseable {
         var ending = new Ending(store, start, restarts, removal, events, shim);
         var execs = new Execs(store, start, events, shim);
         ears.listen(store, ending, execs, events);
-        new Reconciliation(store, start, ending, removal, networking, shim).run();
+        var marks = new FreezeMarks(settings.execRoot.resolve("frozen"));
+        new Reconciliation(store, start, ending, removal, networking, marks, shim).run();
         opened.countDown();
 
         var changes = new FileChanges();
@@ -101,7 +102,7 @@ public final class ContainerEngine implements AutoCloseable {
         var creation = new Creation(store, images, layers, volumes, networking, events);
         List<Route> routes = new ArrayList<>(new ContainerRoutes(store, creation, settings.log, containers, inspect, list, layers).table());
         routes.addAll(new StreamRoutes(store, containers, execs, events, shim, changes).table());
-        var commits = new Commits(store, containers, layers, images, events, new ImageEvents(bus));
+        var commits = new Commits(store, containers, marks, layers, images, events, new ImageEvents(bus));
         routes.addAll(new SnapshotRoutes(store, layers, commits, events).table());
         return new ContainerEngine(store, creation, containers, list, restarts, shim, changes, List.copyOf(routes));
     }

@@ -6,11 +6,11 @@ import static java.nio.file.attribute.PosixFilePermissions.fromString;
 import io.balena.engine.daemon.EngineException.Conflict;
 import io.balena.engine.daemon.EngineException.InvalidRequest;
 import io.balena.engine.daemon.EngineException.NotFound;
-import io.balena.engine.daemon.FileTree;
 import io.balena.engine.daemon.container.config.HostConfig;
 import io.balena.engine.linux.DurableFile;
 import io.balena.engine.graphdriver.Digest;
 import io.balena.engine.graphdriver.Quarantine;
+import io.balena.engine.graphdriver.TreeRemoval;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
@@ -95,9 +95,9 @@ final class ContainerStore {
             DurableFile.deleteTemporaries(folder);
         } catch (NoSuchFileException e) {
             if (isUnfinished(folder)) unfinished.add(name);
-            else quarantine.take(folder, "a file is missing: " + e.getMessage());
+            else quarantine.take(folder, e);
         } catch (IOException | RuntimeException e) {
-            quarantine.take(folder, e.toString());
+            quarantine.take(folder, e);
         }
     }
 
@@ -254,8 +254,8 @@ final class ContainerStore {
 
     /// Deletes what is left of a container that was never finished or is removed.
     void forget(String id) throws IOException {
-        FileTree.delete(removing(id));
-        FileTree.delete(directory.resolve(id));
+        TreeRemoval.remove(removing(id));
+        TreeRemoval.remove(directory.resolve(id));
     }
 
     /// Where a container logs. Docker stores it at the first start only, and a data root may have been moved since.

@@ -45,7 +45,8 @@ final class Creation {
 
     record Created(ContainerId id, List<String> warnings) {}
 
-    Creation(ContainerStore store, Images images, LayerStore layers, ContainerVolumes volumes, Networking networking, ContainerEvents events) {
+    Creation(ContainerStore store, Images images, LayerStore layers, ContainerVolumes volumes, Networking networking,
+            ContainerEvents events) {
         this.store = store;
         this.images = images;
         this.layers = layers;
@@ -75,7 +76,8 @@ final class Creation {
             ContainerLayer layer = layers.createContainerLayer(id.hex(), image.chain());
             provided = volumes.provide(id, mounts, layer, store);
             Container container = store.add(new ContainerRecord(id, Instant.now(), taken, image.id().toString(), config, host,
-                    ContainerState.created(), provided, network, 0, false, false, store.logPath(id, host), JsonNodeFactory.instance.objectNode()));
+                    ContainerState.created(), provided, network, 0, false, false, store.logPath(id, host),
+                    JsonNodeFactory.instance.objectNode()));
             events.publish(container.record(), "create");
             return new Created(id, List.of());
         } catch (IOException | RuntimeException e) {

@@ -29,14 +29,17 @@ final class Reconciliation {
     private final Ending ending;
     private final Removal removal;
     private final Networking networking;
+    private final FreezeMarks marks;
     private final Shim shim;
 
-    Reconciliation(ContainerStore store, Start start, Ending ending, Removal removal, Networking networking, Shim shim) {
+    Reconciliation(ContainerStore store, Start start, Ending ending, Removal removal, Networking networking, FreezeMarks marks,
+            Shim shim) {
         this.store = store;
         this.start = start;
         this.ending = ending;
         this.removal = removal;
         this.networking = networking;
+        this.marks = marks;
         this.shim = shim;
     }
 
@@ -50,6 +53,7 @@ final class Reconciliation {
                 LOG.log(Level.WARNING, "Taking up container {0}: {1}", container.id(), e.getMessage());
             }
         }
+        marks.clearAll();
         for (var endpoint : networking.endpoints()) {
             boolean used = store.get(endpoint.containerId()).map(c -> c.state().isAlive()).orElse(false);
             if (!used && ContainerId.isId(endpoint.containerId())) networking.release(new ContainerId(endpoint.containerId()));
@@ -80,8 +84,12 @@ final class Reconciliation {
                     container.publish(record.with(new Running(running.pid(), since)).wasStarted());
                     start.rootOf(record.id());
                 }
-                case io.balena.engine.runtime.ContainerState.Paused paused ->
-                    container.publish(record.with(new Paused(new Running(paused.pid(), paused.since()))).wasStarted());
+                case io.balena.engine.runtime.ContainerState.Paused paused -> {
+                    var frozen = new Running(paused.pid(), paused.since());
+                    boolean goesOn = marks.isSet(record.id());
+                    if (goesOn) shim.resume(record.id().hex());
+                    container.publish(record.with(goesOn ? frozen : new Paused(frozen)).wasStarted());
+                }
                 case io.balena.engine.runtime.ContainerState.Created _ -> {
                     // The engine died between set-up and start; the program has done nothing yet.
                     shim.delete(ProcessKey.container(record.id().hex()));

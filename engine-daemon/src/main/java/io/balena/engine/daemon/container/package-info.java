@@ -10,6 +10,6 @@
 /// ```
 ///
 /// [io.balena.engine.daemon.container.Container] holds one container's record and lock; the verbs are in `Creation`, `Start`,
-/// `Ending` and `Removal`, and [io.balena.engine.daemon.container.Containers] is their common face. The shim owns the processes and is
-/// the truth about what runs; the record is the truth about everything else.
+/// `Ending`, `Removal` and `Commits`, and [io.balena.engine.daemon.container.Containers] is the common face of those that change it.
+/// The shim owns the processes and is the truth about what runs; the record is the truth about everything else.
 package io.balena.engine.daemon.container;

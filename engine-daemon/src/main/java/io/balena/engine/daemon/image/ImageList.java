@@ -55,7 +55,9 @@ public final class ImageList {
                 shown = shown.stream().filter(reference -> matches(reference, filters.get("reference"))).toList();
                 if (shown.isEmpty()) continue;
             }
-            summaries.add(summary(version, image, shown, usage ? sharedBytes(image, uses) : -1, usage ? users.usersOf(image.id()).size() : -1));
+            long shared = usage ? sharedBytes(image, uses) : -1;
+            int containers = usage ? users.usersOf(image.id()).size() : -1;
+            summaries.add(summary(version, image, shown, shared, containers));
         }
         summaries.sort(Comparator.comparingLong(ImageSummary::created).reversed());
         return summaries;

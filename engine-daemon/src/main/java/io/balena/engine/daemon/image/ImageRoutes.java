@@ -76,8 +76,10 @@ public final class ImageRoutes {
         Image image = images.resolve(request.path("name"));
         List<ImageHistory.Made> made = new ArrayList<>();
         int steps = image.config().path("history").size();
-        for (Optional<Image> step = Optional.of(image); step.isPresent() && made.size() < steps; step = step.get().parent().flatMap(images::find)) {
+        Optional<Image> step = Optional.of(image);
+        while (step.isPresent() && made.size() < steps) {
             made.add(new ImageHistory.Made(step.get().id(), ImageDetails.tags(images.references(step.get().id()))));
+            step = step.get().parent().flatMap(images::find);
         }
         return Response.json(ImageHistory.of(image, list.layersOf(image), made));
     }

@@ -32,7 +32,8 @@ final class DockerVolumes {
         } catch (NoSuchFileException e) {
             // Docker was never here.
         } catch (IOException e) {
-            LOG.log(Level.WARNING, "Labels and options that Docker gave to volumes may be missing: {0} cannot be read: {1}", file, e.getMessage());
+            LOG.log(Level.WARNING, "Labels and options that Docker gave to volumes may be missing: {0} cannot be read: {1}", file,
+                    e.getMessage());
         }
         return entries;
     }

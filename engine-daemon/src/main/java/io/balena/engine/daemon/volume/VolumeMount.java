@@ -39,14 +39,16 @@ public record VolumeMount(String type, String options, String device) {
         }
         if (driverOptions.containsKey("size")) throw new InvalidRequest(context + "quota size requested but no quota support");
         for (String name : List.of("device", "type")) {
-            if (driverOptions.getOrDefault(name, "").isEmpty()) throw new InvalidRequest(context + "missing required option: \"" + name + "\"");
+            if (!driverOptions.getOrDefault(name, "").isEmpty()) continue;
+            throw new InvalidRequest(context + "missing required option: \"" + name + "\"");
         }
         return Optional.of(new VolumeMount(driverOptions.get("type"), driverOptions.getOrDefault("o", ""), driverOptions.get("device")));
     }
 
     /// Reads `opts.json`. Some versions of Docker wrote one that says nothing.
     static Optional<VolumeMount> read(JsonNode json) {
-        var mount = new VolumeMount(json.path("MountType").asText(""), json.path("MountOpts").asText(""), json.path("MountDevice").asText(""));
+        var mount = new VolumeMount(
+                json.path("MountType").asText(""), json.path("MountOpts").asText(""), json.path("MountDevice").asText(""));
         return mount.type.isEmpty() && mount.options.isEmpty() && mount.device.isEmpty() ? Optional.empty() : Optional.of(mount);
     }
 
@@ -87,6 +89,7 @@ public record VolumeMount(String type, String options, String device) {
     private String resolved() throws IOException {
         Matcher address = ADDRESS.matcher(options);
         if (!type.equals("nfs") && !type.equals("cifs") || !address.find()) return options;
-        return options.substring(0, address.start(1)) + InetAddress.getByName(address.group(1)).getHostAddress() + options.substring(address.end(1));
+        String number = InetAddress.getByName(address.group(1)).getHostAddress();
+        return options.substring(0, address.start(1)) + number + options.substring(address.end(1));
     }
 }

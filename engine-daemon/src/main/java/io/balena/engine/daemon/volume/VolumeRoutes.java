@@ -14,11 +14,10 @@ import io.balena.engine.daemon.http.Request;
 import io.balena.engine.daemon.http.Response;
 import io.balena.engine.daemon.http.Route;
 import java.io.IOException;
-import java.time.ZoneOffset;
-import java.time.format.DateTimeFormatter;
 import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 
 /// Routes under `/volumes`.
 public final class VolumeRoutes {
@@ -64,7 +63,7 @@ public final class VolumeRoutes {
         return value.asText("");
     }
 
-    private static java.util.Map<String, String> texts(JsonNode body, String field) {
+    private static Map<String, String> texts(JsonNode body, String field) {
         JsonNode value = body.path(field);
         if (value.isMissingNode() || value.isNull()) return null;
         if (!value.isObject()) throw wrongType(field, "map[string]string");
@@ -107,7 +106,7 @@ public final class VolumeRoutes {
 
     private static ObjectNode json(Volume volume) {
         ObjectNode json = JSON.objectNode();
-        json.put("CreatedAt", volume.created().truncatedTo(ChronoUnit.SECONDS).atOffset(ZoneOffset.UTC).format(DateTimeFormatter.ISO_OFFSET_DATE_TIME));
+        json.put("CreatedAt", volume.created().truncatedTo(ChronoUnit.SECONDS).toString());
         // In the order of Docker's answers.
         json.put("Driver", Volume.DRIVER).set("Labels", Description.json(volume.description().labels()));
         json.put("Mountpoint", volume.data().toString()).put("Name", volume.name());

@@ -198,8 +198,9 @@ public final class Volumes {
         Held held = held(name);
         held.mounting.lock();
         try {
-            Files.createDirectories(held.volume.data());
-            if (held.volume.mount().isPresent() && !Mounts.isMounted(held.volume.data().toRealPath())) held.volume.mount().get().mount(held.volume.data());
+            Path data = held.volume.data();
+            Files.createDirectories(data);
+            if (held.volume.mount().isPresent() && !Mounts.isMounted(data.toRealPath())) held.volume.mount().get().mount(data);
             held.running.add(container);
         } finally {
             held.mounting.unlock();
@@ -258,10 +259,14 @@ public final class Volumes {
         Path removed;
         synchronized (this) {
             Held held = held(name);
-            if (!held.containers.isEmpty()) throw new Conflict("remove " + name + ": volume is in use - [" + String.join(", ", held.containers) + "]");
+            if (!held.containers.isEmpty()) {
+                throw new Conflict("remove " + name + ": volume is in use - [" + String.join(", ", held.containers) + "]");
+            }
             detach(held.volume);
-            if (Files.exists(held.volume.data()) && Mounts.isMounted(held.volume.data().toRealPath())) {
-                throw new IOException("remove " + name + ": " + held.volume.data() + " has something mounted on it: device or resource busy");
+            Path data = held.volume.data();
+            // Its content is not the volume's, and is not to be deleted with it.
+            if (Files.exists(data) && Mounts.isMounted(data.toRealPath())) {
+                throw new IOException("remove " + name + ": " + data + " has something mounted on it: device or resource busy");
             }
             removed = folders.remove(name);
             byName.remove(name);

@@ -13,11 +13,11 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.balena.engine.daemon.EngineException.Conflict;
 import io.balena.engine.daemon.EngineException.InvalidRequest;
 import io.balena.engine.daemon.EngineException.NotFound;
-import io.balena.engine.daemon.FileTree;
 import io.balena.engine.daemon.container.ContainerStore.Durability;
 import io.balena.engine.daemon.container.config.ContainerConfig;
 import io.balena.engine.daemon.container.config.HostConfig;
 import io.balena.engine.daemon.container.config.RestartPolicy;
+import io.balena.engine.graphdriver.TreeRemoval;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -80,7 +80,8 @@ class ContainerStoreTest {
         save(container, container.record().with(new ContainerState.Exited(7, true, since, since.plusSeconds(1), "")).wasStarted()
                 .stoppedByUser(true).restarted(3));
         open();
-        assertEquals(container.record().toString(), store.find("one").record().toString());
+        String log = directory.resolve(FIRST.hex()).resolve(FIRST.hex() + "-json.log").toString();
+        assertEquals(container.record().loggingTo(log).toString(), store.find("one").record().toString(), "wherever it logged before");
     }
 
     @Test
@@ -143,8 +144,8 @@ class ContainerStoreTest {
                 assertEquals(List.of(SECOND), store.all().stream().map(Container::id).toList(), file + ": " + damage);
                 assertTrue(Files.exists(root.resolve("quarantine/containers/" + FIRST + "/hostname")));
                 assertEquals(List.of(), store.unfinished(), "its layer is not to be removed");
-                FileTree.delete(root.resolve("quarantine"));
-                FileTree.delete(directory);
+                TreeRemoval.remove(root.resolve("quarantine"));
+                TreeRemoval.remove(directory);
                 open();
             }
         }
@@ -169,6 +170,26 @@ class ContainerStoreTest {
         open();
         assertEquals("one", store.find(FIRST.hex()).record().name());
         assertFalse(Files.exists(directory.resolve(FIRST.hex()).resolve(".tmp-config.v2.json123.tmp")));
+    }
+
+    @Test
+    void volumesThatGoWithAnUnfinishedCreationOrRemovalAreFound() throws Exception {
+        store.prepare(FIRST);
+        store.claim(FIRST, "a".repeat(64));
+        var second = add(SECOND, "two");
+        store.claim(SECOND, "b".repeat(64));
+        store.beginRemoval(second.id());
+        open();
+        assertEquals(List.of("a".repeat(64)), store.claimed(FIRST.hex()));
+        assertEquals(List.of("b".repeat(64)), store.claimed(SECOND.hex()));
+    }
+
+    @Test
+    void aFinishedContainerClaimsNoVolumes() throws Exception {
+        store.prepare(FIRST);
+        store.claim(FIRST, "a".repeat(64));
+        store.add(record(FIRST, "one"));
+        assertEquals(List.of(), store.claimed(FIRST.hex()));
     }
 
     @Test
@@ -215,8 +236,12 @@ class ContainerStoreTest {
     private Container add(ContainerId id, String name) throws Exception {
         store.reserve(name, id);
         store.prepare(id);
-        return store.add(new ContainerRecord(id, Instant.parse("2026-01-01T00:00:00Z"), name, "sha256:" + "0".repeat(64),
+        return store.add(record(id, name));
+    }
+
+    private static ContainerRecord record(ContainerId id, String name) throws Exception {
+        return new ContainerRecord(id, Instant.parse("2026-01-01T00:00:00Z"), name, "sha256:" + "0".repeat(64),
                 ContainerConfig.read(JSON.readTree("{\"Image\":\"bb\",\"Cmd\":[\"true\"]}")), HostConfig.read(JSON.readTree("{}")),
-                ContainerState.created(), List.of(), NetworkSettings.none(), 0, false, false, "/log", JsonNodeFactory.instance.objectNode()));
+                ContainerState.created(), List.of(), NetworkSettings.none(), 0, false, false, "/log", JsonNodeFactory.instance.objectNode());
     }
 }

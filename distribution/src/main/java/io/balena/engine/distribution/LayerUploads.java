@@ -107,6 +107,7 @@ final class LayerUploads {
         /// @return done when nothing that nobody wants is running any more
         CompletableFuture<Void> leave() {
             boolean started;
+            boolean last;
             synchronized (LayerUploads.this) {
                 if (left) return CompletableFuture.completedFuture(null);
                 left = true;
@@ -115,9 +116,10 @@ final class LayerUploads {
                 wanted.remove(shared.key, shared);
                 queue.remove(shared);
                 started = shared.started;
+                last = wanted.isEmpty();
             }
             shared.upload.cancel(started);
-            return shared.upload.ended();
+            return last ? shared.upload.ended().thenRun(Leftovers::collect) : shared.upload.ended();
         }
     }
 }

@@ -103,8 +103,14 @@ class SharedPushIT {
         assertTrue(registry.manifest("app", "1").isEmpty());
         engine.images.remove("" + id, true, true, _ -> java.util.List.of());
         engine.assertEmpty();
-        boolean none = Thread.getAllStackTraces().keySet().stream().noneMatch(thread -> thread.getName().matches("(push|packing)-.*"));
-        assertTrue(none, "threads of the push");
+        assertTrue(threads("(push|packing)-.*").isEmpty(), "threads of the push");
+        // They were told to end, and have nothing to do.
+        for (Thread worker : threads("deflating")) worker.join();
+        assertTrue(threads("deflating").isEmpty(), "threads that deflate");
+    }
+
+    private static java.util.List<Thread> threads(String name) {
+        return Thread.getAllStackTraces().keySet().stream().filter(thread -> thread.getName().matches(name)).toList();
     }
 
     private long layersSent() {

@@ -8,6 +8,8 @@ import io.balena.engine.graphdriver.Digest;
 import io.balena.engine.graphdriver.Layer;
 import io.balena.engine.graphdriver.LayerStore;
 import java.io.IOException;
+import java.lang.System.Logger;
+import java.lang.System.Logger.Level;
 import java.net.http.HttpRequest.BodyPublishers;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -21,6 +23,8 @@ import java.util.concurrent.CompletableFuture;
 /// Pushes images to registries: layers side by side, each packed while it is sent, without temporary files; and none that the registry
 /// has already.
 public final class ImagePusher {
+    private static final Logger LOG = System.getLogger(ImagePusher.class.getName());
+
     private final LayerStore layers;
     private final Images images;
     private final RegistryConfig config;
@@ -106,8 +110,17 @@ public final class ImagePusher {
             Digest digest = manifest.digest();
             int size = manifest.content().length;
             progress.status("", tag + ": digest: " + digest + " size: " + size);
-            images.nameIfPresent(image.id(), List.of(name.withDigest(digest)));
+            nameByDigest(image.id(), name.withDigest(digest));
             progress.pushed(tag, digest, size);
+        }
+
+        /// The registry has it by now: a disk that is full here must not make anybody push it again.
+        private void nameByDigest(ImageId id, ImageReference name) {
+            try {
+                images.nameIfPresent(id, List.of(name));
+            } catch (IOException e) {
+                LOG.log(Level.WARNING, "could not note that image " + id + " was pushed as " + name.familiar() + ": " + e);
+            }
         }
 
         private PushedManifest push(ImageReference name, Image image) throws IOException {

@@ -87,11 +87,6 @@ final class LayerDownloads {
         if (fetched) download.publishAfterParent();
     }
 
-    /// What pulls leave in the heap would stay there until it is full, and there are other programs on a device.
-    private static void collect() {
-        Thread.ofPlatform().name("collection").daemon().start(System::gc);
-    }
-
     private static final class Shared {
         private final Key key;
         private final LayerDownload download;
@@ -137,7 +132,7 @@ final class LayerDownloads {
                 last = wanted.isEmpty();
             }
             shared.download.cancel();
-            return last ? shared.download.ended().thenRun(LayerDownloads::collect) : shared.download.ended();
+            return last ? shared.download.ended().thenRun(Leftovers::collect) : shared.download.ended();
         }
     }
 }

@@ -26,6 +26,7 @@ final class LayerUpload {
     private final Repository repository;
     private final LayerStore layers;
     private final BlobRecords records;
+    private final ReproducibleGzip gzip;
     private final RetryPolicy retries;
 
     private final Cancellation cancellation = new Cancellation();
@@ -35,11 +36,12 @@ final class LayerUpload {
     private final CompletableFuture<Void> ended = new CompletableFuture<>();
 
     /// @param order for a layer that the caller has retained; this retains it for as long as it takes
-    LayerUpload(Order order, LayerStore layers, BlobRecords records, RetryPolicy retries) {
+    LayerUpload(Order order, LayerStore layers, BlobRecords records, ReproducibleGzip gzip, RetryPolicy retries) {
         this.order = order;
         this.repository = order.repository().another();
         this.layers = layers;
         this.records = records;
+        this.gzip = gzip;
         this.retries = retries;
         layers.retain(order.layer().chainId());
     }
@@ -117,14 +119,8 @@ final class LayerUpload {
 
     private void pack(OutputStream out) throws IOException {
         ChainId chain = order.layer().chainId();
-        try (InputStream tar = layers.openTar(chain); var packed = new ReproducibleGzip(out)) {
-            byte[] buffer = new byte[64 * 1024];
-            long total = 0;
-            for (int count; (count = tar.readNBytes(buffer, 0, buffer.length)) > 0; ) {
-                packed.write(buffer, 0, count);
-                long passed = total += count;
-                tell(listener -> listener.pushing(passed));
-            }
+        try (InputStream tar = layers.openTar(chain)) {
+            gzip.pack(tar, out, passed -> tell(listener -> listener.pushing(passed)));
         }
     }
 

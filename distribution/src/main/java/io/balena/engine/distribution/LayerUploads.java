@@ -18,6 +18,8 @@ final class LayerUploads {
     private final BlobRecords records;
     private final RetryPolicy retries;
     private final int atOnce;
+    /// One for all, so that more uploads at once do not mean more threads that deflate.
+    private final ReproducibleGzip gzip = new ReproducibleGzip();
 
     private final Map<Key, Shared> wanted = new HashMap<>();
     private final Deque<Shared> queue = new ArrayDeque<>();
@@ -39,7 +41,7 @@ final class LayerUploads {
             Shared shared = wanted.get(key);
             // Whoever comes after its end asks the registry again.
             if (shared == null || shared.upload.uploaded().isDone()) {
-                shared = new Shared(key, new LayerUpload(order, layers, records, retries));
+                shared = new Shared(key, new LayerUpload(order, layers, records, gzip, retries));
                 wanted.put(key, shared);
                 queue.add(shared);
             }
@@ -105,6 +107,7 @@ final class LayerUploads {
         /// @return done when nothing that nobody wants is running any more
         CompletableFuture<Void> leave() {
             boolean started;
+            boolean last;
             synchronized (LayerUploads.this) {
                 if (left) return CompletableFuture.completedFuture(null);
                 left = true;
@@ -113,9 +116,10 @@ final class LayerUploads {
                 wanted.remove(shared.key, shared);
                 queue.remove(shared);
                 started = shared.started;
+                last = wanted.isEmpty();
             }
             shared.upload.cancel(started);
-            return shared.upload.ended();
+            return last ? shared.upload.ended().thenRun(Leftovers::collect) : shared.upload.ended();
         }
     }
 }

@@ -26,9 +26,10 @@ final class RequestBody implements BodyPublisher, AutoCloseable {
         void writeTo(OutputStream out) throws IOException;
     }
 
-    private static final int CHUNK = 32 * 1024;
+    /// Each is handed from thread to thread, which takes its time on a busy machine.
+    private static final int CHUNK = 64 * 1024;
     /// Chunks made ahead of the network.
-    private static final int WINDOW = 8;
+    private static final int WINDOW = 4;
 
     private final Content content;
     private final long skipped;

@@ -17,6 +17,7 @@ import java.util.Set;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.FutureTask;
+import java.util.concurrent.locks.LockSupport;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -177,6 +178,7 @@ class BlobUploadTest {
     void whatCannotBeReadIsNotTheNetworksFault() {
         BlobUpload upload = upload(out -> {
             out.write(BLOB, 0, 1_000_000);
+            while (registry.requestsOf("PATCH").isEmpty()) LockSupport.parkNanos(1_000_000);
             throw new IOException("layer is damaged: etc/passwd is shorter than recorded");
         });
         IOException failure = assertThrows(BlobUpload.UnreadableContent.class, upload::send);

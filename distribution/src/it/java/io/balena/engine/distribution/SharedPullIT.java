@@ -9,6 +9,7 @@ import java.io.IOException;
 import java.io.InterruptedIOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CountDownLatch;
@@ -52,8 +53,8 @@ class SharedPullIT {
         holdAtTheGate(0);
         Client first = new Client();
         Client second = new Client();
-        first.awaitLine(": Pulling fs layer", 5);
-        second.awaitLine(": Pulling fs layer", 5);
+        first.awaitJoined();
+        second.awaitJoined();
         gate.countDown();
         assertEquals(image.id(), first.pulled());
         assertEquals(image.id(), second.pulled());
@@ -66,9 +67,9 @@ class SharedPullIT {
     void theOneWhoLeavesDoesNotTakeTheLayersAlong() throws Exception {
         holdAtTheGate(0);
         Client leaving = new Client();
-        leaving.awaitLine(": Pulling fs layer", 5);
+        leaving.awaitJoined();
         Client staying = new Client();
-        staying.awaitLine(": Pulling fs layer", 5);
+        staying.awaitJoined();
         leaving.leave();
         assertInstanceOf(InterruptedIOException.class, assertThrows(ExecutionException.class, leaving::pulled).getCause());
         gate.countDown();
@@ -82,8 +83,8 @@ class SharedPullIT {
         holdAtTheGate(3);
         Client first = new Client();
         Client second = new Client();
-        first.awaitLine(": Pulling fs layer", 5);
-        second.awaitLine(": Pulling fs layer", 5);
+        first.awaitJoined();
+        second.awaitJoined();
         first.leave();
         second.leave();
         assertThrows(ExecutionException.class, first::pulled);
@@ -109,7 +110,7 @@ class SharedPullIT {
         }));
         Thread.ofVirtual().start(broken);
         Client good = new Client();
-        good.awaitLine(": Pulling fs layer", 5);
+        good.awaitJoined();
         gate.countDown();
         assertEquals(image.id(), good.pulled());
         assertEquals(image.id(), broken.get());
@@ -124,7 +125,7 @@ class SharedPullIT {
         holdAtTheGate(0);
         Client good = new Client();
         Client bad = new Client("other");
-        good.awaitLine(": Pulling fs layer", 5);
+        good.awaitJoined();
         assertInstanceOf(DistributionException.NotInRegistry.class, assertThrows(ExecutionException.class, bad::pulled).getCause());
         gate.countDown();
         assertEquals(image.id(), good.pulled());
@@ -205,6 +206,11 @@ class SharedPullIT {
 
         void leave() {
             thread.interrupt();
+        }
+
+        /// Until it wants all of its layers: they are announced before, and it waits for them after.
+        void awaitJoined() {
+            await(() -> Arrays.stream(thread.getStackTrace()).anyMatch(frame -> frame.getClassName().equals(Together.class.getName())));
         }
 
         void awaitLine(String text, long times) {

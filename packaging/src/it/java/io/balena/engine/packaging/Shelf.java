@@ -63,7 +63,12 @@ final class Shelf implements AutoCloseable {
 
     /// Unmounts everything that is still mounted from here. A loop device lets go of its file only some time after its own unmounting.
     @Override public void close() {
-        Engine.become(Duration.ofSeconds(30), () -> mounted().stream().map(point -> Command.of("umount", point).run().status()).allMatch(status -> status == 0));
+        boolean done = Engine.become(Duration.ofSeconds(30), () -> {
+            // Each is tried: one may be busy because of a disk whose file is on it.
+            for (String point : mounted()) Command.of("umount", point).run();
+            return mounted().isEmpty();
+        });
+        if (!done) throw new AssertionError("cannot be unmounted: " + mounted());
         Command.of("rm", "-rf", "--one-file-system", root.toString()).run();
     }
 

@@ -143,7 +143,7 @@ class BlobUploadTest {
     @Test
     void refusalsAreFinal() {
         for (int status : List.of(401, 403, 404)) {
-            registry.nextOf("PATCH", ScriptedRegistry.status(status, ""));
+            registry.nextOf("PATCH", registry.uploads().unmoved(ScriptedRegistry.status(status, "")));
             assertEquals(status, assertThrows(RegistryFailure.class, () -> send(BLOB)).status());
         }
         assertEquals(3, registry.requestsOf("PATCH").size());
@@ -167,7 +167,7 @@ class BlobUploadTest {
         registry.next("/token?account=user&scope=repository%3Aapp%3Apull%2Cpush&service=it",
                 ScriptedRegistry.bytes("{\"token\":\"first\"}".getBytes()), ScriptedRegistry.bytes("{\"token\":\"second\"}".getBytes()));
         registry.nextOf("POST", challenge);
-        registry.nextOf("PATCH", challenge);
+        registry.nextOf("PATCH", registry.uploads().unmoved(challenge));
         assertSent(send(BLOB));
         assertEquals(List.of("Bearer first", "Bearer second"),
                 registry.requestsOf("PATCH").stream().map(request -> request.authorization().orElse("")).toList());

@@ -52,6 +52,15 @@ final class ScriptedUploads {
         };
     }
 
+    /// Reads all that is sent, keeps nothing of it, and answers. Who answers without reading may not be heard: the connection ends under
+    /// what is still being written.
+    ScriptedRegistry.Answer unmoved(ScriptedRegistry.Answer answer) {
+        return (exchange, content) -> {
+            exchange.getRequestBody().readAllBytes();
+            answer.give(exchange, content);
+        };
+    }
+
     /// Reads so many bytes of what is sent, keeps them, and cuts the connection.
     ScriptedRegistry.Answer cutAfter(int bytes) {
         return after(bytes, (_, _) -> {});

@@ -24,7 +24,9 @@ public final class CompressionFuzz {
         }
         if (Compression.of(packed) != Compression.GZIP) return;
         try (InputStream in = new GZIPInputStream(new ByteArrayInputStream(packed))) {
-            if (!Arrays.equals(ours, in.readNBytes(ENOUGH))) throw new IllegalStateException("the JDK unpacks something else");
+            byte[] theirs = in.readNBytes(ENOUGH);
+            // It stops without a word before a further member whose header it does not like.
+            if (!Arrays.equals(Arrays.copyOf(ours, Math.min(ours.length, theirs.length)), theirs)) throw new IllegalStateException("the JDK unpacks something else");
         } catch (IOException e) {
             // it is more particular about headers
         }

@@ -12,6 +12,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.locks.LockSupport;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -23,6 +24,7 @@ class AlteredThreadIT {
     @Test
     void whoWaitsForItIsNotCarriedElsewhereAfterwards() throws Exception {
         assumeTrue("root".equals(System.getProperty("user.name")), "needs root");
+        var arrived = new CountDownLatch(16);
         var go = new CountDownLatch(1);
         var waiting = new ArrayList<Thread>();
         for (int i = 0; i < 16; i++) {
@@ -34,13 +36,17 @@ class AlteredThreadIT {
                     }).get();
                     long end = System.nanoTime() + 50_000_000;
                     while (System.nanoTime() < end) Thread.onSpinWait();
+                    arrived.countDown();
                     go.await();
                 } catch (Exception e) {
                     throw new AssertionError(e);
                 }
             }));
         }
-        Thread.sleep(500);
+        arrived.await();
+        // The altered threads end; a carrier would stay for half a minute, wherever it is.
+        long limit = System.nanoTime() + 10_000_000_000L;
+        while (!Set.copyOf(roots()).equals(Set.of("/")) && System.nanoTime() < limit) LockSupport.parkNanos(10_000_000);
         assertEquals(Set.of("/"), Set.copyOf(roots()));
         go.countDown();
         for (Thread thread : waiting) thread.join();

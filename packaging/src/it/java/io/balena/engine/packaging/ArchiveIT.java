@@ -33,14 +33,14 @@ class ArchiveIT {
     private Engine engine;
     private DockerCli docker;
     private Path scratch;
-    private DebianDocker debian;
+    private Dockerd debian;
 
     @BeforeAll void twoEngines() throws IOException {
         assumeFalse(Engine.PEER, "is about exchange between our engine and dockerd");
         engine = Engine.start("--bridge=none");
         docker = engine.docker();
         scratch = engine.scratch();
-        debian = DebianDocker.start(engine.scratch());
+        debian = Dockerd.start(engine, engine.scratch().resolve("root"));
         makeImage();
     }
 
@@ -50,7 +50,7 @@ class ArchiveIT {
     }
 
     @BeforeEach void anImageOfSeveralLayers() {
-        removeAll(debian.cli());
+        removeAll(debian.docker());
         removeAll(docker);
         docker.command("load", "-i", original().toString()).run().succeeded();
         docker.run("tag", "made:1", IMAGE).succeeded();
@@ -62,7 +62,7 @@ class ArchiveIT {
 
     /// Docker's own archive of an image with white-outs, and with the same layer twice, which is a link there.
     private void makeImage() {
-        var cli = debian.cli();
+        var cli = debian.docker();
         var tree = BusyboxImage.tree(engine);
         shell("tar -C " + tree + " -c . | " + words(cli) + " import -c 'CMD [\"sh\"]' - made:0").run().succeeded();
         var same = "touch -d '2001-02-03 04:05:06' /same";
@@ -81,25 +81,25 @@ class ArchiveIT {
 
     @Test void whatWeSaveDockerLoadsAndRuns() {
         var archive = saved(docker, IMAGE);
-        assertEquals("Loaded image: " + IMAGE, debian.cli().run("load", "-i", archive.toString()).succeeded());
-        assertEquals(identity(docker), identity(debian.cli()));
-        assertEquals("b", debian.cli().run("run", "--rm", "--network", "none", IMAGE, "ls", "/opaque").succeeded());
+        assertEquals("Loaded image: " + IMAGE, debian.docker().run("load", "-i", archive.toString()).succeeded());
+        assertEquals(identity(docker), identity(debian.docker()));
+        assertEquals("b", debian.docker().run("run", "--rm", "--network", "none", IMAGE, "ls", "/opaque").succeeded());
     }
 
     @Test void whatDockerSavesWeLoadAndRun() {
-        debian.cli().run("load", "-i", original().toString()).succeeded();
-        var archive = saved(debian.cli(), "made:1");
+        debian.docker().run("load", "-i", original().toString()).succeeded();
+        var archive = saved(debian.docker(), "made:1");
         assertTrue(Command.of("tar", "-tvf", archive.toString()).run().succeeded().contains("layer.tar -> ../"));
         removeAll(docker);
         assertEquals("Loaded image: made:1", docker.run("load", "-i", archive.toString()).succeeded());
-        assertEquals(debian.cli().run("image", "inspect", "-f", "{{.Id}} {{.RootFS.Layers}}", "made:1").succeeded(),
+        assertEquals(debian.docker().run("image", "inspect", "-f", "{{.Id}} {{.RootFS.Layers}}", "made:1").succeeded(),
                 docker.run("image", "inspect", "-f", "{{.Id}} {{.RootFS.Layers}}", "made:1").succeeded());
         assertEquals("b", docker.run("run", "--rm", "--network", "none", "made:1", "ls", "/opaque").succeeded());
     }
 
     @Test void bothSaveTheSameConfigurationsLayersAndNames() throws IOException {
-        debian.cli().run("load", "-i", saved(docker, IMAGE, "made:1").toString()).succeeded();
-        assertEquals(contents(saved(debian.cli(), IMAGE, "made:1")), contents(saved(docker, IMAGE, "made:1")));
+        debian.docker().run("load", "-i", saved(docker, IMAGE, "made:1").toString()).succeeded();
+        assertEquals(contents(saved(debian.docker(), IMAGE, "made:1")), contents(saved(docker, IMAGE, "made:1")));
     }
 
     @Test void savedTwiceTheBytesAreTheSame() throws IOException {
@@ -142,9 +142,9 @@ class ArchiveIT {
     @Test void eachDockerCommandLineSavesIntoTheOther() {
         for (var save : DockerCli.installed()) {
             for (var load : DockerCli.installed()) {
-                debian.cli().run("rmi", "-f", IMAGE);
+                debian.docker().run("rmi", "-f", IMAGE);
                 var from = new DockerCli(save, "unix://" + engine.socket(), null);
-                var into = new DockerCli(load, debian.cli().host(), null);
+                var into = new DockerCli(load, debian.docker().host(), null);
                 var there = shell(words(from) + " save " + IMAGE + " | " + words(into) + " load -q").run();
                 assertEquals("Loaded image: " + IMAGE, there.succeeded());
                 docker.run("rmi", "-f", IMAGE);

@@ -4,6 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.time.Duration;
+import java.time.Instant;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
@@ -35,15 +36,12 @@ class SnapshotIT {
 
     @Test void theContainerIsFrozenWhileItsFilesAreReadAndGoesOn() throws Exception {
         try (var running = docker.background("--network", "none", BusyboxImage.NAME, "sh", "-c", "dd if=/dev/zero of=/large bs=1M count=8; while :; do date +%s%N > /now; done")) {
-            Engine.become(Duration.ofSeconds(20), () -> running.exec("test", "-s", "/now").status() == 0);
-            var events = docker.start("events", "--filter", "container=" + running.id(), "--format", "{{.Action}}");
-            Thread.sleep(500);
+            assertTrue(Engine.become(Duration.ofSeconds(20), () -> running.exec("test", "-s", "/now").status() == 0));
             docker.run("commit", running.id(), "made").succeeded();
-            var reader = events.inputReader();
-            var seen = new StringBuilder();
-            while (!seen.toString().endsWith("commit ")) seen.append(reader.readLine()).append(' ');
-            events.destroy();
-            assertTrue(seen.toString().endsWith("pause unpause commit "), seen.toString());
+            // Whole seconds count; so it listens for one more, and is told what was before.
+            var until = Long.toString(Instant.now().getEpochSecond() + 1);
+            var seen = docker.run("events", "--since", "10m", "--until", until, "--filter", "container=" + running.id(), "--format", "{{.Action}}").succeeded();
+            assertTrue(seen.endsWith("pause\nunpause\ncommit"), seen);
             assertEquals("running", running.inspect("{{.State.Status}}"));
             var before = running.exec("cat", "/now").succeeded();
             assertTrue(Engine.become(Duration.ofSeconds(20), () -> !running.exec("cat", "/now").succeeded().equals(before)), "it stands still");

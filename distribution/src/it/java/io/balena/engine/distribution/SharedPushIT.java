@@ -12,6 +12,7 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.FutureTask;
 import java.util.concurrent.locks.LockSupport;
+import java.util.function.BooleanSupplier;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -72,6 +73,8 @@ class SharedPushIT {
         Client client = new Client("1");
         client.awaitLines(": Waiting", LAYERS - 5);
         client.awaitLines(": Pushing ", 5);
+        // "Pushing" is said when a request leaves, a moment before the registry has it.
+        client.await(() -> registry.requestsOf("PATCH").size() >= 5);
         assertEquals(5, registry.requestsOf("PATCH").size());
         gate.countDown();
         client.pushed();
@@ -161,7 +164,11 @@ class SharedPushIT {
         }
 
         void awaitLines(String text, long times) {
-            while (messages.count(text) < times) {
+            await(() -> messages.count(text) >= times);
+        }
+
+        void await(BooleanSupplier happened) {
+            while (!happened.getAsBoolean()) {
                 assertTrue(!result.isDone(), () -> "ended early: " + messages.lines());
                 LockSupport.parkNanos(1_000_000);
             }

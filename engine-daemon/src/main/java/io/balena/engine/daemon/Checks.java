@@ -1,5 +1,6 @@
 package io.balena.engine.daemon;
 
+import io.balena.engine.daemon.container.spec.SpecDefaults;
 import io.balena.engine.distribution.InsecureRegistries;
 import java.net.InetAddress;
 import java.net.URI;
@@ -60,8 +61,12 @@ final class Checks {
         InsecureRegistries.of(List.of(value));
     }
 
-    /// `nofile=1024:2048`
     static void ulimit(String value) {
+        parseUlimit(value);
+    }
+
+    /// `nofile=1024:2048`
+    static SpecDefaults.Ulimit parseUlimit(String value) {
         String[] parts = value.split("=", 2);
         if (parts.length != 2 || parts[0].isEmpty()) throw new IllegalArgumentException("invalid ulimit argument: " + value);
         String[] limits = parts[1].split(":", -1);
@@ -72,6 +77,7 @@ final class Checks {
             if (hard != -1 && (soft == -1 || soft > hard)) {
                 throw new IllegalArgumentException("ulimit soft limit must be less than or equal to hard limit: " + soft + " > " + hard);
             }
+            return new SpecDefaults.Ulimit(parts[0], soft, hard);
         } catch (NumberFormatException e) {
             throw new IllegalArgumentException("strconv.ParseInt: parsing \"" + parts[1] + "\": invalid syntax");
         }

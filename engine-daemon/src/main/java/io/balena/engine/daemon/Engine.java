@@ -1,7 +1,6 @@
 package io.balena.engine.daemon;
 
 import io.balena.engine.daemon.container.ContainerEngine;
-import io.balena.engine.daemon.container.config.HostConfig;
 import io.balena.engine.daemon.event.Events;
 import io.balena.engine.daemon.http.ApiIdentity;
 import io.balena.engine.daemon.http.ApiServer;
@@ -120,8 +119,7 @@ final class Engine implements AutoCloseable {
     private static ContainerEngine.Settings containerSettings(EngineConfig config) {
         var defaults = config.containers();
         return new ContainerEngine.Settings(config.dataRoot(), config.execRoot(), ShimProgram.command(),
-                new HostConfig.LogDefaults(defaults.logDriver(), defaults.logOptions()), defaults.dns(), defaults.dnsOptions(),
-                defaults.dnsSearch());
+                defaults.host(), defaults.spec(), defaults.dns());
     }
 
     private static Inventory inventory(ContainerEngine containers, Images images, LayerStore layers) {

@@ -1,5 +1,10 @@
 package io.balena.engine.daemon;
 
+import io.balena.engine.daemon.container.DnsDefaults;
+import io.balena.engine.daemon.container.config.ByteSize;
+import io.balena.engine.daemon.container.config.HostDefaults;
+import io.balena.engine.daemon.container.spec.CgroupDriver;
+import io.balena.engine.daemon.container.spec.SpecDefaults;
 import io.balena.engine.distribution.InsecureRegistries;
 import io.balena.engine.distribution.Proxies;
 import io.balena.engine.distribution.RegistryConfig;
@@ -42,21 +47,12 @@ public record EngineConfig(
 
     /// What a container gets when its own configuration says nothing.
     ///
-    /// @param logDriver `json-file` or `none`
-    /// @param logOptions of the log driver, e.g. `max-size`
-    /// @param cgroupParent empty for the engine's default
-    /// @param ulimits `nofile=1024:2048`
     /// @param shutdownSeconds how long containers may take to stop when the engine stops
     /// @param liveRestore containers outlive the engine also when it is stopped on purpose
     public record ContainerDefaults(
-            String logDriver,
-            Map<String, String> logOptions,
-            List<String> execOptions,
-            Optional<String> cgroupParent,
-            List<String> ulimits,
-            List<String> dns,
-            List<String> dnsOptions,
-            List<String> dnsSearch,
+            HostDefaults host,
+            SpecDefaults spec,
+            DnsDefaults dns,
             int shutdownSeconds,
             boolean liveRestore) {}
 
@@ -125,16 +121,25 @@ public record EngineConfig(
                 throw new IllegalArgumentException("failed to set log opts: unknown log opt '" + option + "' for " + logDriver + " log driver");
             }
         }
+        var cgroups = CgroupDriver.CGROUPFS;
         for (String option : settings.list("exec-opt")) {
             if (!option.startsWith("native.cgroupdriver=")) throw new IllegalArgumentException("Unknown exec option: " + option);
-            String driver = option.substring(option.indexOf('=') + 1);
-            if (!driver.equals("cgroupfs") && !driver.equals("systemd")) {
-                throw new IllegalArgumentException("native.cgroupdriver option " + driver + " not supported");
-            }
+            cgroups = CgroupDriver.named(option.substring(option.indexOf('=') + 1));
         }
-        return new ContainerDefaults(logDriver, logOptions, settings.list("exec-opt"), settings.optional("cgroup-parent"),
-                settings.list("default-ulimit"), settings.list("dns"), settings.list("dns-opt"), settings.list("dns-search"),
-                settings.number("shutdown-timeout"), settings.flag("live-restore"));
+        var host = new HostDefaults(new HostDefaults.Log(logDriver, logOptions), settings.text("default-runtime"),
+                oneOf(settings, "default-ipc-mode", "private", "shareable"),
+                settings.optional("default-cgroupns-mode").map(_ -> oneOf(settings, "default-cgroupns-mode", "private", "host")),
+                ByteSize.parse(settings.text("default-shm-size")));
+        var spec = new SpecDefaults(cgroups, settings.optional("cgroup-parent"), settings.list("default-ulimit").stream().map(Checks::parseUlimit).toList(),
+                settings.flag("no-new-privileges"));
+        var dns = new DnsDefaults(settings.list("dns"), settings.list("dns-opt"), settings.list("dns-search"));
+        return new ContainerDefaults(host, spec, dns, settings.number("shutdown-timeout"), settings.flag("live-restore"));
+    }
+
+    private static String oneOf(Settings settings, String flag, String... known) {
+        String value = settings.text(flag);
+        if (List.of(known).contains(value)) return value;
+        throw new IllegalArgumentException(flag.replace('-', ' ') + " (" + value + ") is invalid, use one of " + String.join(", ", known));
     }
 
     /// What was asked for and is not done, in words for the log.

@@ -55,7 +55,7 @@ class CommandLineTest {
         assertEquals(Optional.of("10.114.101.1/24"), config.network().bridge().orElseThrow().address());
         assertEquals("balena0", config.network().bridge().orElseThrow().name());
         assertEquals(10, config.registries().downloads().attempts());
-        assertEquals(List.of("10.114.102.1"), config.containers().dns());
+        assertEquals(List.of("10.114.102.1"), config.containers().dns().servers());
         assertTrue(EngineConfig.warnings(settings).contains("--add-runtime is not supported yet and has no effect"));
     }
 

@@ -6,6 +6,8 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import io.balena.engine.daemon.container.config.ContainerConfig;
 import io.balena.engine.daemon.container.config.HostConfig;
+import io.balena.engine.daemon.container.config.HostDefaults;
+import io.balena.engine.daemon.container.spec.SpecDefaults;
 import io.balena.engine.daemon.event.Events;
 import io.balena.engine.daemon.volume.Volumes;
 import io.balena.engine.distribution.ImageReference;
@@ -59,7 +61,7 @@ final class EngineFixture implements AutoCloseable {
                 "-Xmx24m", "-XX:-UsePerfData", "--enable-native-access=ALL-UNNAMED", "-cp", System.getProperty("java.class.path"),
                 "io.balena.engine.runtime.ShimMain"));
         engine = ContainerEngine.open(new ContainerEngine.Settings(dataRoot, execRoot, shim,
-                new HostConfig.LogDefaults("json-file", Map.of()), List.of(), List.of(), List.of()), images, layers,
+                HostDefaults.DOCKERS, SpecDefaults.DOCKERS, new DnsDefaults(List.of(), List.of(), List.of())), images, layers,
                 Volumes.open(dataRoot, events), Optional.empty(), List.of(), events);
     }
 

@@ -1,9 +1,10 @@
 package io.balena.engine.daemon.container;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import io.balena.engine.daemon.container.EtcFiles.DnsDefaults;
-import io.balena.engine.daemon.container.config.HostConfig;
+import io.balena.engine.daemon.container.config.HostDefaults;
 import io.balena.engine.daemon.container.log.FileChanges;
+import io.balena.engine.daemon.container.spec.SpecBuilder;
+import io.balena.engine.daemon.container.spec.SpecDefaults;
 import io.balena.engine.daemon.event.Events;
 import io.balena.engine.daemon.http.ApiVersion;
 import io.balena.engine.daemon.http.Filters;
@@ -41,9 +42,7 @@ public final class ContainerEngine implements AutoCloseable {
     private final List<Route> routes;
 
     /// @param execRoot on a tmpfs
-    /// @param dns what containers get that do not say otherwise; each list may be empty
-    public record Settings(Path dataRoot, Path execRoot, ShimCommand shim, HostConfig.LogDefaults log, List<String> dns, List<String> dnsOptions,
-            List<String> dnsSearch) {}
+    public record Settings(Path dataRoot, Path execRoot, ShimCommand shim, HostDefaults host, SpecDefaults spec, DnsDefaults dns) {}
 
     /// How many containers there are, for `/info`.
     public record Counts(int running, int paused, int stopped) {
@@ -71,7 +70,7 @@ public final class ContainerEngine implements AutoCloseable {
         Path directory = settings.dataRoot.resolve("containers");
         Path bundles = settings.execRoot.resolve("bundles");
         Files.createDirectories(bundles);
-        var etc = new EtcFiles(directory, new DnsDefaults(settings.dns, settings.dnsOptions, settings.dnsSearch));
+        var etc = new EtcFiles(directory, settings.dns);
         var store = ContainerStore.open(directory, etc);
         var volumes = new ContainerVolumes(allVolumes);
         volumes.adopt(store);
@@ -86,7 +85,8 @@ public final class ContainerEngine implements AutoCloseable {
         var opened = new CountDownLatch(1);
         var ears = new Ears(opened);
         Shim shim = Shim.connect(settings.execRoot, settings.shim, ears);
-        var start = new Start(store, layers, volumes, networking, etc, events, shim, bundles);
+        var specs = new SpecBuilder(settings.spec);
+        var start = new Start(store, layers, volumes, networking, etc, events, shim, bundles, specs);
         var restarts = new Restarts(store, start);
         var ending = new Ending(store, start, restarts, removal, events, shim);
         var execs = new Execs(store, start, events, shim);
@@ -100,7 +100,8 @@ public final class ContainerEngine implements AutoCloseable {
         var inspect = new ContainerInspect(layers, etc, execs);
         var list = new ContainerList(store, images, layers, Clock.systemUTC());
         var creation = new Creation(store, images, layers, volumes, networking, events);
-        List<Route> routes = new ArrayList<>(new ContainerRoutes(store, creation, settings.log, containers, inspect, list, layers).table());
+        List<Route> routes = new ArrayList<>(new ContainerRoutes(store, creation, settings.host, containers, inspect, list, layers).table());
+        routes.addAll(new ObservationRoutes(store, specs).table());
         routes.addAll(new StreamRoutes(store, containers, execs, events, shim, changes).table());
         var commits = new Commits(store, containers, marks, layers, images, events, new ImageEvents(bus));
         routes.addAll(new SnapshotRoutes(store, layers, commits, events).table());

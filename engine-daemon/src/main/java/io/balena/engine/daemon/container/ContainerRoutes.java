@@ -5,7 +5,6 @@ import static io.balena.engine.daemon.http.Route.get;
 import static io.balena.engine.daemon.http.Route.notYet;
 import static io.balena.engine.daemon.http.Route.post;
 import static java.nio.charset.StandardCharsets.US_ASCII;
-import static java.nio.charset.StandardCharsets.UTF_8;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
@@ -15,6 +14,7 @@ import io.balena.engine.daemon.container.Containers.Condition;
 import io.balena.engine.daemon.container.Containers.Outcome;
 import io.balena.engine.daemon.container.config.ContainerConfig;
 import io.balena.engine.daemon.container.config.HostConfig;
+import io.balena.engine.daemon.container.config.HostDefaults;
 import io.balena.engine.daemon.container.config.RestartPolicy;
 import io.balena.engine.daemon.http.Request;
 import io.balena.engine.daemon.http.Response;
@@ -39,17 +39,17 @@ final class ContainerRoutes {
 
     private final ContainerStore store;
     private final Creation creation;
-    private final HostConfig.LogDefaults log;
+    private final HostDefaults defaults;
     private final Containers containers;
     private final ContainerInspect inspect;
     private final ContainerList list;
     private final LayerStore layers;
 
-    ContainerRoutes(ContainerStore store, Creation creation, HostConfig.LogDefaults log, Containers containers, ContainerInspect inspect,
+    ContainerRoutes(ContainerStore store, Creation creation, HostDefaults defaults, Containers containers, ContainerInspect inspect,
             ContainerList list, LayerStore layers) {
         this.store = store;
         this.creation = creation;
-        this.log = log;
+        this.defaults = defaults;
         this.containers = containers;
         this.inspect = inspect;
         this.list = list;
@@ -62,12 +62,10 @@ final class ContainerRoutes {
                 post("/containers/prune", this::prune),
                 get("/containers/json", this::list),
                 get("/containers/{id}/json", this::inspect),
-                get("/containers/{id}/top", this::top),
                 get("/containers/{id}/changes", this::changes),
                 notYet("GET", "/containers/{id}/archive", COPYING),
                 notYet("HEAD", "/containers/{id}/archive", COPYING),
                 notYet("PUT", "/containers/{id}/archive", COPYING),
-                get("/containers/{id}/stats", this::stats),
                 post("/containers/{id}/start", this::start),
                 post("/containers/{id}/stop", this::stop),
                 post("/containers/{id}/restart", this::restart),
@@ -86,7 +84,7 @@ final class ContainerRoutes {
         if (!body.isObject() || body.isEmpty()) throw new InvalidRequest("Config cannot be empty in order to create a container");
         JsonNode networks = body.path("NetworkingConfig").path("EndpointsConfig");
         var created = creation.create(new Creation.Request(request.query("name"), ContainerConfig.read(body),
-                HostConfig.read(object(body, "HostConfig"), log), networks));
+                HostConfig.read(object(body, "HostConfig"), defaults), networks));
         ObjectNode answer = JSON.objectNode().put("Id", created.id().hex());
         var warnings = answer.putArray("Warnings");
         created.warnings().forEach(warnings::add);
@@ -213,10 +211,6 @@ final class ContainerRoutes {
         return Response.json(answer.put("SpaceReclaimed", reclaimed));
     }
 
-    private Response top(Request request) throws IOException {
-        return Response.json(ProcessList.of(store.find(request.path("id")), request.query("ps_args").orElse("-ef")));
-    }
-
     private Response changes(Request request) throws IOException {
         Container container = store.find(request.path("id"));
         Optional<ContainerLayer> layer = layers.containerLayer(container.id().hex());
@@ -231,29 +225,5 @@ final class ContainerRoutes {
             }
         }
         return Response.json(answer.isEmpty() ? JSON.nullNode() : answer);
-    }
-
-    private Response stats(Request request) {
-        Container container = store.find(request.path("id"));
-        var stats = new ContainerStats(container);
-        boolean stream = request.query("stream").isEmpty() || request.flag("stream");
-        if (!stream && request.flag("one-shot")) return Response.json(stats.sample());
-        return new Response.Stream(200, JSON_TYPE, body -> {
-            try {
-                if (!stream) {
-                    stats.sample(); // the processor's share is a difference of two
-                    if (container.state().isAlive()) Thread.sleep(1000);
-                    body.write((stats.sample() + "\n").getBytes(UTF_8));
-                    return;
-                }
-                while (store.get(container.id().hex()).isPresent()) {
-                    body.write((stats.sample() + "\n").getBytes(UTF_8));
-                    body.flush();
-                    Thread.sleep(1000);
-                }
-            } catch (InterruptedException e) {
-                throw new InterruptedIOException("the client left");
-            }
-        });
     }
 }

@@ -3,7 +3,6 @@ package io.balena.engine.daemon.container;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import io.balena.engine.daemon.container.spec.SpecBuilder;
 import io.balena.engine.linux.KernelFile;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -19,11 +18,13 @@ final class ContainerStats {
     private static final long NANOS_PER_MICRO = 1000;
 
     private final Container container;
+    private final Cgroup cgroup;
     private ObjectNode lastCpu = JSON.objectNode();
     private String lastRead = ContainerState.NEVER;
 
-    ContainerStats(Container container) {
+    ContainerStats(Container container, Cgroup cgroup) {
         this.container = container;
+        this.cgroup = cgroup;
     }
 
     /// A sample; its `precpu_stats` are those of the one before.
@@ -34,7 +35,6 @@ final class ContainerStats {
         json.put("read", now).put("preread", lastRead);
         ObjectNode cpu = JSON.objectNode();
         if (record.state().isAlive()) {
-            Cgroup cgroup = new Cgroup(SpecBuilder.cgroupPath(record.host(), record.id().hex()));
             pids(cgroup, json);
             blockIo(cgroup, json);
             cpu = cpu(cgroup);

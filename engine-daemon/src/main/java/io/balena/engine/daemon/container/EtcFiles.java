@@ -36,9 +36,6 @@ final class EtcFiles {
     private final Path directory;
     private final DnsDefaults defaults;
 
-    /// The engine's own flags.
-    record DnsDefaults(List<String> servers, List<String> options, List<String> search) {}
-
     /// @param directory `containers`
     EtcFiles(Path directory, DnsDefaults defaults) {
         this.directory = directory;

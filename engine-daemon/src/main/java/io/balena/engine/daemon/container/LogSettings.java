@@ -1,23 +1,21 @@
 package io.balena.engine.daemon.container;
 
 import io.balena.engine.daemon.EngineException.InvalidRequest;
+import io.balena.engine.daemon.container.config.ByteSize;
 import io.balena.engine.daemon.container.config.ContainerConfig;
 import io.balena.engine.daemon.container.config.HostConfig;
 import io.balena.engine.runtime.Stdio;
 import java.nio.file.Path;
-import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
-import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /// What `LogConfig` asks for.
 final class LogSettings {
     private static final Set<String> OPTIONS = Set.of("max-size", "max-file", "compress", "labels", "labels-regex", "env", "env-regex", "tag",
             "mode", "max-buffer-size");
-    private static final Pattern SIZE = Pattern.compile("(\\d{1,15})\\s*([kmgtKMGT]?)[iI]?[bB]?");
 
     private LogSettings() {}
 
@@ -48,16 +46,11 @@ final class LogSettings {
     private static long bytes(HostConfig host) {
         String size = host.logOptions().getOrDefault("max-size", "");
         if (size.isEmpty() || size.equals("-1")) return 0;
-        Matcher parts = SIZE.matcher(size);
-        if (!parts.matches()) throw new InvalidRequest("invalid size: '" + size + "'");
-        int shift = switch (parts.group(2).toLowerCase(Locale.ROOT)) {
-            case "k" -> 10;
-            case "m" -> 20;
-            case "g" -> 30;
-            case "t" -> 40;
-            default -> 0;
-        };
-        return Long.parseLong(parts.group(1)) << shift;
+        try {
+            return ByteSize.parse(size);
+        } catch (IllegalArgumentException e) {
+            throw new InvalidRequest(e.getMessage());
+        }
     }
 
     private static int files(HostConfig host) {

@@ -7,7 +7,6 @@ import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.balena.engine.daemon.EngineException.InvalidRequest;
 import io.balena.engine.daemon.EngineException.SystemFailure;
-import io.balena.engine.daemon.container.spec.SpecBuilder;
 import java.io.IOException;
 import java.io.InterruptedIOException;
 import java.util.ArrayList;
@@ -21,12 +20,11 @@ final class ProcessList {
     private ProcessList() {}
 
     /// @param arguments for ps, e.g. `-ef`
-    static ObjectNode of(Container container, String arguments) throws IOException {
+    static ObjectNode of(Container container, Cgroup cgroup, String arguments) throws IOException {
         container.requireAlive();
         // As Docker: such characters serve only to make ps print columns that would be mistaken for others.
         if (!arguments.matches("[\\w\\s,=:.%+-]*")) throw new InvalidRequest("invalid ps arguments: " + arguments);
-        ContainerRecord record = container.record();
-        Set<Integer> own = new HashSet<>(new Cgroup(SpecBuilder.cgroupPath(record.host(), record.id().hex())).processes());
+        Set<Integer> own = new HashSet<>(cgroup.processes());
         List<String> lines;
         try {
             lines = ps(arguments.isBlank() ? List.of() : List.of(arguments.strip().split("\\s+")));

@@ -45,11 +45,11 @@ final class Start {
     private final ContainerEvents events;
     private final Shim shim;
     private final Path bundles;
-    private final SpecBuilder specs = new SpecBuilder();
+    private final SpecBuilder specs;
 
     /// @param bundles folder on a tmpfs
     Start(ContainerStore store, LayerStore layers, ContainerVolumes volumes, Networking networking, EtcFiles etc, ContainerEvents events,
-            Shim shim, Path bundles) {
+            Shim shim, Path bundles, SpecBuilder specs) {
         this.store = store;
         this.layers = layers;
         this.volumes = volumes;
@@ -58,6 +58,7 @@ final class Start {
         this.events = events;
         this.shim = shim;
         this.bundles = bundles;
+        this.specs = specs;
     }
 
     private interface Step {

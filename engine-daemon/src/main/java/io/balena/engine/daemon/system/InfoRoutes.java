@@ -59,8 +59,8 @@ public final class InfoRoutes {
         // dockerd counts goroutines; threads are what this engine would run out of.
         info.put("NGoroutines", entries("/proc/self/task"));
         info.put("SystemTime", Instant.now().toString());
-        info.put("LoggingDriver", config.containers().logDriver());
-        info.put("CgroupDriver", config.containers().execOptions().contains("native.cgroupdriver=systemd") ? "systemd" : "cgroupfs");
+        info.put("LoggingDriver", config.containers().host().log().driver());
+        info.put("CgroupDriver", config.containers().spec().cgroups().toString());
         info.put("CgroupVersion", cgroups.version());
         info.put("NEventsListener", events.subscribers());
         addMachine(info);

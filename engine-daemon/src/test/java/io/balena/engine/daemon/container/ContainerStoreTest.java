@@ -42,7 +42,7 @@ class ContainerStoreTest {
     @BeforeEach
     void open() throws Exception {
         directory = root.resolve("containers");
-        var etc = new EtcFiles(directory, new EtcFiles.DnsDefaults(List.of(), List.of(), List.of()));
+        var etc = new EtcFiles(directory, new DnsDefaults(List.of(), List.of(), List.of()));
         store = ContainerStore.open(directory, etc);
     }
 

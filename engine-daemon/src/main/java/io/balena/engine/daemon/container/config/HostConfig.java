@@ -73,38 +73,30 @@ public record HostConfig(ObjectNode document) {
     private static final List<String> MASKED = List.of("/proc/asound", "/proc/acpi", "/proc/kcore", "/proc/keys", "/proc/latency_stats",
             "/proc/timer_list", "/proc/timer_stats", "/proc/sched_debug", "/proc/scsi", "/sys/firmware", "/sys/devices/virtual/powercap");
     private static final List<String> READ_ONLY = List.of("/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger");
-    private static final long DEFAULT_SHM_BYTES = 64L << 20;
 
     /// Reads what a client sent and fills in what the engine decides.
     ///
     /// @throws io.balena.engine.daemon.EngineException.InvalidRequest when a field has the wrong type
     public static HostConfig read(JsonNode given) {
-        return read(given, LogDefaults.NONE);
-    }
-
-    /// How containers log that do not say it.
-    ///
-    /// @param options of the driver, e.g. `max-size`
-    public record LogDefaults(String driver, Map<String, String> options) {
-        static final LogDefaults NONE = new LogDefaults("json-file", Map.of());
+        return read(given, HostDefaults.DOCKERS);
     }
 
     /// @see #read(JsonNode)
-    public static HostConfig read(JsonNode given, LogDefaults defaults) {
+    public static HostConfig read(JsonNode given, HostDefaults defaults) {
         ObjectNode document = SHAPE.read(given);
         fill(document, "NetworkMode", "default");
-        fill(document, "IpcMode", "private");
+        fill(document, "IpcMode", defaults.ipcMode());
         boolean privileged = document.path("Privileged").asBoolean();
-        fill(document, "CgroupnsMode", privileged ? "host" : "private");
-        fill(document, "Runtime", "runc");
-        if (document.path("ShmSize").asLong() == 0) document.put("ShmSize", DEFAULT_SHM_BYTES);
+        fill(document, "CgroupnsMode", privileged ? "host" : defaults.cgroupnsMode().orElse("private"));
+        fill(document, "Runtime", defaults.runtime());
+        if (document.path("ShmSize").asLong() == 0) document.put("ShmSize", defaults.shmBytes());
         if (document.path("ConsoleSize").isNull()) document.putArray("ConsoleSize").add(0).add(0);
         if (document.path("LogConfig").isNull()) document.putObject("LogConfig");
         ObjectNode log = (ObjectNode) document.get("LogConfig");
-        fill(log, "Type", defaults.driver);
+        fill(log, "Type", defaults.log().driver());
         ObjectNode options = log.path("Config").isObject() ? (ObjectNode) log.get("Config") : log.putObject("Config");
-        if (log.get("Type").asText().equals(defaults.driver)) {
-            defaults.options.forEach((name, value) -> {
+        if (log.get("Type").asText().equals(defaults.log().driver())) {
+            defaults.log().options().forEach((name, value) -> {
                 if (!options.has(name)) options.put(name, value);
             });
         }

@@ -2,18 +2,20 @@ package io.balena.engine.daemon.container.spec;
 
 import io.balena.engine.daemon.EngineException.InvalidRequest;
 import java.util.List;
+import java.util.Optional;
 
 /// What `SecurityOpt` says.
 ///
+/// @param noNewPrivileges empty for the engine's default
 /// @param unconfined no seccomp filter
-record SecurityOptions(boolean noNewPrivileges, boolean unconfined) {
+record SecurityOptions(Optional<Boolean> noNewPrivileges, boolean unconfined) {
     /// @throws InvalidRequest with Docker's words
     static SecurityOptions parse(List<String> options) {
-        boolean noNewPrivileges = false;
+        Optional<Boolean> noNewPrivileges = Optional.empty();
         boolean unconfined = false;
         for (String option : options) {
             if (option.equals("no-new-privileges")) {
-                noNewPrivileges = true;
+                noNewPrivileges = Optional.of(true);
                 continue;
             }
             // `=` since Docker 1.11, `:` before; a value may hold either.
@@ -21,7 +23,7 @@ record SecurityOptions(boolean noNewPrivileges, boolean unconfined) {
             if (separator < 0) throw new InvalidRequest("invalid --security-opt 1: \"" + option + "\"");
             String value = option.substring(separator + 1);
             switch (option.substring(0, separator)) {
-                case "no-new-privileges" -> noNewPrivileges = bool(value);
+                case "no-new-privileges" -> noNewPrivileges = Optional.of(bool(value));
                 case "seccomp" -> {
                     if (!value.equals("unconfined") && !value.equals("builtin")) {
                         throw new InvalidRequest("custom seccomp profiles are not supported yet; use seccomp=unconfined or the default");

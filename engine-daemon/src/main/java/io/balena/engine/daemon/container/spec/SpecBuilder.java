@@ -23,6 +23,11 @@ public final class SpecBuilder {
     private static final String DEFAULT_PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
     private final DefaultSeccompProfile seccomp = DefaultSeccompProfile.load();
+    private final SpecDefaults defaults;
+
+    public SpecBuilder(SpecDefaults defaults) {
+        this.defaults = defaults;
+    }
 
     /// What is decided outside: where things lie, and whose namespaces are joined.
     ///
@@ -46,10 +51,10 @@ public final class SpecBuilder {
         boolean ownHostname = !host.text("UTSMode").equals("host");
         var process = new RuntimeSpec.Process(config.tty(), consoleSize(config, host), user.user(), config.arguments(),
                 environment(config, user.home()), config.workingDirectory().isEmpty() ? "/" : config.workingDirectory(),
-                capabilitySets(capabilities, user.user()), rlimits(host), security.noNewPrivileges(), null,
+                capabilitySets(capabilities, user.user()), rlimits(host), security.noNewPrivileges().orElse(defaults.noNewPrivileges()), null,
                 (int) host.positive("OomScoreAdj").orElse(0), null);
         var linux = new RuntimeSpec.Linux(namespaces(host, around), List.of(), List.of(), devices(host), resources(host),
-                cgroup(host, around.id), sysctls(host),
+                cgroupPath(host, around.id), sysctls(host),
                 host.privileged() || security.unconfined() ? null : seccomp.forCapabilities(capabilities),
                 rootPropagation(around.mounts), host.texts("MaskedPaths"), host.texts("ReadonlyPaths"), null);
         return new RuntimeSpec(RuntimeSpec.OCI_VERSION, process, new RuntimeSpec.Root(around.rootfs.toString(), host.readonlyRootfs()),
@@ -70,7 +75,7 @@ public final class SpecBuilder {
         environment.forEach(entry -> put(variables, entry));
         String directory = workingDirectory.isEmpty() ? config.workingDirectory() : workingDirectory;
         return new RuntimeSpec.Process(tty, size, who.user(), command, withHome(variables, who.home()), directory.isEmpty() ? "/" : directory,
-                capabilitySets(capabilities, who.user()), rlimits(host), security.noNewPrivileges(), null,
+                capabilitySets(capabilities, who.user()), rlimits(host), security.noNewPrivileges().orElse(defaults.noNewPrivileges()), null,
                 (int) host.positive("OomScoreAdj").orElse(0), null);
     }
 
@@ -119,13 +124,20 @@ public final class SpecBuilder {
         return new RuntimeSpec.Capabilities(names, held, List.of(), held, List.of());
     }
 
-    private static List<RuntimeSpec.Rlimit> rlimits(HostConfig host) {
+    private List<RuntimeSpec.Rlimit> rlimits(HostConfig host) {
         List<RuntimeSpec.Rlimit> limits = new ArrayList<>();
         for (JsonNode limit : host.objects("Ulimits")) {
-            limits.add(new RuntimeSpec.Rlimit("RLIMIT_" + limit.path("Name").asText().toUpperCase(Locale.ROOT),
-                    limit.path("Soft").asLong(), limit.path("Hard").asLong()));
+            limits.add(rlimit(limit.path("Name").asText(), limit.path("Soft").asLong(), limit.path("Hard").asLong()));
+        }
+        for (SpecDefaults.Ulimit limit : defaults.ulimits()) {
+            RuntimeSpec.Rlimit rlimit = rlimit(limit.name(), limit.soft(), limit.hard());
+            if (limits.stream().noneMatch(own -> own.type().equals(rlimit.type()))) limits.add(rlimit);
         }
         return limits;
+    }
+
+    private static RuntimeSpec.Rlimit rlimit(String name, long soft, long hard) {
+        return new RuntimeSpec.Rlimit("RLIMIT_" + name.toUpperCase(Locale.ROOT), soft, hard);
     }
 
     private static List<Namespace> namespaces(HostConfig host, Surroundings around) {
@@ -153,14 +165,11 @@ public final class SpecBuilder {
         return new Namespace(type, "/proc/" + around.pidOf.container(container) + "/ns/" + file);
     }
 
-    private static String cgroup(HostConfig host, String id) {
-        String parent = host.text("CgroupParent");
-        return (parent.isEmpty() ? "/docker" : parent.startsWith("/") ? parent : "/" + parent) + "/" + id;
-    }
-
     /// Where a container's cgroup lies below the root of every hierarchy.
-    public static String cgroupPath(HostConfig host, String id) {
-        return cgroup(host, id);
+    public String cgroupPath(HostConfig host, String id) {
+        String own = host.text("CgroupParent");
+        String parent = own.isEmpty() ? defaults.cgroupParent().orElse("/docker") : own;
+        return (parent.startsWith("/") ? parent : "/" + parent) + "/" + id;
     }
 
     private static Map<String, String> sysctls(HostConfig host) {

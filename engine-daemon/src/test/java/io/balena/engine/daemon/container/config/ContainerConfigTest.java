@@ -11,6 +11,7 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.balena.engine.daemon.EngineException.InvalidRequest;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import org.junit.jupiter.api.Test;
 
 class ContainerConfigTest {
@@ -94,11 +95,21 @@ class ContainerConfigTest {
 
     @Test
     void theEnginesLogOptionsHoldUnlessTheContainerHasOthers() throws Exception {
-        var defaults = new HostConfig.LogDefaults("json-file", Map.of("max-size", "1m", "max-file", "2"));
+        var log = new HostDefaults.Log("json-file", Map.of("max-size", "1m", "max-file", "2"));
+        var defaults = new HostDefaults(log, "runc", "private", Optional.empty(), 1 << 20);
         assertEquals(Map.of("max-size", "1m", "max-file", "2"), HostConfig.read(json("{}"), defaults).logOptions());
         assertEquals(Map.of("max-size", "9m", "max-file", "2"),
                 HostConfig.read(json("{'LogConfig':{'Type':'json-file','Config':{'max-size':'9m'}}}"), defaults).logOptions());
         assertEquals(Map.of(), HostConfig.read(json("{'LogConfig':{'Type':'none'}}"), defaults).logOptions());
+    }
+
+    @Test
+    void sizesAreWrittenAsDockersUsersDo() {
+        assertEquals(64L << 20, ByteSize.parse("64MiB"));
+        assertEquals(10240, ByteSize.parse("10k"));
+        assertEquals(3L << 29, ByteSize.parse("1.5g"));
+        assertEquals(7, ByteSize.parse("7"));
+        for (String wrong : List.of("", "-1", "ten", "10x", "1e3")) assertThrows(IllegalArgumentException.class, () -> ByteSize.parse(wrong), wrong);
     }
 
     @Test

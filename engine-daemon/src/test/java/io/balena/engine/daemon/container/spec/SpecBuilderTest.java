@@ -18,6 +18,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -152,14 +153,31 @@ class SpecBuilderTest {
         assertEquals(0x12345, HostDevices.minor(0x12300845L));
     }
 
+    @Test
+    void whatAContainerLeavesOpenTheEnginesFlagsDecide() throws Exception {
+        var defaults = new SpecDefaults(CgroupDriver.CGROUPFS, Optional.of("engine"),
+                List.of(new SpecDefaults.Ulimit("nofile", 10, 20), new SpecDefaults.Ulimit("core", 0, 0)), true);
+        var open = spec("{'Cmd':['x']}", "{'Ulimits':[{'Name':'nofile','Soft':1,'Hard':2}]}", defaults);
+        assertEquals(List.of(new RuntimeSpec.Rlimit("RLIMIT_NOFILE", 1, 2), new RuntimeSpec.Rlimit("RLIMIT_CORE", 0, 0)), open.process().rlimits());
+        assertEquals("/engine/" + ID, open.linux().cgroupsPath());
+        assertTrue(open.process().noNewPrivileges());
+        var closed = spec("{'Cmd':['x']}", "{'CgroupParent':'/own','SecurityOpt':['no-new-privileges=false']}", defaults);
+        assertEquals("/own/" + ID, closed.linux().cgroupsPath());
+        assertFalse(closed.process().noNewPrivileges());
+    }
+
     private List<String> types(String host) throws Exception {
         return spec("{'Cmd':['x']}", host).linux().namespaces().stream().map(RuntimeSpec.Namespace::type).toList();
     }
 
     private RuntimeSpec spec(String config, String host) throws Exception {
+        return spec(config, host, SpecDefaults.DOCKERS);
+    }
+
+    private RuntimeSpec spec(String config, String host, SpecDefaults defaults) throws Exception {
         var containerConfig = ContainerConfig.read(json(config));
         var hostConfig = HostConfig.read(json(host));
-        return new SpecBuilder().build(containerConfig, hostConfig, new SpecBuilder.Surroundings(ID, rootfs,
+        return new SpecBuilder(defaults).build(containerConfig, hostConfig, new SpecBuilder.Surroundings(ID, rootfs,
                 Map.of("/etc/hosts", Path.of("/h")), MountRequests.of(containerConfig, hostConfig, _ -> List.of()), _ -> 4711));
     }
 

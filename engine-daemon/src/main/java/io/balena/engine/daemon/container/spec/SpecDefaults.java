@@ -1,0 +1,18 @@
+package io.balena.engine.daemon.container.spec;
+
+import java.util.List;
+import java.util.Optional;
+
+/// What the engine decides at each start of a container that does not say it itself. Unlike `HostDefaults`, a restart of the engine
+/// with other flags changes it.
+///
+/// @param cgroupParent empty for the engine's own
+/// @param noNewPrivileges unless a container says otherwise
+public record SpecDefaults(CgroupDriver cgroups, Optional<String> cgroupParent, List<Ulimit> ulimits, boolean noNewPrivileges) {
+    public static final SpecDefaults DOCKERS = new SpecDefaults(CgroupDriver.CGROUPFS, Optional.empty(), List.of(), false);
+
+    /// @param name e.g. `nofile`
+    /// @param soft -1 is no limit
+    /// @param hard -1 is no limit
+    public record Ulimit(String name, long soft, long hard) {}
+}

@@ -22,11 +22,12 @@ import java.util.Map;
 public final class SpecBuilder {
     private static final String DEFAULT_PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-    private final DefaultSeccompProfile seccomp = DefaultSeccompProfile.load();
+    private final SeccompProfiles seccomp;
     private final SpecDefaults defaults;
 
     public SpecBuilder(SpecDefaults defaults) {
         this.defaults = defaults;
+        this.seccomp = new SeccompProfiles(SeccompProfile.Machine.local(), defaults.seccomp());
     }
 
     /// What is decided outside: where things lie, and whose namespaces are joined.
@@ -55,7 +56,7 @@ public final class SpecBuilder {
                 (int) host.positive("OomScoreAdj").orElse(0), null);
         var linux = new RuntimeSpec.Linux(namespaces(host, around), List.of(), List.of(), devices(host), resources(host),
                 cgroupPath(host, around.id), sysctls(host),
-                host.privileged() || security.unconfined() ? null : seccomp.forCapabilities(capabilities),
+                host.privileged() ? null : seccomp.of(security.seccomp().orElse(null), capabilities),
                 rootPropagation(around.mounts), host.texts("MaskedPaths"), host.texts("ReadonlyPaths"), null);
         return new RuntimeSpec(RuntimeSpec.OCI_VERSION, process, new RuntimeSpec.Root(around.rootfs.toString(), host.readonlyRootfs()),
                 ownHostname ? config.hostname() : null, ownHostname && !config.domainname().isEmpty() ? config.domainname() : null,

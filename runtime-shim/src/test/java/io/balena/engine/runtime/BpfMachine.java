@@ -34,6 +34,7 @@ record BpfMachine(ByteBuffer code) {
                 case 0x15 -> at += accumulator == k ? ifTrue : ifFalse;
                 case 0x25 -> at += Integer.compareUnsigned(accumulator, k) > 0 ? ifTrue : ifFalse;
                 case 0x35 -> at += Integer.compareUnsigned(accumulator, k) >= 0 ? ifTrue : ifFalse;
+                case 0x45 -> at += (accumulator & k) != 0 ? ifTrue : ifFalse;
                 case 0x06 -> {
                     return new Answer(k, steps);
                 }

@@ -81,6 +81,27 @@ class LayerStoreIT {
     }
 
     @Test
+    void aMountThatDockerHasHiddenIsMadeAgain() throws Exception {
+        try (var store = LayerStore.open(root)) {
+            Layer layer = add(store, new TarBuilder().file("f", "x").stream(), Optional.empty());
+            ContainerLayer container = store.createContainerLayer("c", Optional.of(layer.chainId()));
+            Path hidden = container.mount();
+            Machine.sh("mount --bind " + root + "/overlay2 " + root + "/overlay2 && mount --make-private " + root + "/overlay2");
+            try {
+                assertFalse(Files.exists(hidden.resolve("f")));
+                assertEquals("x", Files.readString(container.mount().resolve("f")));
+                container.unmount();
+                assertFalse(Files.exists(hidden.resolve("f")));
+            } finally {
+                Machine.sh("umount " + root + "/overlay2");
+            }
+            assertEquals("x", Files.readString(container.mount().resolve("f")));
+            container.unmount();
+            assertFalse(Files.exists(hidden));
+        }
+    }
+
+    @Test
     void anImageMayHave125LayersThoughTheirNamesDoNotFitIntoOneMount() throws Exception {
         try (var store = LayerStore.open(root)) {
             Optional<ChainId> top = Optional.empty();

@@ -11,6 +11,7 @@ import io.balena.engine.linux.Mounts;
 import io.balena.engine.linux.ThreadRoot;
 import java.io.IOException;
 import java.lang.System.Logger.Level;
+import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.NoSuchFileException;
@@ -207,7 +208,12 @@ final class OverlayFolders {
         } catch (ErrnoException e) {
             if (e.errno() != Errno.EINVAL && e.errno() != Errno.ENOENT) throw e;
         }
-        Files.deleteIfExists(merged);
+        try {
+            Files.deleteIfExists(merged);
+        } catch (FileSystemException e) {
+            // Another mount is on it, which cannot be reached from here since a folder above has been mounted over: Docker does that.
+            LOG.log(Level.WARNING, "leaving " + merged + ": " + e.getReason());
+        }
     }
 
     /// `GraphDriver.Data` of inspect.

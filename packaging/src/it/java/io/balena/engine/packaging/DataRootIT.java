@@ -301,7 +301,7 @@ class DataRootIT {
     @Test @Order(10) void afterAPowerCutDockersRootOpens() {
         engine.switchTo(Engine.Program.DOCKERD);
         docker.run("start", "steady").succeeded();
-        engine.powerCut();
+        engine.cutPower();
         engine.startDaemon(Engine.Program.OURS);
         assertTrue(Engine.become(Duration.ofSeconds(60), () -> runs("steady")), engine::logTail);
         assertTrue(docker.run("exec", "steady", "cat", "/etc/passwd").succeeded().contains("root"));

@@ -72,7 +72,7 @@ final class Engine implements AutoCloseable {
         DurableFile.deleteTemporaries(config.dataRoot());
 
         var events = new Events();
-        LayerStore layers = LayerStore.open(config.dataRoot());
+        LayerStore layers = LayerStore.open(config.dataRoot(), config.execRoot().resolve("mounts"));
         Images images = Images.open(config.dataRoot(), layers);
         RegistryConfig registries = registries(config.registries());
         var puller = new ImagePuller(config.dataRoot(), layers, images, registries);

@@ -35,7 +35,7 @@ public final class ContainerLayer {
 
     /// Mounts the layer on the layers below it. A second call while it is mounted returns the same path.
     ///
-    /// @return `overlay2/<mount-id>/merged`
+    /// @return where
     public synchronized Path mount() throws IOException {
         wanted = true;
         return overlay.mount(content.mount());

@@ -1,9 +1,12 @@
 package io.balena.engine.graphdriver;
 
 import java.nio.file.Path;
+import java.util.Optional;
 
 /// Where things lie below the data root. Every path of this module is built here.
-record StorePaths(Path root) {
+///
+/// @param mountPoints where layers are mounted while they are; empty for a folder `merged` beside their files, as in moby
+record StorePaths(Path root, Optional<Path> mountPoints) {
     Path overlay() {
         return root.resolve("overlay2");
     }
@@ -21,7 +24,7 @@ record StorePaths(Path root) {
     }
 
     Path merged(CacheId id) {
-        return folder(id).resolve("merged");
+        return mountPoints.map(folder -> folder.resolve(id.text())).orElseGet(() -> folder(id).resolve("merged"));
     }
 
     Path link(CacheId id) {

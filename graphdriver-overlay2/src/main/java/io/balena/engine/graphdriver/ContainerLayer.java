@@ -139,7 +139,9 @@ public final class ContainerLayer {
     /// `GraphDriver.Data` of the container's inspect.
     public Map<String, String> driverData() {
         try {
-            return overlay.data(content.mount());
+            Map<String, String> data = overlay.data(content.mount());
+            data.put("MergedDir", paths.merged(content.mount()).toString());
+            return data;
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }

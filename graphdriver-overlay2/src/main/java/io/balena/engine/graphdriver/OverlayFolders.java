@@ -216,12 +216,12 @@ final class OverlayFolders {
         }
     }
 
-    /// `GraphDriver.Data` of inspect.
+    /// `GraphDriver.Data` of inspect, of what is not mounted.
     Map<String, String> data(CacheId id) throws IOException {
         var data = new java.util.TreeMap<String, String>();
         data.put("UpperDir", paths.diff(id).toString());
         data.put("WorkDir", paths.work(id).toString());
-        data.put("MergedDir", paths.merged(id).toString());
+        data.put("MergedDir", paths.mergedBesideFiles(id).toString());
         List<Path> lowers = lowerDiffs(id);
         if (!lowers.isEmpty()) data.put("LowerDir", lowers.stream().map(Path::toString).collect(Collectors.joining(":")));
         return data;

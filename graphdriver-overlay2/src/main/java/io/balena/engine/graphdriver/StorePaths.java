@@ -24,7 +24,12 @@ record StorePaths(Path root, Optional<Path> mountPoints) {
     }
 
     Path merged(CacheId id) {
-        return mountPoints.map(folder -> folder.resolve(id.text())).orElseGet(() -> folder(id).resolve("merged"));
+        return mountPoints.map(folder -> folder.resolve(id.text())).orElseGet(() -> mergedBesideFiles(id));
+    }
+
+    /// Where moby would mount it.
+    Path mergedBesideFiles(CacheId id) {
+        return folder(id).resolve("merged");
     }
 
     Path link(CacheId id) {

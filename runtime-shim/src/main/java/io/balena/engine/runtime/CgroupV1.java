@@ -10,7 +10,8 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 
-/// Control groups of version 1: a folder of the same name in every hierarchy.
+/// Control groups of version 1: a folder of the same name in every hierarchy. On a machine with both versions, also in that of
+/// version 2, which then has few controllers or none.
 final class CgroupV1 implements Cgroup {
     private final Hierarchies hierarchies;
     private final String relative;
@@ -34,7 +35,13 @@ final class CgroupV1 implements Cgroup {
             CgroupFiles.makeFolders(hierarchy.mount(), relative);
             if (hierarchy.has("cpuset")) inheritCpuset(hierarchy.mount(), hierarchy.mount().resolve(relative));
         }
-        if (resources != null) new LimitsV1(folders, CgroupWrites.intoNewGroup()).apply(resources);
+        if (folders.unified() != null) CgroupFiles.makeFolders(hierarchies.unified(), relative);
+        if (resources == null) return;
+        try {
+            new LimitsV1(folders, CgroupWrites.intoNewGroup()).apply(resources);
+        } catch (ContainerFailure e) {
+            throw new ContainerFailure(e.kind(), "error setting cgroup config for procHooks process: " + e.getMessage());
+        }
     }
 
     @Override
@@ -86,6 +93,7 @@ final class CgroupV1 implements Cgroup {
             // A thread that moves itself by "tasks" needs no global lock, as it would by "cgroup.procs"; the child has but one.
             files.add(hierarchies.v1().get(i).mount() + "/" + relative + "/tasks");
         }
+        if (folders.unified() != null) files.add(folders.unified() + "/cgroup.procs");
         return files;
     }
 
@@ -135,6 +143,7 @@ final class CgroupV1 implements Cgroup {
         for (int i = 0; i < hierarchies.v1().size(); i++) {
             CgroupFiles.remove(hierarchies.v1().get(i).mount().resolve(relative));
         }
+        if (folders.unified() != null) CgroupFiles.remove(folders.unified());
     }
 
     @Override

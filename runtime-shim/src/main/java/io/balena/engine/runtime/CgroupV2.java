@@ -30,7 +30,12 @@ final class CgroupV2 implements Cgroup {
     public void create(RuntimeSpec.Resources resources) throws IOException {
         enableControllers();
         CgroupFiles.makeFolders(root, relative);
-        if (resources != null) new LimitsV2(folder, CgroupWrites.intoNewGroup()).apply(resources);
+        if (resources == null) return;
+        try {
+            new LimitsV2(folder, CgroupWrites.intoNewGroup()).apply(resources);
+        } catch (ContainerFailure e) {
+            throw new ContainerFailure(e.kind(), "error setting cgroup config for procHooks process: " + e.getMessage());
+        }
     }
 
     @Override

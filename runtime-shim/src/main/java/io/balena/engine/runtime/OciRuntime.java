@@ -65,7 +65,7 @@ final class OciRuntime {
         }
     }
 
-    private static String cgroup(String id, RuntimeSpec spec) {
+    static String cgroup(String id, RuntimeSpec spec) {
         String path = spec.linux() == null ? null : spec.linux().cgroupsPath();
         return path == null || path.isEmpty() ? "/" + id : path;
     }

@@ -68,13 +68,13 @@ final class StatsV1 {
                 number("pids", "pids.current"), limit.isEmpty() || limit.equals("max") ? 0 : Long.parseLong(limit));
     }
 
-    /// Only the throttling layer sees every scheduler's and every device's traffic; bfq counts its own.
+    /// The throttling layer sees every scheduler's traffic, but counts only devices that have a limit; bfq counts its own.
     private CgroupStats.BlockIo blockIo() throws IOException {
-        List<CgroupStats.Transfer> bytes = transfers("blkio.bfq.io_service_bytes_recursive");
-        List<CgroupStats.Transfer> operations = transfers("blkio.bfq.io_serviced_recursive");
+        List<CgroupStats.Transfer> bytes = transfers("blkio.throttle.io_service_bytes_recursive");
+        List<CgroupStats.Transfer> operations = transfers("blkio.throttle.io_serviced_recursive");
         if (operations.isEmpty()) {
-            bytes = transfers("blkio.throttle.io_service_bytes_recursive");
-            operations = transfers("blkio.throttle.io_serviced_recursive");
+            bytes = transfers("blkio.bfq.io_service_bytes_recursive");
+            operations = transfers("blkio.bfq.io_serviced_recursive");
         }
         return new CgroupStats.BlockIo(bytes, operations);
     }

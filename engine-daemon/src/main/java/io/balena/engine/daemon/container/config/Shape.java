@@ -19,7 +19,7 @@ final class Shape {
 
     /// What a field may hold, with Go's name for it, which error messages show.
     enum Kind {
-        TEXT("string"), INTEGER("int64"), FLAG("bool"), TEXTS("[]string"), COMMAND("strslice.StrSlice"), TEXT_MAP("map[string]string"),
+        TEXT("string"), INTEGER("int64"), SHORT("uint16"), FLAG("bool"), TEXTS("[]string"), COMMAND("strslice.StrSlice"), TEXT_MAP("map[string]string"),
         SET("map[string]struct {}"), OBJECT("struct"), OBJECTS("[]struct"), INTEGERS("[]int");
 
         private final String goType;
@@ -103,6 +103,10 @@ final class Shape {
         switch (field.kind) {
             case TEXT -> require(value.isTextual(), field, value, field.kind.goType);
             case INTEGER -> require(value.isIntegralNumber() && value.canConvertToLong(), field, value, field.kind.goType);
+            case SHORT -> {
+                boolean fits = value.isIntegralNumber() && value.canConvertToInt() && value.asInt() >= 0 && value.asInt() <= 0xffff;
+                require(fits, field, value.isIntegralNumber() && !fits ? JSON.textNode("number " + value) : value, field.kind.goType);
+            }
             case FLAG -> require(value.isBoolean(), field, value, field.kind.goType);
             case TEXTS -> requireTexts(field, value);
             case COMMAND -> {
@@ -155,7 +159,7 @@ final class Shape {
     private static JsonNode zero(Kind kind) {
         return switch (kind) {
             case TEXT -> JSON.textNode("");
-            case INTEGER -> JSON.numberNode(0);
+            case INTEGER, SHORT -> JSON.numberNode(0);
             case FLAG -> JSON.booleanNode(false);
             default -> JSON.nullNode();
         };

@@ -17,6 +17,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
 
 /// Writes down for the runtime what a container is to be.
 public final class SpecBuilder {
@@ -53,7 +54,7 @@ public final class SpecBuilder {
                 environment(config, user.home()), config.workingDirectory().isEmpty() ? "/" : config.workingDirectory(),
                 capabilitySets(capabilities, user.user()), rlimits(host), security.noNewPrivileges().orElse(defaults.noNewPrivileges()), null,
                 (int) host.positive("OomScoreAdj").orElse(0), null);
-        var linux = new RuntimeSpec.Linux(namespaces(host, around), List.of(), List.of(), devices(host), resources(host),
+        var linux = new RuntimeSpec.Linux(namespaces(host, around), List.of(), List.of(), devices(host), ResourceLimits.of(host, deviceRules(host)),
                 cgroupPath(host, around.id), sysctls(host),
                 host.privileged() || security.unconfined() ? null : seccomp.forCapabilities(capabilities),
                 rootPropagation(around.mounts), host.texts("MaskedPaths"), host.texts("ReadonlyPaths"), null);
@@ -165,11 +166,15 @@ public final class SpecBuilder {
         return new Namespace(type, "/proc/" + around.pidOf.container(container) + "/ns/" + file);
     }
 
-    /// Where a container's cgroup lies below the root of every hierarchy.
-    public String cgroupPath(HostConfig host, String id) {
+    /// Below the root of every hierarchy, or for systemd as `slice:prefix:name`.
+    private String cgroupPath(HostConfig host, String id) {
         String own = host.text("CgroupParent");
-        String parent = own.isEmpty() ? defaults.cgroupParent().orElse("/docker") : own;
-        return (parent.startsWith("/") ? parent : "/" + parent) + "/" + id;
+        Optional<String> given = own.isEmpty() ? defaults.cgroupParent().filter(parent -> !parent.isEmpty()) : Optional.of(own);
+        return switch (defaults.cgroups()) {
+            case SYSTEMD -> given.orElse("system.slice") + ":docker:" + id;
+            // Whatever dots it has, it does not lead out of the hierarchy.
+            case CGROUPFS -> Path.of("/").resolve(given.orElse("/docker")).normalize().resolve(id).toString();
+        };
     }
 
     private static Map<String, String> sysctls(HostConfig host) {
@@ -194,33 +199,6 @@ public final class SpecBuilder {
         List<RuntimeSpec.Device> all = new ArrayList<>();
         for (JsonNode mapping : host.objects("Devices")) all.addAll(HostDevices.requested(mapping));
         return all;
-    }
-
-    private static RuntimeSpec.Resources resources(HostConfig host) {
-        var memory = new RuntimeSpec.Memory(number(host, "Memory"), number(host, "MemoryReservation"), number(host, "MemorySwap"), null, null,
-                host.given("MemorySwappiness") && host.document().get("MemorySwappiness").asLong() >= 0
-                        ? host.document().get("MemorySwappiness").asLong() : null,
-                host.oomKillDisable() ? Boolean.TRUE : null);
-        Long quota = number(host, "CpuQuota");
-        Long period = number(host, "CpuPeriod");
-        if (host.positive("NanoCpus").isPresent()) {
-            period = 100_000L;
-            quota = host.positive("NanoCpus").getAsLong() * period / 1_000_000_000L;
-        }
-        var cpu = new RuntimeSpec.Cpu(number(host, "CpuShares"), quota, period, number(host, "CpuRealtimeRuntime"),
-                number(host, "CpuRealtimePeriod"), words(host, "CpusetCpus"), words(host, "CpusetMems"));
-        Long pids = number(host, "PidsLimit");
-        Long weight = number(host, "BlkioWeight");
-        var io = weight == null ? null : new RuntimeSpec.BlockIo(weight.intValue(), null, null, null, null, null);
-        return new RuntimeSpec.Resources(deviceRules(host), memory, cpu, pids == null ? null : new RuntimeSpec.Pids(pids), io, null, null);
-    }
-
-    private static Long number(HostConfig host, String field) {
-        return host.positive(field).isPresent() ? host.positive(field).getAsLong() : null;
-    }
-
-    private static String words(HostConfig host, String field) {
-        return host.text(field).isEmpty() ? null : host.text(field);
     }
 
     private static List<RuntimeSpec.DeviceRule> deviceRules(HostConfig host) {

@@ -29,7 +29,7 @@ final class CgroupV1 implements Cgroup {
     }
 
     @Override
-    public void create(RuntimeSpec.Resources resources) throws IOException {
+    public void create(RuntimeSpec.Resources resources, int pid) throws IOException {
         for (int i = 0; i < hierarchies.v1().size(); i++) {
             var hierarchy = hierarchies.v1().get(i);
             CgroupFiles.makeFolders(hierarchy.mount(), relative);
@@ -45,10 +45,11 @@ final class CgroupV1 implements Cgroup {
     }
 
     @Override
-    public void update(RuntimeSpec.Resources resources) throws IOException {
+    public void update(RuntimeSpec.Resources resources, Agreement also) throws IOException {
         var writes = CgroupWrites.undoable();
         try {
             new LimitsV1(folders, writes).apply(resources);
+            also.ask();
         } catch (IOException | RuntimeException e) {
             writes.undo();
             throw e;

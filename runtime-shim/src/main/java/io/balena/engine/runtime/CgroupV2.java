@@ -27,7 +27,7 @@ final class CgroupV2 implements Cgroup {
     }
 
     @Override
-    public void create(RuntimeSpec.Resources resources) throws IOException {
+    public void create(RuntimeSpec.Resources resources, int pid) throws IOException {
         enableControllers();
         CgroupFiles.makeFolders(root, relative);
         if (resources == null) return;
@@ -39,10 +39,11 @@ final class CgroupV2 implements Cgroup {
     }
 
     @Override
-    public void update(RuntimeSpec.Resources resources) throws IOException {
+    public void update(RuntimeSpec.Resources resources, Agreement also) throws IOException {
         var writes = CgroupWrites.undoable();
         try {
             new LimitsV2(folder, writes).apply(resources);
+            also.ask();
         } catch (IOException | RuntimeException e) {
             writes.undo();
             throw e;

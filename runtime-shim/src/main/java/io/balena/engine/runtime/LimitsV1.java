@@ -132,8 +132,9 @@ final class LimitsV1 {
         set("hugetlb", "hugetlb." + limit.pageSize() + ".limit_in_bytes", Long.toString(limit.limit()));
     }
 
-    private void setDevices(List<RuntimeSpec.DeviceRule> rules) throws IOException {
-        if (rules.isEmpty()) return;
+    private void setDevices(List<RuntimeSpec.DeviceRule> asked) throws IOException {
+        if (asked.isEmpty()) return;
+        List<RuntimeSpec.DeviceRule> rules = inRuncsOrder(asked);
         Path folder = folders.of("devices");
         if (folder == null) throw failure("cannot set device rules: the host has no cgroup controller devices");
         // Rules are applied in their order; neighbours of one kind go through one open file.
@@ -145,11 +146,34 @@ final class LimitsV1 {
         }
     }
 
+    /// Where all is denied and some allowed, no order among these matters to the kernel, but programs inside read the list: by major and
+    /// minor number, those for all numbers first.
+    private static List<RuntimeSpec.DeviceRule> inRuncsOrder(List<RuntimeSpec.DeviceRule> rules) {
+        for (int i = 0; i < rules.size(); i++) {
+            if (rules.get(i).allow() != (i > 0) || isForAll(rules.get(i)) != (i == 0)) return rules;
+        }
+        List<RuntimeSpec.DeviceRule> ordered = new ArrayList<>(rules.subList(1, rules.size()));
+        ordered.sort((one, other) -> {
+            int order = Long.compare(orAll(one.major()), orAll(other.major()));
+            if (order == 0) order = Long.compare(orAll(one.minor()), orAll(other.minor()));
+            return order == 0 ? one.type().compareTo(other.type()) : order;
+        });
+        ordered.addFirst(rules.getFirst());
+        return ordered;
+    }
+
+    private static boolean isForAll(RuntimeSpec.DeviceRule rule) {
+        return rule.type() == null || rule.type().isEmpty() || rule.type().equals("a");
+    }
+
+    private static long orAll(Long number) {
+        return number == null ? -1 : number;
+    }
+
     private static String line(RuntimeSpec.DeviceRule rule) {
-        String type = rule.type() == null || rule.type().isEmpty() ? "a" : rule.type();
+        if (isForAll(rule)) return "a";
         String access = rule.access() == null || rule.access().isEmpty() ? "rwm" : rule.access();
-        if (type.equals("a")) return "a";
-        return type + " " + number(rule.major()) + ":" + number(rule.minor()) + " " + access;
+        return rule.type() + " " + number(rule.major()) + ":" + number(rule.minor()) + " " + access;
     }
 
     private static String number(Long number) {

@@ -126,7 +126,7 @@ public record HostConfig(ObjectNode document) {
     ///
     /// @throws io.balena.engine.daemon.EngineException.InvalidRequest when a field has the wrong type
     public static HostConfig readChange(JsonNode given) {
-        ObjectNode document = SHAPE.read(given);
+        ObjectNode document = SHAPE.as("UpdateConfig").read(given);
         if (document.hasNonNull("PidsLimit") && document.get("PidsLimit").asLong() < 0) document.put("PidsLimit", 0);
         return new HostConfig(document);
     }

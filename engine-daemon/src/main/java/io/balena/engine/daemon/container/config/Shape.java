@@ -32,12 +32,23 @@ final class Shape {
     private record Field(String name, Kind kind, JsonNode absent) {}
 
     private final String goStruct;
-    private final Map<String, Field> fields = new LinkedHashMap<>();
-    private final Map<String, Field> byLowerCase = new LinkedHashMap<>();
+    private final Map<String, Field> fields;
+    private final Map<String, Field> byLowerCase;
 
     /// @param goStruct what Docker's messages call the object
     Shape(String goStruct) {
+        this(goStruct, new LinkedHashMap<>(), new LinkedHashMap<>());
+    }
+
+    private Shape(String goStruct, Map<String, Field> fields, Map<String, Field> byLowerCase) {
         this.goStruct = goStruct;
+        this.fields = fields;
+        this.byLowerCase = byLowerCase;
+    }
+
+    /// The same under another name in messages.
+    Shape as(String otherStruct) {
+        return new Shape(otherStruct, fields, byLowerCase);
     }
 
     /// A field that is always written; with Go's zero value when it was not given.
@@ -104,8 +115,9 @@ final class Shape {
             case TEXT -> require(value.isTextual(), field, value, field.kind.goType);
             case INTEGER -> require(value.isIntegralNumber() && value.canConvertToLong(), field, value, field.kind.goType);
             case SHORT -> {
-                boolean fits = value.isIntegralNumber() && value.canConvertToInt() && value.asInt() >= 0 && value.asInt() <= 0xffff;
-                require(fits, field, value.isIntegralNumber() && !fits ? JSON.textNode("number " + value) : value, field.kind.goType);
+                require(value.isIntegralNumber(), field, value, field.kind.goType);
+                boolean fits = value.canConvertToInt() && value.asInt() >= 0 && value.asInt() <= 0xffff;
+                if (!fits) throw mismatch(field, "number " + value, field.kind.goType);
             }
             case FLAG -> require(value.isBoolean(), field, value, field.kind.goType);
             case TEXTS -> requireTexts(field, value);
@@ -140,8 +152,11 @@ final class Shape {
     }
 
     private void require(boolean right, Field field, JsonNode value, String goType) {
-        if (right) return;
-        throw new InvalidRequest("json: cannot unmarshal " + goName(value) + " into Go struct field " + goStruct + "." + field.name
+        if (!right) throw mismatch(field, goName(value), goType);
+    }
+
+    private InvalidRequest mismatch(Field field, String value, String goType) {
+        return new InvalidRequest("json: cannot unmarshal " + value + " into Go struct field " + goStruct + "." + field.name
                 + " of type " + goType);
     }
 

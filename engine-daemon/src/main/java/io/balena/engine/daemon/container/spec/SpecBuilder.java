@@ -208,8 +208,8 @@ public final class SpecBuilder {
         // Any node may be made (that is mknod's own capability's business), few may be opened.
         rules.add(new RuntimeSpec.DeviceRule(true, "c", null, null, "m"));
         rules.add(new RuntimeSpec.DeviceRule(true, "b", null, null, "m"));
-        // zero, null, urandom, random, full, tty, console, ptmx, and all pseudo-terminals
-        for (Long[] allowed : new Long[][] {{1L, 5L}, {1L, 3L}, {1L, 9L}, {1L, 8L}, {1L, 7L}, {5L, 0L}, {5L, 1L}, {5L, 2L}, {136L, null}}) {
+        // zero, null, urandom, random, full, tty, console, ptmx, all pseudo-terminals, and net/tun, which containers with CAP_NET_ADMIN make
+        for (Long[] allowed : new Long[][] {{1L, 5L}, {1L, 3L}, {1L, 9L}, {1L, 8L}, {1L, 7L}, {5L, 0L}, {5L, 1L}, {5L, 2L}, {136L, null}, {10L, 200L}}) {
             rules.add(new RuntimeSpec.DeviceRule(true, "c", allowed[0], allowed[1], "rwm"));
         }
         for (JsonNode mapping : host.objects("Devices")) {

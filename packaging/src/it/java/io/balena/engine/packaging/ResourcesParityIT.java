@@ -94,7 +94,7 @@ class ResourcesParityIT {
         List<String> steps = new ArrayList<>(List.of("docker run -d --name ca --network none -m 32m busybox:it sleep 1000",
                 "docker create --name cb --network none busybox:it sleep 1000"));
         for (String change : List.of("{\\\"Memory\\\":20000000}", "{\\\"Memory\\\":100000000}", "{\\\"Memory\\\":100000000,\\\"MemorySwap\\\":200000000}",
-                "{\\\"Memory\\\":30000000,\\\"MemorySwap\\\":40000000}", ""{\\\"MemorySwap\\\":50000000}", "{\\\"Memory\\\":5}",
+                "{\\\"Memory\\\":30000000,\\\"MemorySwap\\\":40000000}", "{\\\"MemorySwap\\\":50000000}", "{\\\"Memory\\\":5}",
                 "{\\\"MemoryReservation\\\":10000000}", "{\\\"MemoryReservation\\\":5}", "{\\\"CpuShares\\\":500}", "{\\\"CpuPeriod\\\":50000,\\\"CpuQuota\\\":20000}",
                 "{\\\"CpuPeriod\\\":1000}", "{\\\"CpuQuota\\\":-1}", "{\\\"NanoCpus\\\":500000000}", "{\\\"CpusetCpus\\\":\\\"0\\\"}",
                 "{\\\"CpusetCpus\\\":\\\"99\\\"}", "{\\\"CpusetMems\\\":\\\"0\\\"}", "{\\\"PidsLimit\\\":44}", "{\\\"PidsLimit\\\":-3}", "{\\\"PidsLimit\\\":0}",

@@ -20,7 +20,7 @@ final class CgroupOfSystemd implements Cgroup {
     CgroupOfSystemd(ScopeName name, Cgroup files, boolean unified) {
         this.name = name;
         this.files = files;
-        this.scope = new SystemdScope(name);
+        this.scope = new SystemdScope(name, SystemBus.socket(), SystemdScope.PATIENCE);
         this.unified = unified;
     }
 

@@ -53,8 +53,7 @@ final class SystemBus implements AutoCloseable {
     /// Connects, says who we are, and gets a name.
     ///
     /// @param patience for the whole conversation; then calls fail
-    static SystemBus connect(Duration patience) throws IOException {
-        Path socket = address(System.getenv("DBUS_SYSTEM_BUS_ADDRESS"));
+    static SystemBus connect(Path socket, Duration patience) throws IOException {
         SocketChannel channel = SocketChannel.open(StandardProtocolFamily.UNIX);
         Selector selector = null;
         try {
@@ -66,11 +65,16 @@ final class SystemBus implements AutoCloseable {
             bus.authenticate();
             bus.call(BUS, "/org/freedesktop/DBus", BUS, "Hello", "", _ -> {});
             return bus;
-        } catch (IOException e) {
+        } catch (IOException | RuntimeException e) {
             if (selector != null) selector.close();
             channel.close();
             throw new IOException("cannot talk to the system bus at " + socket + ": " + e.getMessage(), e);
         }
+    }
+
+    /// Where this machine's bus listens.
+    static Path socket() {
+        return address(System.getenv("DBUS_SYSTEM_BUS_ADDRESS"));
     }
 
     /// `unix:path=/run/dbus/system_bus_socket,guid=…;…`; the first path is taken.

@@ -99,7 +99,7 @@ public final class ContainerEngine implements AutoCloseable {
         var containers = new Containers(store, start, restarts, removal, events, shim);
         var inspect = new ContainerInspect(layers, etc, execs);
         var list = new ContainerList(store, images, layers, Clock.systemUTC());
-        var creation = new Creation(store, images, layers, volumes, networking, events);
+        var creation = new Creation(store, images, layers, volumes, networking, events, settings.spec.cgroups());
         List<Route> routes = new ArrayList<>(new ContainerRoutes(store, creation, settings.host, containers, new Updates(store, events, shim), inspect, list, layers).table());
         routes.addAll(new ObservationRoutes(store, bundles).table());
         routes.addAll(new StreamRoutes(store, containers, execs, events, shim, changes).table());

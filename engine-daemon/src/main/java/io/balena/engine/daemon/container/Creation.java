@@ -10,6 +10,7 @@ import io.balena.engine.daemon.container.config.HostConfig;
 import io.balena.engine.daemon.container.config.NetworkMode;
 import io.balena.engine.daemon.container.mount.MountPoint;
 import io.balena.engine.daemon.container.mount.MountRequests;
+import io.balena.engine.daemon.container.spec.CgroupDriver;
 import io.balena.engine.daemon.container.spec.CgroupSupport;
 import io.balena.engine.daemon.container.spec.SpecBuilder;
 import io.balena.engine.distribution.DistributionException;
@@ -38,6 +39,7 @@ final class Creation {
     private final ContainerVolumes volumes;
     private final Networking networking;
     private final ContainerEvents events;
+    private final CgroupDriver cgroups;
 
     /// @param name empty to get one
     /// @param networks the request's `NetworkingConfig.EndpointsConfig`; may be missing
@@ -46,19 +48,25 @@ final class Creation {
     record Created(ContainerId id, List<String> warnings) {}
 
     Creation(ContainerStore store, Images images, LayerStore layers, ContainerVolumes volumes, Networking networking,
-            ContainerEvents events) {
+            ContainerEvents events, CgroupDriver cgroups) {
         this.store = store;
         this.images = images;
         this.layers = layers;
         this.volumes = volumes;
         this.networking = networking;
         this.events = events;
+        this.cgroups = cgroups;
     }
 
     Created create(Request request) throws IOException {
         Optional<String> name = request.name.map(ContainerName::require);
         ResourceChecks.Checked checked = ResourceChecks.ofNew(request.host, CgroupSupport.ofThisMachine());
         HostConfig host = checked.host();
+        try {
+            cgroups.checkParent(host.text("CgroupParent"));
+        } catch (IllegalArgumentException e) {
+            throw new InvalidRequest(e.getMessage());
+        }
         validate(request.config, host);
         Image image = image(request.config.image());
         ContainerConfig config = request.config.over(image.config().path("config"));

@@ -177,6 +177,11 @@ public final class SpecBuilder {
         };
     }
 
+    /// Makes what must be there of the control groups above a container's before its own can be made.
+    public void prepareGroups(RuntimeSpec spec) {
+        if (defaults.cgroups() == CgroupDriver.CGROUPFS) RealtimeGroups.prepareAbove(Path.of(spec.linux().cgroupsPath()), defaults.realtime());
+    }
+
     private static Map<String, String> sysctls(HostConfig host) {
         Map<String, String> all = new LinkedHashMap<>();
         boolean ownNetwork = !(host.networkMode() instanceof NetworkMode.Host || host.networkMode() instanceof NetworkMode.OfContainer);

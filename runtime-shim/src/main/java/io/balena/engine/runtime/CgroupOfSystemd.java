@@ -46,7 +46,8 @@ final class CgroupOfSystemd implements Cgroup {
     public void update(RuntimeSpec.Resources resources, Agreement also) throws IOException {
         files.update(resources, () -> {
             scope.change(ScopeProperties.ofChange(resources, unified));
-            also.ask();
+            // systemd has written what it knows, and rounded it.
+            files.update(resources, also);
         });
     }
 

@@ -82,7 +82,7 @@ final class SystemdScope {
         }
     }
 
-    /// Until the next boot, or the end of the scope.
+    /// Until the end of the scope. Returns when systemd has written it into the group's files.
     void change(ScopeProperties properties) throws ContainerFailure {
         if (properties.isEmpty()) return;
         try (var line = connect()) {
@@ -90,6 +90,8 @@ final class SystemdScope {
                 body.string(name.unit()).flag(true);
                 properties.write(body);
             });
+            // It writes after it has answered, and before it looks at the next message.
+            line.call(SYSTEMD, PATH, "org.freedesktop.DBus.Peer", "Ping", "", _ -> {});
         } catch (IOException e) {
             throw failure("unable to set properties of unit \"" + name.unit() + "\": " + e.getMessage());
         }

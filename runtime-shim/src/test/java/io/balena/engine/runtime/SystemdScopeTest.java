@@ -105,6 +105,15 @@ class SystemdScopeTest {
     }
 
     @Test
+    void aChangeIsWrittenWhenItReturns() throws Exception {
+        try (var bus = new ScriptedBus(folder, (member, call, answers) -> answers.done("", _ -> {}))) {
+            scope(bus, LONG).change(ScopeProperties.ofChange(
+                    new RuntimeSpec.Resources(null, null, null, new RuntimeSpec.Pids(7), null, null, null), true));
+            assertEquals(List.of("SetUnitProperties", "Ping"), bus.called.subList(2, bus.called.size()));
+        }
+    }
+
+    @Test
     void aManagerThatDoesNotAnswerIsWaitedForOnlySoLong() throws Exception {
         try (var bus = new ScriptedBus(folder, (member, call, answers) -> {})) {
             var failure = assertThrows(ContainerFailure.class, () -> scope(bus, Duration.ofMillis(300)).start(properties()));

@@ -70,6 +70,9 @@ sealed interface Cgroup permits CgroupV1, CgroupV2, CgroupOfSystemd {
     /// Pids, in our pid namespace, of all its processes, those in groups the container has made included.
     List<Integer> members() throws IOException;
 
+    /// As [#members], without groups below.
+    List<Integer> ownMembers() throws IOException;
+
     /// The files a process writes `0` to, to become a member.
     List<String> membershipFiles();
 

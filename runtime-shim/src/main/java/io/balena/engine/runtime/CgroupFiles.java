@@ -128,14 +128,21 @@ final class CgroupFiles {
     }
 
     private static void addMembers(Path folder, List<Integer> to) throws IOException {
+        to.addAll(ownMembers(folder));
+        for (Path child : childrenOf(folder)) addMembers(child, to);
+    }
+
+    /// Without those of groups below.
+    static List<Integer> ownMembers(Path folder) throws IOException {
+        List<Integer> all = new ArrayList<>();
         String own = "";
         try {
             own = read(folder.resolve("cgroup.procs"));
         } catch (NoSuchFileException _) {
             // gone, or a group of threads, whose processes are members above
         }
-        for (String pid : own.isEmpty() ? new String[0] : own.split("\n")) to.add(Integer.valueOf(pid));
-        for (Path child : childrenOf(folder)) addMembers(child, to);
+        for (String pid : own.isEmpty() ? new String[0] : own.split("\n")) all.add(Integer.valueOf(pid));
+        return all;
     }
 
     /// @return false also when there is no such group

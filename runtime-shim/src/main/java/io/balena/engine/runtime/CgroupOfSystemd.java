@@ -57,6 +57,11 @@ final class CgroupOfSystemd implements Cgroup {
     }
 
     @Override
+    public List<Integer> ownMembers() throws IOException {
+        return files.ownMembers();
+    }
+
+    @Override
     public List<Integer> members() throws IOException {
         return files.members();
     }

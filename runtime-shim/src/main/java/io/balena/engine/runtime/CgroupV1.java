@@ -10,8 +10,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 
-/// Control groups of version 1: a folder of the same name in every hierarchy. On a machine with both versions, also in that of
-/// version 2, which then has few controllers or none.
+/// Control groups of version 1: a folder of the same name in every hierarchy.
 final class CgroupV1 implements Cgroup {
     private final Hierarchies hierarchies;
     private final String relative;
@@ -35,7 +34,7 @@ final class CgroupV1 implements Cgroup {
             CgroupFiles.makeFolders(hierarchy.mount(), relative);
             if (hierarchy.has("cpuset")) inheritCpuset(hierarchy.mount(), hierarchy.mount().resolve(relative));
         }
-        if (folders.unified() != null) CgroupFiles.makeFolders(hierarchies.unified(), relative);
+        if (needsUnified(resources)) CgroupFiles.makeFolders(hierarchies.unified(), relative);
         if (resources == null) return;
         try {
             new LimitsV1(folders, CgroupWrites.intoNewGroup()).apply(resources);
@@ -62,6 +61,11 @@ final class CgroupV1 implements Cgroup {
     }
 
     @Override
+    public List<Integer> ownMembers() throws IOException {
+        return CgroupFiles.ownMembers(memberFolder());
+    }
+
+    @Override
     public List<Integer> members() throws IOException {
         return CgroupFiles.members(memberFolder());
     }
@@ -75,6 +79,12 @@ final class CgroupV1 implements Cgroup {
             inheritCpuset(root, parent);
             CgroupFiles.write(folder.resolve(file), CgroupFiles.read(parent.resolve(file)));
         }
+    }
+
+    /// On a machine with both versions that of version 2 has few controllers or none, and to join a group there takes tens of
+    /// milliseconds: the kernel waits until no process anywhere is being started.
+    private boolean needsUnified(RuntimeSpec.Resources resources) {
+        return resources != null && !resources.hugepageLimits().isEmpty() && folders.of("hugetlb") == null && folders.unified() != null;
     }
 
     private Path folder(String controller) {
@@ -94,7 +104,8 @@ final class CgroupV1 implements Cgroup {
             // A thread that moves itself by "tasks" needs no global lock, as it would by "cgroup.procs"; the child has but one.
             files.add(hierarchies.v1().get(i).mount() + "/" + relative + "/tasks");
         }
-        if (folders.unified() != null) files.add(folders.unified() + "/cgroup.procs");
+        Path unified = folders.unified();
+        if (unified != null && Files.exists(unified)) files.add(unified + "/cgroup.procs");
         return files;
     }
 

@@ -56,6 +56,11 @@ final class CgroupV2 implements Cgroup {
     }
 
     @Override
+    public List<Integer> ownMembers() throws IOException {
+        return CgroupFiles.ownMembers(folder);
+    }
+
+    @Override
     public List<Integer> members() throws IOException {
         return CgroupFiles.members(folder);
     }

@@ -264,6 +264,7 @@ final class Container {
                 hookRunner().run("startContainer", hooks.startContainer(), "created", process.pid(), waiting.child());
             }
             waiting.execute();
+            OomHeirs.correct(cgroup, process);
         } catch (IOException | RuntimeException e) {
             waiting.end();
             waiting = null;
@@ -310,6 +311,8 @@ final class Container {
                 child.awaitReady();
                 Optional<Fd> ptyMaster = terminal ? Optional.of(pidFd.descriptor(master)) : Optional.empty();
                 child.execute();
+                Optional<ProcessId> executed = ProcessId.of(pidFd.pid());
+                if (executed.isPresent()) OomHeirs.correct(cgroup, executed.get());
                 child.close();
                 return new ContainerProcess(pidFd, ptyMaster);
             }

@@ -87,8 +87,8 @@ final class Options {
             option(NOT_YET, SWITCH, "selinux-enabled", '\0', "selinux-enabled", "", "Enable selinux support"),
             option(NOT_YET, TEXT, "userns-remap", '\0', "userns-remap", "", "User/Group setting for user namespaces"),
             option(NOT_YET, NUMBER, "oom-score-adjust", '\0', "oom-score-adjust", "0", "Set the oom_score_adj for the daemon"),
-            option(NOT_YET, NUMBER, "cpu-rt-period", '\0', "cpu-rt-period", "0", "Limit the CPU real-time period of the parent cgroup"),
-            option(NOT_YET, NUMBER, "cpu-rt-runtime", '\0', "cpu-rt-runtime", "0", "Limit the CPU real-time runtime of the parent cgroup"),
+            option(HONOURED, NUMBER, "cpu-rt-period", '\0', "cpu-rt-period", "0", "Limit the CPU real-time period of the parent cgroup"),
+            option(HONOURED, NUMBER, "cpu-rt-runtime", '\0', "cpu-rt-runtime", "0", "Limit the CPU real-time runtime of the parent cgroup"),
             // Network
             option(HONOURED, TEXT, "bridge", 'b', "bridge", "", "Attach containers to a network bridge, or 'none'"),
             option(HONOURED, TEXT, "bip", '\0', "bip", "", "Specify network bridge IP"),

@@ -5,6 +5,7 @@ import static io.balena.engine.daemon.http.Route.get;
 import io.balena.engine.daemon.EngineConfig;
 import io.balena.engine.daemon.EngineVersion;
 import io.balena.engine.daemon.container.spec.AppArmor;
+import io.balena.engine.daemon.container.spec.CgroupSupport;
 import io.balena.engine.daemon.event.Events;
 import io.balena.engine.daemon.http.Request;
 import io.balena.engine.daemon.http.Response;

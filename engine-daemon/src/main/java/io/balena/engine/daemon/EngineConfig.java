@@ -1,6 +1,7 @@
 package io.balena.engine.daemon;
 
 import io.balena.engine.daemon.container.DnsDefaults;
+import io.balena.engine.daemon.container.Runtimes;
 import io.balena.engine.daemon.container.config.ByteSize;
 import io.balena.engine.daemon.container.config.HostDefaults;
 import io.balena.engine.daemon.container.spec.CgroupDriver;
@@ -53,6 +54,7 @@ public record EngineConfig(
             HostDefaults host,
             SpecDefaults spec,
             DnsDefaults dns,
+            Runtimes runtimes,
             int shutdownSeconds,
             boolean liveRestore) {}
 
@@ -133,7 +135,9 @@ public record EngineConfig(
         var spec = new SpecDefaults(cgroups, settings.optional("cgroup-parent"), settings.list("default-ulimit").stream().map(Checks::parseUlimit).toList(),
                 settings.flag("no-new-privileges"));
         var dns = new DnsDefaults(settings.list("dns"), settings.list("dns-opt"), settings.list("dns-search"));
-        return new ContainerDefaults(host, spec, dns, settings.number("shutdown-timeout"), settings.flag("live-restore"));
+        Runtimes runtimes = RuntimeSettings.of(settings);
+        runtimes.checkDefault(host.runtime());
+        return new ContainerDefaults(host, spec, dns, runtimes, settings.number("shutdown-timeout"), settings.flag("live-restore"));
     }
 
     private static String oneOf(Settings settings, String flag, String... known) {

@@ -50,6 +50,8 @@ final class OwnedContainers implements OwnedProcess.Listener {
         this.buffers = buffers;
         this.subscribers = subscribers;
         this.diagnostics = diagnostics;
+        // Another runtime may have left children, and as long as one is not reaped, its pid namespace cannot end.
+        workers.whenIdle(this::lookForOrphansSoon);
     }
 
     /// Takes over what an earlier shim left: the living, whose exit codes will stay unknown, and the records of the dead.
@@ -412,9 +414,7 @@ final class OwnedContainers implements OwnedProcess.Listener {
             record(container, process, code, at);
             container.next();
         });
-        // Not at once: it may find another end, and that one the next, each deeper in the stack.
-        if (!orphansExpected) loop.after(0, this::lookForOrphans);
-        orphansExpected = true;
+        lookForOrphansSoon();
     }
 
     private void record(OwnedContainer container, OwnedProcess process, OptionalInt code, Instant at) {
@@ -542,6 +542,12 @@ final class OwnedContainers implements OwnedProcess.Listener {
             if (!letterOrDigit && (i == 0 || c != '_' && c != '.' && c != '-')) return false;
         }
         return true;
+    }
+
+    /// Not at once: it may find another end, and that one the next, each deeper in the stack.
+    private void lookForOrphansSoon() {
+        if (!orphansExpected) loop.after(0, this::lookForOrphans);
+        orphansExpected = true;
     }
 
     private void lookForOrphansLater() {

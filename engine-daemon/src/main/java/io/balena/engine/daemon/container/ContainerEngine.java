@@ -42,7 +42,8 @@ public final class ContainerEngine implements AutoCloseable {
     private final List<Route> routes;
 
     /// @param execRoot on a tmpfs
-    public record Settings(Path dataRoot, Path execRoot, ShimCommand shim, HostDefaults host, SpecDefaults spec, DnsDefaults dns) {}
+    public record Settings(Path dataRoot, Path execRoot, ShimCommand shim, HostDefaults host, SpecDefaults spec, DnsDefaults dns,
+            Runtimes runtimes) {}
 
     /// How many containers there are, for `/info`.
     public record Counts(int running, int paused, int stopped) {
@@ -86,7 +87,7 @@ public final class ContainerEngine implements AutoCloseable {
         var ears = new Ears(opened);
         Shim shim = Shim.connect(settings.execRoot, settings.shim, ears);
         var specs = new SpecBuilder(settings.spec);
-        var start = new Start(store, layers, volumes, networking, etc, events, shim, bundles, specs);
+        var start = new Start(store, layers, volumes, networking, etc, events, shim, bundles, specs, settings.runtimes);
         var restarts = new Restarts(store, start);
         var ending = new Ending(store, start, restarts, removal, events, shim);
         var execs = new Execs(store, start, events, shim);
@@ -99,7 +100,7 @@ public final class ContainerEngine implements AutoCloseable {
         var containers = new Containers(store, start, restarts, removal, events, shim);
         var inspect = new ContainerInspect(layers, etc, execs);
         var list = new ContainerList(store, images, layers, Clock.systemUTC());
-        var creation = new Creation(store, images, layers, volumes, networking, events);
+        var creation = new Creation(store, images, layers, volumes, networking, events, settings.runtimes);
         List<Route> routes = new ArrayList<>(new ContainerRoutes(store, creation, settings.host, containers, inspect, list, layers).table());
         routes.addAll(new ObservationRoutes(store, specs).table());
         routes.addAll(new StreamRoutes(store, containers, execs, events, shim, changes).table());

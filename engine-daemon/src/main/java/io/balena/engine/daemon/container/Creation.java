@@ -38,6 +38,7 @@ final class Creation {
     private final ContainerVolumes volumes;
     private final Networking networking;
     private final ContainerEvents events;
+    private final Runtimes runtimes;
 
     /// @param name empty to get one
     /// @param networks the request's `NetworkingConfig.EndpointsConfig`; may be missing
@@ -46,19 +47,21 @@ final class Creation {
     record Created(ContainerId id, List<String> warnings) {}
 
     Creation(ContainerStore store, Images images, LayerStore layers, ContainerVolumes volumes, Networking networking,
-            ContainerEvents events) {
+            ContainerEvents events, Runtimes runtimes) {
         this.store = store;
         this.images = images;
         this.layers = layers;
         this.volumes = volumes;
         this.networking = networking;
         this.events = events;
+        this.runtimes = runtimes;
     }
 
     Created create(Request request) throws IOException {
         HostConfig host = request.host;
         Optional<String> name = request.name.map(ContainerName::require);
         validate(request.config, host);
+        runtimes.requireForCreation(host.runtime());
         Image image = image(request.config.image());
         ContainerConfig config = request.config.over(image.config().path("config"));
         if (config.arguments().isEmpty()) throw new InvalidRequest("No command specified");
@@ -73,7 +76,8 @@ final class Creation {
         List<MountPoint> provided = List.of();
         try {
             store.prepare(id);
-            ContainerLayer layer = layers.createContainerLayer(id.hex(), image.chain());
+            ContainerLayer layer = runtimes.isBare(host.runtime()) ? layers.createBareLayer(id.hex(), image.chain())
+                    : layers.createContainerLayer(id.hex(), image.chain());
             provided = volumes.provide(id, mounts, layer, store);
             Container container = store.add(new ContainerRecord(id, Instant.now(), taken, image.id().toString(), config, host,
                     ContainerState.created(), provided, network, 0, false, false, store.logPath(id, host),

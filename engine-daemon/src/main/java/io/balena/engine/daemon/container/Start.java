@@ -15,6 +15,7 @@ import io.balena.engine.graphdriver.LayerStore;
 import io.balena.engine.network.Endpoint;
 import io.balena.engine.runtime.ContainerFailure;
 import io.balena.engine.runtime.ProcessKey;
+import io.balena.engine.runtime.RuntimeCommand;
 import io.balena.engine.runtime.RuntimeSpec;
 import io.balena.engine.runtime.Shim;
 import io.balena.engine.runtime.Stdio;
@@ -46,10 +47,11 @@ final class Start {
     private final Shim shim;
     private final Path bundles;
     private final SpecBuilder specs;
+    private final Runtimes runtimes;
 
     /// @param bundles folder on a tmpfs
     Start(ContainerStore store, LayerStore layers, ContainerVolumes volumes, Networking networking, EtcFiles etc, ContainerEvents events,
-            Shim shim, Path bundles, SpecBuilder specs) {
+            Shim shim, Path bundles, SpecBuilder specs, Runtimes runtimes) {
         this.store = store;
         this.layers = layers;
         this.volumes = volumes;
@@ -59,6 +61,7 @@ final class Start {
         this.shim = shim;
         this.bundles = bundles;
         this.specs = specs;
+        this.runtimes = runtimes;
     }
 
     private interface Step {
@@ -85,6 +88,7 @@ final class Start {
     private void setUp(Container container, Deque<Step> done) throws IOException {
         ContainerRecord record = container.record();
         String id = record.id().hex();
+        Optional<RuntimeCommand> runtime = runtimes.forStart(record.host().runtime());
         ContainerLayer layer = layers.containerLayer(id)
                 .orElseThrow(() -> new SystemFailure("the writable layer of container " + id + " is missing", null));
         Path rootfs = layer.mount();
@@ -97,7 +101,7 @@ final class Start {
         done.push(() -> volumes.unmount(record));
         volumes.mount(record);
         makeSources(record);
-        Path bundle = writeBundle(record, rootfs, files);
+        Path bundle = writeBundle(record, rootfs, files, runtime.isPresent());
         done.push(() -> deleteBundle(record.id()));
         Optional<Stdio.Log> log = record.logPath().isEmpty() ? Optional.empty()
                 : LogSettings.of(record.config(), record.host(), Path.of(record.logPath()));
@@ -105,7 +109,7 @@ final class Start {
             shim.delete(ProcessKey.container(id));
             container.unacknowledged = false;
         }
-        int pid = shim.create(id, bundle, new Stdio(record.config().openStdin(), record.config().stdinOnce(), log));
+        int pid = shim.create(id, bundle, new Stdio(record.config().openStdin(), record.config().stdinOnce(), log), runtime);
         done.push(() -> shim.delete(ProcessKey.container(id)));
         NetworkSettings network = record.network();
         if (endpoint.isPresent()) {
@@ -142,12 +146,12 @@ final class Start {
         }
     }
 
-    private Path writeBundle(ContainerRecord record, Path rootfs, Map<String, Path> files) throws IOException {
+    private Path writeBundle(ContainerRecord record, Path rootfs, Map<String, Path> files, boolean forOthers) throws IOException {
         var around = new SpecBuilder.Surroundings(record.id().hex(), rootfs, files, record.mounts(), this::pidOf);
         RuntimeSpec spec = specs.build(record.config(), record.host(), around);
         Path bundle = bundles.resolve(record.id().hex());
         Files.createDirectories(bundle);
-        Files.write(bundle.resolve("config.json"), JSON.writeValueAsBytes(spec));
+        Files.write(bundle.resolve("config.json"), JSON.writeValueAsBytes(forOthers ? spec.asOldest() : spec));
         return bundle;
     }
 
@@ -207,7 +211,7 @@ final class Start {
         return switch (why) {
             case ContainerFailure failure -> {
                 String message = "failed to create task for container: failed to create shim task: OCI runtime create failed: "
-                        + "unable to start container process: " + failure.getMessage() + ": unknown";
+                        + (failure.isOfOtherRuntime() ? "" : "unable to start container process: ") + failure.getMessage() + ": unknown";
                 yield switch (failure.kind()) {
                     case NOT_FOUND, NOT_EXECUTABLE -> new InvalidRequest(message);
                     case NO_SUCH_PROCESS, SETUP -> new SystemFailure(message, failure);

@@ -1,5 +1,7 @@
 package io.balena.engine.runtime;
 
+import static java.nio.charset.StandardCharsets.UTF_8;
+
 import io.balena.engine.linux.Fd;
 import io.balena.engine.linux.OpenFlags;
 import java.io.IOException;
@@ -76,7 +78,7 @@ final class ExternalCall implements AutoCloseable {
 
     private static String beginning(Path output) throws IOException {
         try (var in = Files.newInputStream(output)) {
-            return new String(in.readNBytes(MOST_OUTPUT), java.nio.charset.StandardCharsets.UTF_8).strip();
+            return new String(in.readNBytes(MOST_OUTPUT), UTF_8).strip();
         }
     }
 

@@ -152,7 +152,7 @@ final class ExternalRuntime implements ContainerRuntime {
     @Override
     public void delete(String id) throws IOException {
         ExternalState state = ExternalState.of(stateRoot, id);
-        if (Files.isDirectory(state.folder())) {
+        if (state.exists()) {
             try {
                 run(id, "delete", "--force", id);
             } catch (IOException e) {

@@ -5,7 +5,7 @@ import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.Arrays;
-import java.util.Optional;
+import java.util.List;
 
 /// `<stateRoot>/<id>/runtime`: what is kept of a container that another runtime makes, beside its [StateFile].
 ///
@@ -15,6 +15,7 @@ import java.util.Optional;
 /// @param folder may be missing
 record ExternalState(Path folder) {
     private static final String COMMAND = "command";
+    private static final RuntimeCommand NONE = new RuntimeCommand("/dev/null", List.of());
 
     static ExternalState of(Path stateRoot, String id) {
         return new ExternalState(stateRoot.resolve(id).resolve("runtime"));
@@ -26,16 +27,20 @@ record ExternalState(Path folder) {
         Files.write(folder.resolve(COMMAND), Protocol.withRuntime(Message.of(Protocol.CREATE), command).encode());
     }
 
-    /// @return empty when the container is the shim's own, or there is none
-    Optional<RuntimeCommand> command() throws IOException {
-        byte[] encoded;
+    /// Whether there is such a container.
+    boolean exists() {
+        return Files.isDirectory(folder);
+    }
+
+    /// The runtime's; of a shim that was killed before it had written it, one that cannot be run, and has made nothing.
+    RuntimeCommand command() {
         try {
-            encoded = Files.readAllBytes(folder.resolve(COMMAND));
-        } catch (NoSuchFileException e) {
-            return Optional.empty();
+            byte[] encoded = Files.readAllBytes(folder.resolve(COMMAND));
+            byte[] content = Arrays.copyOfRange(encoded, Math.min(Message.HEADER_BYTES, encoded.length), encoded.length);
+            return Protocol.runtime(Message.parse(content)).orElse(NONE);
+        } catch (IOException e) {
+            return NONE;
         }
-        if (encoded.length <= Message.HEADER_BYTES) return Optional.empty(); // killed while it was written: nothing was made yet
-        return Protocol.runtime(Message.parse(Arrays.copyOfRange(encoded, Message.HEADER_BYTES, encoded.length)));
     }
 
     void delete() throws IOException {

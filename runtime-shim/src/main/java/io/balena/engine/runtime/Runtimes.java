@@ -22,8 +22,9 @@ final class Runtimes {
     }
 
     /// For a container that an earlier shim may have made.
-    ContainerRuntime of(String id) throws IOException {
-        return named(ExternalState.of(stateRoot, id).command());
+    ContainerRuntime of(String id) {
+        ExternalState state = ExternalState.of(stateRoot, id);
+        return state.exists() ? new ExternalRuntime(stateRoot, state.command()) : own;
     }
 
     /// Containers whose first process still lives, whoever made them.

@@ -35,8 +35,9 @@ final class ExternalRuntime implements ContainerRuntime {
         RuntimeSpec spec = SpecReader.spec(OciRuntime.readConfig(bundle));
         StateFile.reserve(stateRoot, id);
         try {
-            ExternalState.of(stateRoot, id).create(command);
-            try (var call = call(id, isUnitName(spec) ? List.of("--systemd-cgroup") : List.of())) {
+            String path = spec.linux() == null || spec.linux().cgroupsPath() == null ? "" : spec.linux().cgroupsPath();
+            ExternalState.of(stateRoot, id).create(command, Optional.of(path).filter(cgroup -> cgroup.startsWith("/")));
+            try (var call = call(id, isUnitName(path) ? List.of("--systemd-cgroup") : List.of())) {
                 return remembered(id, bundle, make(call, List.of("create", "--bundle", bundle.toString()), id, streams));
             }
         } catch (ContainerFailure e) {
@@ -62,9 +63,8 @@ final class ExternalRuntime implements ContainerRuntime {
     }
 
     /// `slice:prefix:name`, as the systemd driver wants it.
-    private static boolean isUnitName(RuntimeSpec spec) {
-        String path = spec.linux() == null ? null : spec.linux().cgroupsPath();
-        return path != null && !path.startsWith("/") && path.split(":", -1).length == 3;
+    private static boolean isUnitName(String cgroupsPath) {
+        return !cgroupsPath.startsWith("/") && cgroupsPath.split(":", -1).length == 3;
     }
 
     private void undo(String id, Exception why) {
@@ -112,7 +112,7 @@ final class ExternalRuntime implements ContainerRuntime {
 
     /// Its parent has ended, so it is ours: until we reap it, the number is its own.
     private static PidFd process(Path pidFile) throws IOException {
-        String pid = Files.readString(pidFile).strip();
+        String pid = Files.exists(pidFile) ? Files.readString(pidFile).strip() : "";
         try {
             return PidFd.open(Integer.parseInt(pid));
         } catch (NumberFormatException e) {
@@ -153,12 +153,15 @@ final class ExternalRuntime implements ContainerRuntime {
     public void delete(String id) throws IOException {
         ExternalState state = ExternalState.of(stateRoot, id);
         if (state.exists()) {
+            Optional<String> path = state.cgroup();
             try {
                 run(id, "delete", "--force", id);
             } catch (IOException e) {
-                // Its program may be gone, or have forgotten the container. What runs ends all the same.
-                if (cgroup(id).isPresent()) cgroup(id).get().destroy();
+                // Its program may be gone. What runs ends all the same, if we know where it is.
+                if (path.isEmpty()) throw e;
             }
+            // One that was killed with its shim, in the middle of its work, does not know what it has made.
+            if (path.isPresent()) Cgroup.at(Hierarchies.read(), path.get()).destroy();
             state.delete();
         }
         StateFile.remove(stateRoot, id);
@@ -186,13 +189,18 @@ final class ExternalRuntime implements ContainerRuntime {
         return cgroup;
     }
 
-    /// Where the runtime has put the process, below the root of the memory controller's hierarchy or of the only one; empty when that is
-    /// the root itself, or the process has ended.
+    /// Where the runtime has put the process, below the root of the memory controller's hierarchy or of the only one; empty when it was
+    /// left among the shim's own, or has ended.
     ///
     /// @see <a href="https://man7.org/linux/man-pages/man7/cgroups.7.html">cgroups(7), /proc/pid/cgroup</a>
     private static String cgroupOf(int pid) throws IOException {
+        String path = memoryCgroup(Integer.toString(pid));
+        return path.equals(memoryCgroup("self")) ? "" : path;
+    }
+
+    private static String memoryCgroup(String process) throws IOException {
         String unified = "";
-        for (String line : KernelFile.lines(Path.of("/proc/" + pid + "/cgroup"))) {
+        for (String line : KernelFile.lines(Path.of("/proc/" + process + "/cgroup"))) {
             String[] fields = line.split(":", 3);
             String path = fields[2].equals("/") ? "" : fields[2];
             if (List.of(fields[1].split(",")).contains("memory")) return path;

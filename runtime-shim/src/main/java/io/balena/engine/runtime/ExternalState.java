@@ -6,15 +6,18 @@ import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Optional;
 
 /// `<stateRoot>/<id>/runtime`: what is kept of a container that another runtime makes, beside its [StateFile].
 ///
-/// The file `command` holds a message of kind [Protocol#CREATE]. The others belong to one [ExternalCall] each, and are gone after it
+/// The file `command` holds a message of kind [Protocol#CREATE], `cgroup` the path of control groups that are the container's alone; it may
+/// be missing. The others belong to one [ExternalCall] each, and are gone after it
 /// unless the shim was killed meanwhile.
 ///
 /// @param folder may be missing
 record ExternalState(Path folder) {
     private static final String COMMAND = "command";
+    private static final String CGROUP = "cgroup";
     private static final RuntimeCommand NONE = new RuntimeCommand("/dev/null", List.of());
 
     static ExternalState of(Path stateRoot, String id) {
@@ -22,8 +25,11 @@ record ExternalState(Path folder) {
     }
 
     /// Before the runtime is run for the first time.
-    void create(RuntimeCommand command) throws IOException {
+    ///
+    /// @param cgroup the container's own, below the root of every hierarchy
+    void create(RuntimeCommand command, Optional<String> cgroup) throws IOException {
         Files.createDirectory(folder);
+        if (cgroup.isPresent()) Files.writeString(folder.resolve(CGROUP), cgroup.get());
         Files.write(folder.resolve(COMMAND), Protocol.withRuntime(Message.of(Protocol.CREATE), command).encode());
     }
 
@@ -40,6 +46,14 @@ record ExternalState(Path folder) {
             return Protocol.runtime(Message.parse(content)).orElse(NONE);
         } catch (IOException e) {
             return NONE;
+        }
+    }
+
+    Optional<String> cgroup() throws IOException {
+        try {
+            return Optional.of(Files.readString(folder.resolve(CGROUP))).filter(path -> !path.isEmpty());
+        } catch (NoSuchFileException e) {
+            return Optional.empty();
         }
     }
 

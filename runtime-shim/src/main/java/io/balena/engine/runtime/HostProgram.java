@@ -15,6 +15,7 @@ import java.util.Map;
 final class HostProgram {
     private static final int SIGKILL = 9;
     private static final int SIG_SETMASK = 2;
+    private static final int PR_SET_PDEATHSIG = 1;
     private static final int FIRST_PASSED = 8;
     private static final String DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
@@ -43,6 +44,8 @@ final class HostProgram {
             program.add(Syscall.DUP3, "dup3", "stdout", out.number(), 1, 0);
             program.add(Syscall.DUP3, "dup3", "stderr", err.number(), 2, 0);
             program.add(Syscall.CLOSE_RANGE, "close_range", null, 3, 0xFFFFFFFFL, 0);
+            // What this process began and nobody waits for any more must not be finished behind the back of who comes after it.
+            program.add(Syscall.PRCTL, "prctl", "PR_SET_PDEATHSIG", PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
             program.add(Syscall.RT_SIGPROCMASK, "unblock signals", null, SIG_SETMASK, program.space(8), 0, 8);
             int last = addExecutions(program, command);
             try (var child = program.spawn(0)) {

@@ -55,6 +55,7 @@ public record EngineConfig(
             SpecDefaults spec,
             DnsDefaults dns,
             Runtimes runtimes,
+            List<Path> cdiSpecs,
             int shutdownSeconds,
             boolean liveRestore) {}
 
@@ -137,7 +138,9 @@ public record EngineConfig(
         var dns = new DnsDefaults(settings.list("dns"), settings.list("dns-opt"), settings.list("dns-search"));
         Runtimes runtimes = RuntimeSettings.of(settings);
         runtimes.checkDefault(host.runtime());
-        return new ContainerDefaults(host, spec, dns, runtimes, settings.number("shutdown-timeout"), settings.flag("live-restore"));
+        List<Path> cdiSpecs = (settings.says("cdi-spec-dir") ? settings.list("cdi-spec-dir") : List.of("/etc/cdi", "/var/run/cdi"))
+                .stream().filter(folder -> !folder.isEmpty()).map(Path::of).toList();
+        return new ContainerDefaults(host, spec, dns, runtimes, cdiSpecs, settings.number("shutdown-timeout"), settings.flag("live-restore"));
     }
 
     private static String oneOf(Settings settings, String flag, String... known) {

@@ -77,6 +77,7 @@ final class Options {
             option(HONOURED, LIST, "default-ulimit", '\0', "default-ulimits", "", Checks::ulimit, "Default ulimits for containers"),
             option(HONOURED, TEXT, "default-runtime", '\0', "default-runtime", "runc", "Default OCI runtime for containers"),
             option(HONOURED, LIST, "add-runtime", '\0', "", "", Checks::runtime, "Register an additional OCI compatible runtime"),
+            option(HONOURED, LIST, "cdi-spec-dir", '\0', "cdi-spec-dirs", "", "CDI specification directories to use"),
             option(HONOURED, TEXT, "default-cgroupns-mode", '\0', "default-cgroupns-mode", "", "Default mode for containers cgroup namespace"),
             option(HONOURED, TEXT, "default-ipc-mode", '\0', "default-ipc-mode", "private", "Default mode for containers ipc"),
             option(HONOURED, TEXT, "default-shm-size", '\0', "default-shm-size", "64MiB", "Default shm size for containers"),

@@ -42,7 +42,12 @@ final class Creation {
 
     /// @param name empty to get one
     /// @param networks the request's `NetworkingConfig.EndpointsConfig`; may be missing
-    record Request(Optional<String> name, ContainerConfig config, HostConfig host, JsonNode networks) {}
+    /// @param recursivelyReadOnly see [MountRequests]
+    record Request(Optional<String> name, ContainerConfig config, HostConfig host, JsonNode networks, boolean recursivelyReadOnly) {
+        Request(Optional<String> name, ContainerConfig config, HostConfig host, JsonNode networks) {
+            this(name, config, host, networks, true);
+        }
+    }
 
     record Created(ContainerId id, List<String> warnings) {}
 
@@ -68,7 +73,7 @@ final class Creation {
         ContainerId id = ContainerId.random();
         config = withDefaults(config, host, id);
         networking.validate(config, host);
-        List<MountPoint> mounts = MountRequests.of(config, host, this::mountsOf);
+        List<MountPoint> mounts = MountRequests.of(config, host, this::mountsOf, request.recursivelyReadOnly);
         NetworkSettings network = networking.networkOf(host.networkMode())
                 .map(on -> NetworkSettings.of(on, request.networks.path(asAsked(request.networks, on)))).orElseGet(NetworkSettings::none);
 

@@ -9,6 +9,7 @@ import io.balena.engine.daemon.container.ContainerStore.Durability;
 import io.balena.engine.daemon.container.config.NetworkMode;
 import io.balena.engine.daemon.container.mount.MountPoint;
 import io.balena.engine.daemon.container.spec.ContainerRoot;
+import io.balena.engine.daemon.container.spec.DeviceRequests;
 import io.balena.engine.daemon.container.spec.SpecBuilder;
 import io.balena.engine.graphdriver.ContainerLayer;
 import io.balena.engine.graphdriver.LayerStore;
@@ -22,11 +23,15 @@ import io.balena.engine.runtime.Stdio;
 import java.io.IOException;
 import java.lang.System.Logger;
 import java.lang.System.Logger.Level;
+import java.nio.file.FileAlreadyExistsException;
+import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Instant;
 import java.util.ArrayDeque;
 import java.util.Deque;
+import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 
@@ -37,6 +42,8 @@ import java.util.Optional;
 final class Start {
     private static final Logger LOG = System.getLogger(Start.class.getName());
     private static final ObjectMapper JSON = new ObjectMapper();
+    private static final String MISMATCH = ": Are you trying to mount a directory onto a file (or vice-versa)? Check if the specified host path "
+            + "exists and is the expected type";
 
     private final ContainerStore store;
     private final LayerStore layers;
@@ -48,10 +55,12 @@ final class Start {
     private final Path bundles;
     private final SpecBuilder specs;
     private final Runtimes runtimes;
+    private final DeviceRequests devices;
+    private final SubpathMounts subpaths;
 
     /// @param bundles folder on a tmpfs
     Start(ContainerStore store, LayerStore layers, ContainerVolumes volumes, Networking networking, EtcFiles etc, ContainerEvents events,
-            Shim shim, Path bundles, SpecBuilder specs, Runtimes runtimes) {
+            Shim shim, Path bundles, SpecBuilder specs, Runtimes runtimes, DeviceRequests devices, SubpathMounts subpaths) {
         this.store = store;
         this.layers = layers;
         this.volumes = volumes;
@@ -62,6 +71,8 @@ final class Start {
         this.bundles = bundles;
         this.specs = specs;
         this.runtimes = runtimes;
+        this.devices = devices;
+        this.subpaths = subpaths;
     }
 
     private interface Step {
@@ -94,14 +105,16 @@ final class Start {
         Path rootfs = layer.mount();
         done.push(layer::unmount);
         // Before a root that is read-only to the container can refuse it.
-        if (!record.config().workingDirectory().isEmpty()) new ContainerRoot(rootfs).makeDirectory(record.config().workingDirectory());
+        if (!record.config().workingDirectory().isEmpty()) makeWorkingDirectory(new ContainerRoot(rootfs), record.config().workingDirectory());
         Optional<Endpoint> endpoint = networking.allocate(record);
         if (endpoint.isPresent()) done.push(() -> networking.release(record.id()));
         Map<String, Path> files = etcFiles(record, endpoint);
         done.push(() -> volumes.unmount(record));
         volumes.mount(record);
-        makeSources(record);
-        Path bundle = writeBundle(record, rootfs, files, runtime.isPresent());
+        BindSources.prepare(record.mounts());
+        done.push(() -> subpaths.unmount(record.id()));
+        List<MountPoint> mounts = subpaths.mount(record.id(), record.mounts());
+        Path bundle = writeBundle(record, new SpecBuilder.Surroundings(id, rootfs, files, mounts, this::pidOf), runtime.isPresent());
         done.push(() -> deleteBundle(record.id()));
         Optional<Stdio.Log> log = record.logPath().isEmpty() ? Optional.empty()
                 : LogSettings.of(record.config(), record.host(), Path.of(record.logPath()));
@@ -120,6 +133,17 @@ final class Start {
         store.save(container, record.with(new ContainerState.Running(pid, Instant.now())).with(network).wasStarted(), durability(record));
     }
 
+    private static void makeWorkingDirectory(ContainerRoot root, String path) throws IOException {
+        try {
+            root.makeDirectory(path);
+        } catch (FileAlreadyExistsException e) {
+            throw new InvalidRequest("Cannot mkdir: " + path + " is not a directory");
+        } catch (FileSystemException e) {
+            if (!"Not a directory".equals(e.getReason())) throw e;
+            throw new SystemFailure("lstat " + e.getFile() + ": not a directory", e);
+        }
+    }
+
     /// After a restart of the machine a `--rm` container is removed whatever it did, so nothing of its life needs to be durable.
     static Durability durability(ContainerRecord record) {
         return record.host().autoRemove() ? Durability.PROCESS_END : Durability.POWER_CUT;
@@ -134,21 +158,8 @@ final class Start {
         return etc.write(record, endpoint.map(Endpoint::address), networking.gateway());
     }
 
-    private static void makeSources(ContainerRecord record) throws IOException {
-        for (MountPoint mount : record.mounts()) {
-            if (mount.type() != MountPoint.Type.BIND) continue;
-            Path source = Path.of(mount.source());
-            if (Files.exists(source)) continue;
-            if (!mount.createSource()) {
-                throw new InvalidRequest("invalid mount config for type \"bind\": bind source path does not exist: " + source);
-            }
-            Files.createDirectories(source);
-        }
-    }
-
-    private Path writeBundle(ContainerRecord record, Path rootfs, Map<String, Path> files, boolean forOthers) throws IOException {
-        var around = new SpecBuilder.Surroundings(record.id().hex(), rootfs, files, record.mounts(), this::pidOf);
-        RuntimeSpec spec = specs.build(record.config(), record.host(), around);
+    private Path writeBundle(ContainerRecord record, SpecBuilder.Surroundings around, boolean forOthers) throws IOException {
+        RuntimeSpec spec = devices.addTo(specs.build(record.config(), record.host(), around), record.host());
         Path bundle = bundles.resolve(record.id().hex());
         Files.createDirectories(bundle);
         Files.write(bundle.resolve("config.json"), JSON.writeValueAsBytes(forOthers ? spec.asOldest() : spec));
@@ -199,11 +210,16 @@ final class Start {
 
     private static int exitCode(Exception why) {
         if (!(why instanceof ContainerFailure failure)) return 128;
+        if (isAboutAFolder(failure)) return 127;
         return switch (failure.kind()) {
             case NOT_FOUND -> 127;
             case NOT_EXECUTABLE -> 126;
             case NO_SUCH_PROCESS, SETUP -> 128;
         };
+    }
+
+    private static boolean isAboutAFolder(ContainerFailure failure) {
+        return failure.kind() == ContainerFailure.Kind.SETUP && failure.getMessage().toLowerCase(Locale.ROOT).contains("not a directory");
     }
 
     /// Clients read exit codes out of these words: "executable file not found", "permission denied" and so on.
@@ -212,6 +228,7 @@ final class Start {
             case ContainerFailure failure -> {
                 String message = "failed to create task for container: failed to create shim task: OCI runtime create failed: "
                         + (failure.isOfOtherRuntime() ? "" : "unable to start container process: ") + failure.getMessage() + ": unknown";
+                if (isAboutAFolder(failure)) yield new InvalidRequest(message + MISMATCH);
                 yield switch (failure.kind()) {
                     case NOT_FOUND, NOT_EXECUTABLE -> new InvalidRequest(message);
                     case NO_SUCH_PROCESS, SETUP -> new SystemFailure(message, failure);
@@ -230,6 +247,7 @@ final class Start {
             if (layer.isPresent()) layer.get().unmount();
         });
         steps.push(() -> deleteBundle(id));
+        steps.push(() -> subpaths.unmount(id));
         steps.push(() -> networking.release(id));
         store.get(id.hex()).ifPresent(container -> steps.push(() -> volumes.unmount(container.record())));
         undo(id, steps);

@@ -9,6 +9,9 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
 /// Mounts, devices and sysctls that users ask for, beside dockerd 20.10: what `/proc/self/mountinfo` says of them inside, and the words for
 /// those that cannot be.
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
@@ -62,7 +65,8 @@ class MountModesIT {
                 RUN + "--mount type=bind,src=" + source + "/file,dst=/m/in/a/file,readonly" + SHOW,
                 RUN + "--mount type=bind,src=" + source + "/none,dst=/m" + SHOW,
                 RUN + "--mount type=volume,dst=/m,readonly" + SHOW,
-                RUN + "--mount type=volume,src=a-volume,dst=/m,volume-nocopy" + SHOW);
+                // dockerd makes its data root a shared mount of its own, so that there is one above any volume.
+                RUN + "--mount type=volume,src=a-volume,dst=/m,volume-nocopy" + SHOW + " | sed 's/ master//'");
     }
 
     @Test void fileSystemsInMemoryAreTheSame() {
@@ -105,5 +109,51 @@ class MountModesIT {
 
     @Test void aWorkingFolderThatIsNoneIsRefused() {
         engines.agreeOn(RUN + "-w /bin/busybox base:1 true", RUN + "-w /bin/busybox/x base:1 true", RUN + "-w /link base:1 pwd");
+    }
+
+    /// Since API 1.44, of which dockerd 20.10 knows nothing: which of a mount and the one below it are read-only.
+    private String access(String... options) {
+        var docker = engines.ours.docker();
+        return docker.command("run", "--rm", "--network", "none").and(options)
+                .and("base:1", "sh", "-c", "for i in /m /m/sub; do touch $i/x 2>/dev/null && echo $i; done; true").run().succeeded();
+    }
+
+    @Test void readOnlyMeansWhatIsMountedBelowAsWell() {
+        assertEquals("", access("-v", source + "/shared:/m:ro"));
+        assertEquals("", access("--mount", "type=bind,src=" + source + "/shared,dst=/m,readonly"));
+        assertEquals("", access("--mount", "type=bind,src=" + source + "/shared,dst=/m,readonly,bind-recursive=readonly,bind-propagation=rprivate"));
+        assertEquals("/m/sub", access("--mount", "type=bind,src=" + source + "/shared,dst=/m,readonly,bind-recursive=writable"));
+        assertEquals("/m\n/m/sub", access("-v", source + "/shared:/m"));
+    }
+
+    @Test void readOnlyMeansTheMountAloneToOlderClients() {
+        var outcome = SideBySide.shell(engines.ours, RUN + "-v " + source + "/shared:/m:ro base:1 touch /m/sub/older");
+        assertEquals("", outcome.succeeded());
+    }
+
+    private Outcome withSubpath(String subpath) {
+        String mounts = "[{\"Type\":\"volume\",\"Source\":\"parts\",\"Target\":\"/m\",\"VolumeOptions\":{\"Subpath\":\"" + subpath + "\"}}]";
+        return SideBySide.shell(engines.ours, "api /containers/create -X POST -H 'Content-Type: application/json' -d '{\"Image\":\"base:1\","
+                + "\"Cmd\":[\"ls\",\"/m\"],\"HostConfig\":{\"NetworkMode\":\"none\",\"Mounts\":" + mounts + "}}' | tee " + source
+                + "/answer; docker start -a $(jq -r .Id " + source + "/answer)");
+    }
+
+    @Test void aPartOfAVolumeIsMountedAndNothingOutsideOfIt() {
+        engines.ours.docker().run("run", "--rm", "--network", "none", "-v", "parts:/v", "base:1", "sh", "-c",
+                "mkdir -p /v/a/b; touch /v/a/b/inside; ln -s b /v/a/link; ln -s /etc /v/a/absolute; ln -s ../../.. /v/a/up; touch /v/file").succeeded();
+        assertTrue(withSubpath("a/b").out().endsWith("inside\n"));
+        assertTrue(withSubpath("a/link").out().endsWith("inside\n"));
+        assertTrue(withSubpath("file").out().endsWith("/m\n"));
+        for (var outside : new String[] {"a/absolute", "a/up"}) {
+            var outcome = withSubpath(outside);
+            assertTrue(outcome.err().contains("path concatenation escapes the base directory, base: "), outcome::toString);
+            assertTrue(outcome.err().contains(", subpath: " + outside), outcome::toString);
+        }
+        assertTrue(withSubpath("none").err().contains("cannot access path "), "not there");
+        for (var never : new String[] {"../parts", "/a", "a/../../x"}) {
+            assertTrue(withSubpath(never).out().contains("subpath must be a relative path within the volume"), never);
+        }
+        var left = engines.ours.data().resolveSibling("exec").resolve("subpaths").toFile();
+        assertTrue(Engine.become(java.time.Duration.ofSeconds(20), () -> left.list().length == 0), () -> String.join(" ", left.list()));
     }
 }

@@ -108,7 +108,8 @@ class MountModesIT {
     }
 
     @Test void aWorkingFolderThatIsNoneIsRefused() {
-        engines.agreeOn(RUN + "-w /bin/busybox base:1 true", RUN + "-w /bin/busybox/x base:1 true", RUN + "-w /link base:1 pwd");
+        engines.agreeOn(RUN + "-w /bin/busybox base:1 true",
+                RUN + "-w /bin/busybox/x base:1 true 2>&1 | sed -E 's#lstat .*(/bin/busybox)#lstat \\1#'", RUN + "-w /link base:1 pwd");
     }
 
     /// Since API 1.44, of which dockerd 20.10 knows nothing: which of a mount and the one below it are read-only.

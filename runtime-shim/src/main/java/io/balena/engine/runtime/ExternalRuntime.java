@@ -161,7 +161,12 @@ final class ExternalRuntime implements ContainerRuntime {
                 if (path.isEmpty()) throw e;
             }
             // One that was killed with its shim, in the middle of its work, does not know what it has made.
-            if (path.isPresent()) Cgroup.at(Hierarchies.read(), path.get()).destroy();
+            if (path.isPresent()) {
+                Cgroup.at(Hierarchies.read(), path.get()).destroy();
+                // Where both versions of control groups are, runc makes one of the second, too.
+                Path unified = Path.of("/sys/fs/cgroup/unified" + path.get());
+                if (Files.exists(unified)) CgroupFiles.remove(unified);
+            }
             state.delete();
         }
         StateFile.remove(stateRoot, id);

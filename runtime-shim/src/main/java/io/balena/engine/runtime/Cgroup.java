@@ -36,6 +36,16 @@ sealed interface Cgroup permits CgroupV1, CgroupV2 {
     /// Makes the folders and sets the limits.
     void create(RuntimeSpec.Resources resources) throws IOException;
 
+    /// Changes limits while the container runs; what `resources` leave out stays.
+    ///
+    /// @throws ContainerFailure when the kernel refuses one of them; then none has changed
+    void update(RuntimeSpec.Resources resources) throws IOException;
+
+    CgroupStats stats() throws IOException;
+
+    /// Pids, in our pid namespace, of all its processes, those in groups the container has made included.
+    List<Integer> members() throws IOException;
+
     /// The files a process writes `0` to, to become a member.
     List<String> membershipFiles();
 

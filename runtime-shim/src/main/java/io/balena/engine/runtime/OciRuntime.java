@@ -88,6 +88,15 @@ final class OciRuntime {
         container(id).cgroup().freeze(false);
     }
 
+    /// Changes the limits of a running container; see [Cgroup#update].
+    void update(String id, RuntimeSpec.Resources resources) throws IOException {
+        container(id).cgroup().update(resources);
+    }
+
+    CgroupStats stats(String id) throws IOException {
+        return container(id).cgroup().stats();
+    }
+
     /// Ends whatever is left in the container's cgroups and removes cgroups and state. Does nothing for an unknown id.
     void delete(String id) throws IOException {
         Optional<Container> known = find(id);

@@ -6,14 +6,17 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 
-/// The descriptors a child is to find at 0, 1 and 2, under numbers of this process that stay clear of the child's own.
+/// The descriptors a child is to find at 0, 1 and 2, and how many after them, under numbers of this process that stay clear of the child's own.
 final class PassedStreams implements AutoCloseable {
     private final Fd[] streams;
+    private final int inherited;
     private final boolean[] copied = new boolean[3];
     private final boolean[] owned = new boolean[3];
 
     /// @param least lowest number the child can be given
-    PassedStreams(StandardStreams streams, int least) throws IOException {
+    /// @param inherited how many descriptors from 3 on it finds where we have them
+    PassedStreams(StandardStreams streams, int least, int inherited) throws IOException {
+        this.inherited = inherited;
         this.streams = switch (streams) {
             case StandardStreams.Pipes(Fd in, Fd out, Fd err) -> new Fd[] {in, out, err};
             case StandardStreams.Terminal _ -> null;
@@ -42,6 +45,10 @@ final class PassedStreams implements AutoCloseable {
 
     int number(int stream) {
         return streams[stream].number();
+    }
+
+    int inherited() {
+        return inherited;
     }
 
     /// Which of the three may be given to the container's user.

@@ -41,9 +41,15 @@ final class CommandWords {
             } else if (value == null) {
                 value = "true";
             }
-            parsed.flags.computeIfAbsent(longName(flag), _ -> new ArrayList<>()).add(value);
+            parsed.add(longName(flag), value);
         }
         return parsed;
+    }
+
+    private void add(String flag, String value) {
+        List<String> values = flags.get(flag);
+        if (values == null) flags.put(flag, values = new ArrayList<>());
+        values.add(value);
     }
 
     private static String flagOf(String known, String name) {

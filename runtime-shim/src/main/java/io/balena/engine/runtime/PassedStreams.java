@@ -17,10 +17,10 @@ final class PassedStreams implements AutoCloseable {
     /// @param inherited how many descriptors from 3 on it finds where we have them
     PassedStreams(StandardStreams streams, int least, int inherited) throws IOException {
         this.inherited = inherited;
-        this.streams = switch (streams) {
-            case StandardStreams.Pipes(Fd in, Fd out, Fd err) -> new Fd[] {in, out, err};
-            case StandardStreams.Terminal _ -> null;
-        };
+        // A switch over patterns would be linked at run time, which is slow.
+        this.streams = streams instanceof StandardStreams.Pipes pipes
+                ? new Fd[] {pipes.stdin(), pipes.stdout(), pipes.stderr()}
+                : null;
         if (this.streams == null) {
             owned[0] = true;
             return;

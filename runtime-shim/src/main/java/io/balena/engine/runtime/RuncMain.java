@@ -99,12 +99,9 @@ public final class RuncMain {
     }
 
     private static String prefix(CommandVerb verb) {
-        return switch (verb) {
-            case CREATE -> "runc create failed: ";
-            case RUN -> "runc run failed: ";
-            case EXEC -> "exec failed: ";
-            case null, default -> "";
-        };
+        if (verb == CommandVerb.CREATE) return "runc create failed: ";
+        if (verb == CommandVerb.RUN) return "runc run failed: ";
+        return verb == CommandVerb.EXEC ? "exec failed: " : "";
     }
 
     private static String version() {

@@ -95,7 +95,8 @@ final class Container {
     }
 
     synchronized ContainerProcess create(RuntimeSpec spec, StandardStreams streams, Creation creation) throws IOException {
-        if (spec.process() == null) throw failure("process is missing");
+        if (spec.process() == null) throw failure("process property must not be empty");
+        if (spec.root() == null || spec.root().path() == null) throw failure("root must be specified");
         var linux = spec.linux();
         var namespaces = new Namespaces(linux == null ? List.of() : linux.namespaces());
         hooks = spec.hooks();
@@ -103,14 +104,16 @@ final class Container {
         hooksKnown = true;
         if (cgroup.hasMembers()) throw failure("container's cgroup is not empty: " + cgroupPath);
         ownsCgroup = true;
-        cgroup.create(linux == null ? null : linux.resources());
+        var resources = linux == null ? null : linux.resources();
+        cgroup.create(creation.named() ? DefaultDevices.allowed(resources) : resources);
 
         var program = new SyscallProgram();
         int least = FIRST_PASSED + creation.inherited();
         try (var passed = new PassedStreams(streams, least, creation.inherited());
                 var named = creation.named() ? NamedGate.make(stateFolder, StateFile.GATE, least) : null) {
             var gate = Gate.open(least);
-            var setup = new ProcessSetup(program, spec.process(), host);
+            var process = creation.named() ? HomeFolder.given(spec.process(), bundle.resolve(spec.root().path())) : spec.process();
+            var setup = new ProcessSetup(program, process, host);
             int free = setup.addDescriptors(
                     passed, gate.childsEnd().number(), named == null ? -1 : named.childsEnd().number());
             int listener = free - 1;
@@ -159,7 +162,7 @@ final class Container {
             if (hooked) waiting.meanwhile(() -> runCreateHooks(child));
             waiting.awaitReady();
             files.checkProtectedPaths();
-            process = ProcessId.of(child.pid()).orElseThrow(setup::failure);
+            this.process = ProcessId.of(child.pid()).orElseThrow(setup::failure);
             Optional<Fd> ptyMaster = terminal ? Optional.of(child.descriptor(master)) : Optional.empty();
             if (named != null) {
                 waiting.leave();

@@ -26,7 +26,7 @@ final class ExecCommand {
             case CREATED, RUNNING -> {}
         }
         boolean detached = words.has("detach");
-        var process = process(container, words);
+        var process = HomeFolder.given(process(container, words), Path.of("/proc/" + container.process().pid() + "/root"));
         var size = process.consoleSize();
         var request = new TerminalRequest(
                 process.terminal(), size == null ? 0 : size.height(), size == null ? 0 : size.width());

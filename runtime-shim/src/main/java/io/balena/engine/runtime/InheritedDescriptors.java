@@ -34,8 +34,11 @@ final class InheritedDescriptors {
         }
     }
 
-    /// Ours close on exec; what survived our own exec does not.
+    /// Most of ours close on exec, which what survived our own exec does not; but not the files the JVM itself has open.
     private static boolean isInherited(int number) throws IOException {
+        String home = System.getProperty("balena.engine.home", System.getProperty("java.home"));
+        Path link = Path.of("/proc/self/fd/" + number);
+        if (!Files.isSymbolicLink(link) || Files.readSymbolicLink(link).startsWith(home)) return false;
         Path info = Path.of("/proc/self/fdinfo/" + number);
         if (!Files.exists(info)) return false;
         for (String line : Files.readAllLines(info)) {

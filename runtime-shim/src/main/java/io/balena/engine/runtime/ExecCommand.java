@@ -44,11 +44,11 @@ final class ExecCommand {
     }
 
     private static RuntimeSpec.Process process(Container container, CommandWords words) throws IOException {
+        var first = container.spec().process();
         String file = words.value("process");
-        if (file != null) return SpecReader.process(Files.readAllBytes(Path.of(file)));
+        if (file != null) return completed(SpecReader.process(Files.readAllBytes(Path.of(file))), first);
         List<String> args = words.arguments().subList(1, words.arguments().size());
         if (args.isEmpty()) throw failure("process args cannot be empty");
-        var first = container.spec().process();
         List<String> env = new ArrayList<>(first.env());
         env.addAll(words.values("env"));
         String apparmor = words.value("apparmor", first.apparmorProfile());
@@ -65,6 +65,23 @@ final class ExecCommand {
                 apparmor,
                 first.oomScoreAdj(),
                 words.value("process-label", first.selinuxLabel()));
+    }
+
+    /// What such a file does not say is as for the container's first process.
+    private static RuntimeSpec.Process completed(RuntimeSpec.Process process, RuntimeSpec.Process first) {
+        return new RuntimeSpec.Process(
+                process.terminal(),
+                process.consoleSize(),
+                process.user(),
+                process.args(),
+                process.env(),
+                process.cwd(),
+                process.capabilities() == null ? first.capabilities() : process.capabilities(),
+                process.rlimits().isEmpty() ? first.rlimits() : process.rlimits(),
+                process.noNewPrivileges(),
+                process.apparmorProfile() == null ? first.apparmorProfile() : process.apparmorProfile(),
+                process.oomScoreAdj() == null ? first.oomScoreAdj() : process.oomScoreAdj(),
+                process.selinuxLabel());
     }
 
     /// `uid`, `uid:gid`.

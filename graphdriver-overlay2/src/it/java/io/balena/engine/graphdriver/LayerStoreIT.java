@@ -81,6 +81,26 @@ class LayerStoreIT {
     }
 
     @Test
+    void layersAreMountedWhereTheStoreIsTold() throws Exception {
+        Path mountPoints = scratch.path().resolve("mounts");
+        String before;
+        try (var store = LayerStore.open(root, mountPoints)) {
+            Layer layer = add(store, new TarBuilder().file("f", "x").stream(), Optional.empty());
+            ContainerLayer container = store.createContainerLayer("c", Optional.of(layer.chainId()));
+            before = Machine.sh("cd " + root + " && find . ! -path '*/work*' | sort");
+            Path mounted = container.mount();
+            assertEquals(mountPoints.toRealPath(), mounted.getParent());
+            assertEquals(mounted.toString(), container.driverData().get("MergedDir"));
+            assertEquals("x", Files.readString(mounted.resolve("f")));
+            assertEquals(before, Machine.sh("cd " + root + " && find . ! -path '*/work*' | sort"));
+        }
+        try (var store = LayerStore.open(root, mountPoints)) {
+            store.containerLayer("c").orElseThrow().unmount();
+            assertEquals("", Machine.sh("ls " + mountPoints));
+        }
+    }
+
+    @Test
     void aMountThatDockerHasHiddenIsMadeAgain() throws Exception {
         try (var store = LayerStore.open(root)) {
             Layer layer = add(store, new TarBuilder().file("f", "x").stream(), Optional.empty());

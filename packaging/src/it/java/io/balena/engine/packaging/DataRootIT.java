@@ -36,6 +36,8 @@ class DataRootIT {
             "/NetworkSettings/Sandbox(ID|Key)",
             // Docker makes these files, and knows where it logs, at the first start; we say at once where they will be.
             "/(ResolvConfPath|HostnamePath|HostsPath|LogPath)",
+            // Ours mounts in memory.
+            "/GraphDriver/Data/MergedDir",
             // Checks of health are yet to come.
             "/State/Health.*",
             // Docker knows the folder of a volume without a name of its own only while it is mounted.

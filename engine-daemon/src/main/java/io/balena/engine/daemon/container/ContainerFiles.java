@@ -6,6 +6,7 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.balena.engine.daemon.container.config.ContainerConfig;
 import io.balena.engine.daemon.container.config.HostConfig;
 import io.balena.engine.daemon.container.mount.MountRequests;
+import io.balena.engine.distribution.Rfc3339;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.time.DateTimeException;
@@ -44,7 +45,7 @@ final class ContainerFiles {
         ObjectNode json = JSON.createObjectNode();
         json.putObject("StreamConfig");
         json.set("State", state(record));
-        json.put("ID", record.id().hex()).put("Created", Timestamps.text(record.created())).put("Managed", false);
+        json.put("ID", record.id().hex()).put("Created", Rfc3339.text(record.created())).put("Managed", false);
         putCommand(json, record.config());
         json.set("Config", record.config().document());
         json.put("Image", record.image());
@@ -106,7 +107,7 @@ final class ContainerFiles {
     }
 
     private static String text(Instant time) {
-        return time == null ? ContainerState.NEVER : Timestamps.text(time);
+        return time == null ? ContainerState.NEVER : Rfc3339.text(time);
     }
 
     /// The number that [#config] has put into a `config.v2.json`; empty when Docker wrote it.

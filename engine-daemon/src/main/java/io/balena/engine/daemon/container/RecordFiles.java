@@ -104,7 +104,10 @@ final class RecordFiles implements AutoCloseable {
         byte[] state = ContainerFiles.state(next, etc);
         Digest digest = Digest.of(state);
         if (digest.equals(stored.get(next.id()))) return;
-        Optional<StateJournal> open = append(next, state, durability);
+        // What a container is called is not to be lost with the journal.
+        boolean renamed = !next.name().equals(before.name());
+        Optional<StateJournal> open = renamed ? Optional.empty() : append(next, state, durability);
+        if (renamed) store(next, durability);
         if (open.isPresent() && durability == Durability.POWER_CUT) {
             try {
                 open.get().sync();

@@ -138,10 +138,19 @@ class ContainerStoreTest {
         var container = add(FIRST, "one");
         byte[] before = Files.readAllBytes(config(FIRST));
         for (int i = 1; i <= 3; i++) save(container, container.record().restarted(i));
-        save(container, container.record().named("other"));
         assertArrayEquals(before, Files.readAllBytes(config(FIRST)), "written over in the journal");
         open();
-        assertEquals(3, store.find("other").record().restarts());
+        assertEquals(3, store.find("one").record().restarts());
+    }
+
+    @Test
+    void aNameIsNotLostWithTheJournal() throws Exception {
+        var container = add(FIRST, "one");
+        save(container, container.record().restarted(1));
+        save(container, container.record().named("other"));
+        Files.write(root.resolve("container-states"), new byte[10]);
+        open();
+        assertEquals(1, store.find("other").record().restarts());
         assertThrows(NotFound.class, () -> store.find("one"));
     }
 

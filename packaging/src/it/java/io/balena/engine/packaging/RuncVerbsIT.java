@@ -233,6 +233,20 @@ class RuncVerbsIT {
     }
 
     @Test
+    void whatACreationThatWasKilledHasLeftCanBeDeleted() throws Exception {
+        var hook = bundle.config.putObject("hooks").putArray("createRuntime").addObject().put("path", "/bin/sh");
+        hook.putArray("args").add("sh").add("-c").add("kill -9 $PPID");
+        bundle.running("true");
+        detached(ours, "create").endedWith(137);
+        assertTrue(Files.exists(ours.root().resolve(id)));
+        ours.run("delete", "--force", id).succeeded();
+        assertEquals(List.of(), ours.traces(id, bundle.folder));
+        bundle.config.remove("hooks");
+        bundle.running("echo", "again");
+        assertEquals("again", ours.run("run", "--bundle", bundlePath(), id).succeeded());
+    }
+
+    @Test
     void signalsReachTheProgramInTheForeground() throws Exception {
         bundle.running("sh", "-c", "trap 'echo usr1' USR1; trap 'echo term; exit 9' TERM; echo ready; while :; do sleep 0.1; done");
         for (var program : List.of(ours, runc)) {

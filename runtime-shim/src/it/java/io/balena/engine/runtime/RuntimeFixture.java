@@ -13,6 +13,8 @@ import org.junit.jupiter.api.Assumptions;
 
 /// Runs bundles with [OciRuntime] and takes what they print. Everything is removed again by [#close].
 final class RuntimeFixture implements AutoCloseable {
+    /// Parent of all control groups made here; another run of these tests at the same time has another.
+    static final String CGROUP = "balena-it-" + ProcessHandle.current().pid();
     private static final AtomicInteger NUMBER = new AtomicInteger();
 
     final Path stateRoot;
@@ -48,7 +50,7 @@ final class RuntimeFixture implements AutoCloseable {
     }
 
     static String cgroupsPath(String id) {
-        return "/balena-it/" + id;
+        return "/" + CGROUP + "/" + id;
     }
 
     /// Creates, starts, waits for and deletes a container of its own.
@@ -114,7 +116,7 @@ final class RuntimeFixture implements AutoCloseable {
     public void close() throws IOException {
         for (String id : ids) runtime.delete(id);
         for (var hierarchy : Hierarchies.read().v1()) {
-            Path parent = hierarchy.mount().resolve("balena-it");
+            Path parent = hierarchy.mount().resolve(CGROUP);
             if (Files.exists(parent)) CgroupFiles.remove(parent);
         }
     }

@@ -164,12 +164,14 @@ final class Container {
             files.checkProtectedPaths();
             this.process = ProcessId.of(child.pid()).orElseThrow(setup::failure);
             Optional<Fd> ptyMaster = terminal ? Optional.of(child.descriptor(master)) : Optional.empty();
-            if (named != null) {
-                waiting.leave();
-                waiting = null;
-            }
             return new ContainerProcess(child, ptyMaster);
         }
+    }
+
+    /// Leaves a [named][Creation#named] container to itself, once others can find it. Until then it ends with us.
+    synchronized void leave() throws IOException {
+        waiting.leave();
+        waiting = null;
     }
 
     private static PidFd spawn(SyscallProgram program, Namespaces namespaces) throws IOException {
@@ -460,12 +462,14 @@ final class Container {
     /// To be called once it is gone.
     ///
     /// @return what went wrong; also when nobody knows any more which hooks it had
-    Optional<ContainerFailure> runStopHooks() throws IOException {
+    Optional<ContainerFailure> runStopHooks() {
         try {
             if (hooks() != null) hookRunner().run("poststop", hooks().poststop(), "stopped", 0, bundle, null);
             return Optional.empty();
         } catch (ContainerFailure e) {
             return Optional.of(e);
+        } catch (IOException e) {
+            return Optional.of(failure(e.getMessage()));
         }
     }
 

@@ -11,6 +11,7 @@ import java.util.HashMap;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.locks.LockSupport;
 
 /// The OCI runtime of the shim itself: no other program is run.
 final class OciRuntime implements ContainerRuntime {
@@ -48,6 +49,7 @@ final class OciRuntime implements ContainerRuntime {
                     id, bundle.toAbsolutePath(), stateRoot.resolve(id), cgroup(id, spec), hierarchies, host);
             var process = container.create(spec, streams, creation);
             new StateFile(id, container.process(), container.bundle(), container.cgroupPath()).write(stateRoot);
+            if (creation.named()) container.leave();
             containers.put(id, container);
             return process;
         } catch (IOException | RuntimeException e) {
@@ -168,6 +170,13 @@ final class OciRuntime implements ContainerRuntime {
     /// @return false when there was nothing
     boolean forget(String id) throws IOException {
         if (!StateFile.ids(stateRoot).contains(id)) return false;
+        Path kept = stateRoot.resolve(id).resolve(StateFile.SPEC);
+        if (Files.exists(kept)) {
+            // Its process ends when the one that made it has; who is in the groups after that was there before.
+            var cgroup = Cgroup.at(hierarchies, cgroup(id, SpecReader.spec(Files.readAllBytes(kept))));
+            for (int attempt = 0; attempt < 200 && cgroup.hasMembers(); attempt++) LockSupport.parkNanos(10_000_000);
+            if (!cgroup.hasMembers()) cgroup.destroy();
+        }
         StateFile.remove(stateRoot, id);
         return true;
     }

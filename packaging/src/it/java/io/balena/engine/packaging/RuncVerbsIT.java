@@ -247,6 +247,20 @@ class RuncVerbsIT {
     }
 
     @Test
+    void whatCannotBeExecutedIsToldByStart() throws Exception {
+        Path script = bundle.folder.resolve("rootfs/bin/script");
+        Files.writeString(script, "#!/none\n");
+        script.toFile().setExecutable(true);
+        bundle.running("script");
+        detached(ours, "create").succeeded();
+        var outcome = ours.run("start", id).endedWith(1);
+        assertTrue(outcome.err().contains("exec script: no such file or directory"), outcome.toString());
+        awaitStatus(ours, "stopped");
+        ours.run("delete", id).succeeded();
+        assertEquals(List.of(), ours.traces(id, bundle.folder));
+    }
+
+    @Test
     void signalsReachTheProgramInTheForeground() throws Exception {
         bundle.running("sh", "-c", "trap 'echo usr1' USR1; trap 'echo term; exit 9' TERM; echo ready; while :; do sleep 0.1; done");
         for (var program : List.of(ours, runc)) {

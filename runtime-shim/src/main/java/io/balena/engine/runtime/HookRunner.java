@@ -19,6 +19,8 @@ import java.util.Map;
 /// @see <a href="https://github.com/opencontainers/runtime-spec/blob/v1.2.0/config.md#posix-platform-hooks">OCI runtime-spec, hooks</a>
 record HookRunner(String id, Path bundle, Map<String, String> annotations, Path folder) {
     private static final JsonFactory JSON = new JsonFactory();
+    static final String INPUT = "hook-input";
+    static final String OUTPUT = "hook-output";
     private static final int FIRST_PASSED = 8;
     private static final int SIGKILL = 9;
 
@@ -62,8 +64,8 @@ record HookRunner(String id, Path bundle, Map<String, String> annotations, Path 
     }
 
     private void runEach(String point, List<RuntimeSpec.Hook> hooks, byte[] state, Run run) throws IOException {
-        Path input = folder.resolve("hook-input");
-        Path output = folder.resolve("hook-output");
+        Path input = this.folder.resolve(INPUT);
+        Path output = this.folder.resolve(OUTPUT);
         try {
             Files.write(input, state);
             for (int i = 0; i < hooks.size(); i++) {

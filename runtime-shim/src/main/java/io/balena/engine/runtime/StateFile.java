@@ -128,6 +128,9 @@ record StateFile(String id, ProcessId process, Path bundle, String cgroup) {
         Files.deleteIfExists(folder.resolve(".tmp-" + NAME));
         Files.deleteIfExists(folder.resolve(SPEC));
         Files.deleteIfExists(folder.resolve(GATE));
+        // Of a runtime that was killed while a hook ran.
+        Files.deleteIfExists(folder.resolve(HookRunner.INPUT));
+        Files.deleteIfExists(folder.resolve(HookRunner.OUTPUT));
         Files.deleteIfExists(folder);
     }
 }

@@ -33,6 +33,6 @@ public final class KernelFile {
     }
 
     public static List<String> lines(Path file) throws IOException {
-        return text(file).lines().toList();
+        return Arrays.asList(text(file).split("\n"));
     }
 }

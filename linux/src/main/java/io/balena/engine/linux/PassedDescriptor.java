@@ -6,9 +6,10 @@ import static io.balena.engine.linux.SocketLibc.SOL_SOCKET;
 
 import com.sun.jna.Native;
 import com.sun.jna.Pointer;
+import java.nio.charset.StandardCharsets;
 import java.util.Optional;
 
-/// An open file that another process sends through a unix socket.
+/// An open file that travels to another process through a unix socket.
 ///
 /// ```
 /// struct msghdr   name │ namelen │ iov │ iovlen │ control │ controllen │ flags      a word each, but for the flags
@@ -48,6 +49,28 @@ public final class PassedDescriptor {
                 return Optional.empty();
             }
             return Optional.of(new Fd(message.getInt(CONTROL + DESCRIPTOR)));
+        }
+    }
+
+    /// Sends a file, and the name it is to be known by.
+    ///
+    /// @throws ErrnoException `EPIPE` when nobody is there any more
+    public static void send(Fd socket, Fd descriptor, String name) throws ErrnoException {
+        byte[] content = name.getBytes(StandardCharsets.UTF_8);
+        try (var memory = NativeMemory.zeroed(CONTENT + content.length)) {
+            Pointer message = memory.pointer();
+            message.setPointer(2L * WORD, message.share(IOVEC));
+            setWord(message, 3 * WORD, 1);
+            message.setPointer(4L * WORD, message.share(CONTROL));
+            setWord(message, 5 * WORD, CONTROL_BYTES);
+            message.setPointer(IOVEC, message.share(CONTENT));
+            setWord(message, IOVEC + WORD, content.length);
+            setWord(message, CONTROL, CONTROL_BYTES);
+            message.setInt(CONTROL + WORD, SOL_SOCKET);
+            message.setInt(CONTROL + WORD + 4, SCM_RIGHTS);
+            message.setInt(CONTROL + DESCRIPTOR, descriptor.number());
+            message.write(CONTENT, content, 0, content.length);
+            Libc.check(SocketLibc.sendmsg(socket.number(), message, SocketLibc.MSG_NOSIGNAL), "sendmsg", socket);
         }
     }
 

@@ -39,6 +39,9 @@ final class SocketLibc {
     /// `int bind(int sockfd, const struct sockaddr *addr, socklen_t addrlen)`
     static native int bind(int socket, Pointer address, int length);
 
+    /// `int connect(int sockfd, const struct sockaddr *addr, socklen_t addrlen)`
+    static native int connect(int socket, Pointer address, int length);
+
     /// `int listen(int sockfd, int backlog)`
     static native int listen(int socket, int backlog);
 
@@ -65,4 +68,7 @@ final class SocketLibc {
 
     /// `ssize_t recvmsg(int sockfd, struct msghdr *msg, int flags)`
     static native int recvmsg(int socket, Pointer message, int flags);
+
+    /// `ssize_t sendmsg(int sockfd, const struct msghdr *msg, int flags)`
+    static native int sendmsg(int socket, Pointer message, int flags);
 }

@@ -6,6 +6,7 @@ import com.sun.jna.Platform;
 ///
 /// Numbers from 424 on are the same everywhere.
 public enum Syscall {
+    ACCEPT4(288, 242),
     BPF(321, 280),
     CAPSET(126, 91),
     CHDIR(80, 49),

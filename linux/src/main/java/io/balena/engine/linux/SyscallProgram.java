@@ -122,6 +122,20 @@ public final class SyscallProgram implements AutoCloseable {
         return row;
     }
 
+    /// Lets each row from `from` on that would end the program first write its errno (8 bytes, as [#result] has it) and then what it
+    /// attempted to `descriptor`. For a child whose memory nobody can read any more.
+    public void reportFailures(int from, int descriptor) {
+        int to = rows;
+        for (int row = from; row < to; row++) {
+            if (words[row * WORDS_PER_ROW + FAILED_WORD] != 0) continue;
+            byte[] attempt = (subjects[row] == null ? attempts[row] : attempts[row] + " " + subjects[row]).getBytes(StandardCharsets.UTF_8);
+            onFailure(row, rows);
+            mayFail(add(Syscall.WRITE, "report", attempts[row], descriptor, address(row) + Trampoline.RESULT, 8));
+            mayFail(add(Syscall.WRITE, "report", attempts[row], descriptor, bytes(attempt), attempt.length));
+            add(Syscall.EXIT_GROUP, "exit", null, 127);
+        }
+    }
+
     /// Counts a result below `least` as a failure, as with a read(2) that must not find the end; 0 unless said.
     ///
     /// @return `row`

@@ -7,8 +7,11 @@ import static io.balena.engine.runtime.Namespaces.CLONE_NEWPID;
 import static io.balena.engine.runtime.Namespaces.CLONE_NEWUTS;
 import static io.balena.engine.runtime.ProcessSetup.AT_FDCWD;
 
+import io.balena.engine.linux.ErrnoException;
 import io.balena.engine.linux.Fd;
 import io.balena.engine.linux.Gate;
+import io.balena.engine.linux.KernelFile;
+import io.balena.engine.linux.NamedGate;
 import io.balena.engine.linux.OpenFlags;
 import io.balena.engine.linux.PidFd;
 import io.balena.engine.linux.ProcessId;
@@ -28,6 +31,8 @@ final class Container {
     /// Descriptors of ours that the child is to find again must not have numbers it is to give to others.
     private static final int FIRST_PASSED = 8;
 
+    private static final int SIGKILL = 9;
+
     private static final long KEYCTL_JOIN_SESSION_KEYRING = 1;
     private static final long AF_INET = 2;
     private static final long SOCK_DGRAM = 2;
@@ -45,8 +50,9 @@ final class Container {
     private ProcessId process;
     private WaitingProcess waiting;
     private boolean ownsCgroup;
-    /// Null when there are none, or when this container was found.
+    /// Null when there are none, or when they were not read again yet.
     private RuntimeSpec.Hooks hooks;
+    private boolean hooksKnown;
     private Map<String, String> annotations = Map.of();
     /// Null when it has none, or when it was not read again yet.
     private SeccompFilter seccomp;
@@ -88,23 +94,31 @@ final class Container {
         return process;
     }
 
-    synchronized ContainerProcess create(RuntimeSpec spec, StandardStreams streams) throws IOException {
-        if (spec.process() == null) throw failure("process is missing");
+    synchronized ContainerProcess create(RuntimeSpec spec, StandardStreams streams, Creation creation) throws IOException {
+        if (spec.process() == null) throw failure("process property must not be empty");
+        if (spec.root() == null || spec.root().path() == null) throw failure("root must be specified");
         var linux = spec.linux();
         var namespaces = new Namespaces(linux == null ? List.of() : linux.namespaces());
         hooks = spec.hooks();
         annotations = spec.annotations();
+        hooksKnown = true;
         if (cgroup.hasMembers()) throw failure("container's cgroup is not empty: " + cgroupPath);
         ownsCgroup = true;
-        var resources = linux == null ? null : linux.resources();
+        var given = linux == null ? null : linux.resources();
+        var resources = creation.named() ? DefaultDevices.allowed(given) : given;
         if (!cgroup.needsProcess()) cgroup.create(resources, 0);
 
         var program = new SyscallProgram();
-        try (var passed = new PassedStreams(streams, FIRST_PASSED)) {
-            var gate = Gate.open(FIRST_PASSED);
-            var setup = new ProcessSetup(program, spec.process(), host);
-            int free = setup.addDescriptors(passed, gate.childsEnd().number(), -1);
-            program.mayFail(program.add(
+        int least = FIRST_PASSED + creation.inherited();
+        try (var passed = new PassedStreams(streams, least, creation.inherited());
+                var named = creation.named() ? NamedGate.make(stateFolder, StateFile.GATE, least) : null) {
+            var gate = Gate.open(least);
+            var process = creation.named() ? HomeFolder.given(spec.process(), bundle.resolve(spec.root().path())) : spec.process();
+            var setup = new ProcessSetup(program, process, host);
+            int free = setup.addDescriptors(
+                    passed, gate.childsEnd().number(), named == null ? -1 : named.childsEnd().number());
+            int listener = free - 1;
+            if (creation.keyring()) program.mayFail(program.add(
                     Syscall.KEYCTL, "keyctl", null, KEYCTL_JOIN_SESSION_KEYRING, program.text("_ses." + id)));
             setup.addProcFiles(free);
             if (cgroup.needsProcess()) setup.addGate();
@@ -138,6 +152,7 @@ final class Container {
             if (terminal) setup.addControllingTerminal(master + 1);
             setup.addIdentity(passed.owned(), free);
             setup.addGate();
+            if (named != null) setup.addNamedGate(listener);
             seccompKnown = true;
             seccomp = linux == null || linux.seccomp() == null ? null : SeccompFilter.of(linux.seccomp());
             setup.addExecute(seccomp);
@@ -150,10 +165,16 @@ final class Container {
             if (hooked) waiting.meanwhile(() -> runCreateHooks(child));
             waiting.awaitReady();
             files.checkProtectedPaths();
-            process = ProcessId.of(child.pid()).orElseThrow(setup::failure);
+            this.process = ProcessId.of(child.pid()).orElseThrow(setup::failure);
             Optional<Fd> ptyMaster = terminal ? Optional.of(child.descriptor(master)) : Optional.empty();
             return new ContainerProcess(child, ptyMaster);
         }
+    }
+
+    /// Leaves a [named][Creation#named] container to itself, once others can find it. Until then it ends with us.
+    synchronized void leave() throws IOException {
+        waiting.leave();
+        waiting = null;
     }
 
     private static PidFd spawn(SyscallProgram program, Namespaces namespaces) throws IOException {
@@ -168,9 +189,19 @@ final class Container {
 
     private void runCreateHooks(PidFd child) throws IOException {
         var runner = hookRunner();
-        runner.run("prestart", hooks.prestart(), "creating", child.pid(), null);
-        runner.run("createRuntime", hooks.createRuntime(), "creating", child.pid(), null);
-        runner.run("createContainer", hooks.createContainer(), "creating", child.pid(), child);
+        runner.run("prestart", hooks.prestart(), "creating", child.pid(), bundle, null);
+        runner.run("createRuntime", hooks.createRuntime(), "creating", child.pid(), bundle, null);
+        if (hooks.createContainer().isEmpty()) return;
+        Path root = bundle.resolve(spec().root().path());
+        runner.run("createContainer", hooks.createContainer(), "creating", pidInside(child.pid()), root, child);
+    }
+
+    /// The pid a process has in the innermost of its pid namespaces.
+    private static int pidInside(int pid) throws IOException {
+        for (String line : KernelFile.lines(Path.of("/proc/" + pid + "/status"))) {
+            if (line.startsWith("NSpid:")) return Integer.parseInt(line.substring(line.lastIndexOf('\t') + 1));
+        }
+        return pid;
     }
 
     private HookRunner hookRunner() {
@@ -258,34 +289,117 @@ final class Container {
     }
 
     synchronized void start() throws IOException {
-        if (waiting == null) throw failure("cannot start a container that has stopped or runs");
-        try {
-            if (hooks != null) {
-                hookRunner().run("startContainer", hooks.startContainer(), "created", process.pid(), waiting.child());
+        if (waiting == null) {
+            startAtNamedGate();
+        } else {
+            try {
+                runStartHooks();
+                waiting.execute();
+                OomHeirs.correct(cgroup, process);
+            } catch (IOException | RuntimeException e) {
+                waiting.end();
+                waiting = null;
+                throw e;
             }
-            waiting.execute();
-            OomHeirs.correct(cgroup, process);
-        } catch (IOException | RuntimeException e) {
-            waiting.end();
+            waiting.close();
             waiting = null;
-            throw e;
         }
-        waiting.close();
-        waiting = null;
-        if (hooks != null) hookRunner().run("poststart", hooks.poststart(), "running", process.pid(), null);
+        if (hooks() != null) hookRunner().run("poststart", hooks().poststart(), "running", process.pid(), bundle, null);
     }
 
-    ContainerProcess exec(RuntimeSpec.Process process, StandardStreams streams) throws IOException {
+    /// Starts a container that was left to others when it was created.
+    private void startAtNamedGate() throws IOException {
+        switch (status()) {
+            case CREATED -> {}
+            case RUNNING -> throw failure("cannot start an already running container");
+            case PAUSED -> throw failure("cannot start a container in the paused state");
+            case STOPPED -> throw failure("cannot start a container that has stopped");
+        }
+        try {
+            runStartHooks();
+        } catch (IOException | RuntimeException e) {
+            end();
+            throw e;
+        }
+        try {
+            if (!NamedGate.pass(stateFolder, StateFile.GATE)) throw failure("cannot start an already running container");
+        } catch (ErrnoException e) {
+            if (e.call().startsWith("exec ")) throw ProcessSetup.notExecuted(e.call(), e);
+            throw failure(e.getMessage());
+        } finally {
+            Files.deleteIfExists(stateFolder.resolve(StateFile.GATE));
+        }
+        ProcessSetup.adjustOomScore(spec().process(), process.pid());
+        OomHeirs.correct(cgroup, process);
+    }
+
+    /// Hooks that are the container's own programs run as its first process will, in its control groups.
+    private void runStartHooks() throws IOException {
+        if (hooks() == null || hooks().startContainer().isEmpty()) return;
+        var first = spec().process();
+        hookRunner().runInside("startContainer", hooks().startContainer(), "created", pidInside(process.pid()), (hook, in, out) -> {
+            List<String> args = hook.args().isEmpty() ? List.of(hook.path()) : hook.args();
+            return exec(first.running(args, hook.env()), hook.path(), new StandardStreams.Pipes(in, out, out), 0).pidFd();
+        });
+    }
+
+    /// What whoever did not make the container finds.
+    ContainerStatus status() throws IOException {
+        Optional<PidFd> open = process.open();
+        if (open.isEmpty()) return ContainerStatus.STOPPED;
+        try (PidFd living = open.get()) {
+            if (living.awaitEnded(0)) return ContainerStatus.STOPPED;
+            if (cgroup.isFrozen()) return ContainerStatus.PAUSED;
+            return Files.exists(stateFolder.resolve(StateFile.GATE)) ? ContainerStatus.CREATED : ContainerStatus.RUNNING;
+        }
+    }
+
+    /// Ends the first process, and waits until it has ended.
+    private void end() throws IOException {
+        Optional<PidFd> open = process.open();
+        if (open.isEmpty()) return;
+        try (PidFd living = open.get()) {
+            living.signal(SIGKILL);
+            living.awaitEnded(-1);
+        }
+    }
+
+    /// As it was when the container was created, which for one the shim made is as it is in the bundle.
+    RuntimeSpec spec() throws IOException {
+        Path kept = stateFolder.resolve(StateFile.SPEC);
+        return SpecReader.spec(Files.exists(kept) ? Files.readAllBytes(kept) : OciRuntime.readConfig(bundle));
+    }
+
+    /// Null when there are none.
+    private RuntimeSpec.Hooks hooks() throws IOException {
+        if (!hooksKnown) {
+            var spec = spec();
+            hooks = spec.hooks();
+            annotations = spec.annotations();
+            hooksKnown = true;
+        }
+        return hooks;
+    }
+
+    /// @param inherited see [Creation#inherited]
+    ContainerProcess exec(RuntimeSpec.Process process, StandardStreams streams, int inherited) throws IOException {
+        return exec(process, process.args().isEmpty() ? "" : process.args().getFirst(), streams, inherited);
+    }
+
+    /// @param name of the program
+    private ContainerProcess exec(RuntimeSpec.Process process, String name, StandardStreams streams, int inherited)
+            throws IOException {
         var first = this.process.open().orElseThrow(() -> new ContainerFailure(
                 ContainerFailure.Kind.NO_SUCH_PROCESS, "cannot exec in a stopped container"));
         var filter = seccomp();
         if (cgroup.isFrozen()) throw failure("cannot exec in a paused container");
         var program = new SyscallProgram();
         WaitingProcess child = null;
-        try (first; var passed = new PassedStreams(streams, FIRST_PASSED)) {
-            var gate = Gate.open(FIRST_PASSED);
-            var setup = new ProcessSetup(program, process, host);
-            try (var kept = first.fd().duplicate(FIRST_PASSED)) {
+        int least = FIRST_PASSED + inherited;
+        try (first; var passed = new PassedStreams(streams, least, inherited)) {
+            var gate = Gate.open(least);
+            var setup = new ProcessSetup(program, process, name, host);
+            try (var kept = first.fd().duplicate(least)) {
                 int free = setup.addDescriptors(passed, gate.childsEnd().number(), kept.number());
                 int container = free - 1;
                 setup.addProcFiles(free);
@@ -326,7 +440,7 @@ final class Container {
     /// Further processes are filtered as the first.
     private synchronized SeccompFilter seccomp() throws IOException {
         if (!seccompKnown) {
-            var linux = SpecReader.spec(Files.readAllBytes(bundle.resolve("config.json"))).linux();
+            var linux = spec().linux();
             if (linux != null && linux.seccomp() != null) seccomp = SeccompFilter.of(linux.seccomp());
             seccompKnown = true;
         }
@@ -350,7 +464,20 @@ final class Container {
             waiting = null;
         }
         cgroup.destroy();
-        if (hooks != null) hookRunner().run("poststop", hooks.poststop(), "stopped", 0, null);
+    }
+
+    /// To be called once it is gone.
+    ///
+    /// @return what went wrong; also when nobody knows any more which hooks it had
+    Optional<ContainerFailure> runStopHooks() {
+        try {
+            if (hooks() != null) hookRunner().run("poststop", hooks().poststop(), "stopped", 0, bundle, null);
+            return Optional.empty();
+        } catch (ContainerFailure e) {
+            return Optional.of(e);
+        } catch (IOException e) {
+            return Optional.of(failure(e.getMessage()));
+        }
     }
 
     private static ContainerFailure failure(String message) {

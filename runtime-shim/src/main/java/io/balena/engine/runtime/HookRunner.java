@@ -19,20 +19,58 @@ import java.util.Map;
 /// @see <a href="https://github.com/opencontainers/runtime-spec/blob/v1.2.0/config.md#posix-platform-hooks">OCI runtime-spec, hooks</a>
 record HookRunner(String id, Path bundle, Map<String, String> annotations, Path folder) {
     private static final JsonFactory JSON = new JsonFactory();
+    static final String INPUT = "hook-input";
+    static final String OUTPUT = "hook-output";
     private static final int FIRST_PASSED = 8;
     private static final int SIGKILL = 9;
 
+    /// Makes the process of a hook that runs inside the container.
+    interface Launch {
+        PidFd of(RuntimeSpec.Hook hook, Fd in, Fd out) throws IOException;
+    }
+
+    /// @param folder the hooks are started in
     /// @param container whose mount and other namespaces the hooks join; null when they run in the runtime's
     /// @throws ContainerFailure when one fails, ends with an error or takes longer than it may; the others are not run then
-    void run(String point, List<RuntimeSpec.Hook> hooks, String status, int pid, PidFd container) throws IOException {
+    void run(String point, List<RuntimeSpec.Hook> hooks, String status, int pid, Path folder, PidFd container)
+            throws IOException {
         if (hooks.isEmpty()) return;
-        Path input = folder.resolve("hook-input");
-        Path output = folder.resolve("hook-output");
+        runEach(point, hooks, state(status, pid), (prefix, hook, input, output) ->
+                runOutside(prefix, hook, input, output, folder, container));
+    }
+
+    /// Runs hooks whose programs are the container's own.
+    ///
+    /// @throws ContainerFailure as [#run]
+    void runInside(String point, List<RuntimeSpec.Hook> hooks, String status, int pid, Launch launch) throws IOException {
+        if (hooks.isEmpty()) return;
+        runEach(point, hooks, state(status, pid), (prefix, hook, input, output) -> {
+            try (var in = passed(input); var out = passed(output); var child = launched(prefix, hook, in, out, launch)) {
+                awaitSuccess(prefix, hook, child, output);
+            }
+        });
+    }
+
+    private static PidFd launched(String prefix, RuntimeSpec.Hook hook, Fd in, Fd out, Launch launch) throws IOException {
         try {
-            Files.write(input, state(status, pid));
+            return launch.of(hook, in, out);
+        } catch (ContainerFailure e) {
+            throw failure(prefix + e.getMessage());
+        }
+    }
+
+    private interface Run {
+        void of(String prefix, RuntimeSpec.Hook hook, Path input, Path output) throws IOException;
+    }
+
+    private void runEach(String point, List<RuntimeSpec.Hook> hooks, byte[] state, Run run) throws IOException {
+        Path input = this.folder.resolve(INPUT);
+        Path output = this.folder.resolve(OUTPUT);
+        try {
+            Files.write(input, state);
             for (int i = 0; i < hooks.size(); i++) {
                 Files.write(output, new byte[0]);
-                runOne("error running " + point + " hook #" + i + ": ", hooks.get(i), input, output, container);
+                run.of("error running " + point + " hook #" + i + ": ", hooks.get(i), input, output);
             }
         } finally {
             Files.deleteIfExists(input);
@@ -40,8 +78,8 @@ record HookRunner(String id, Path bundle, Map<String, String> annotations, Path 
         }
     }
 
-    private static void runOne(String prefix, RuntimeSpec.Hook hook, Path input, Path output, PidFd container)
-            throws IOException {
+    private static void runOutside(
+            String prefix, RuntimeSpec.Hook hook, Path input, Path output, Path folder, PidFd container) throws IOException {
         try (var in = passed(input);
                 var out = passed(output);
                 var program = new SyscallProgram();
@@ -56,21 +94,36 @@ record HookRunner(String id, Path bundle, Map<String, String> annotations, Path 
             } else {
                 program.add(Syscall.CLOSE_RANGE, "close_range", null, 3, 0xFFFFFFFFL, 0);
             }
+            // The bundle may be gone when the container is.
+            program.mayFail(program.add(Syscall.CHDIR, "chdir", folder, program.text(folder.toString())));
             program.add(Syscall.RT_SIGPROCMASK, "unblock signals", null, 2, program.space(8), 0, 8);
             List<String> args = hook.args().isEmpty() ? List.of(hook.path()) : hook.args();
             int execute = program.add(
                     Syscall.EXECVE, "exec", hook.path(), program.text(hook.path()), program.texts(args), program.texts(hook.env()));
             try (var child = container == null ? program.spawn(0) : program.spawnIn(container.fd(), 0)) {
-                boolean ended = child.awaitEnded(hook.timeout() == null ? -1 : hook.timeout() * 1000);
-                if (!ended) child.signal(SIGKILL);
-                int code = child.awaitEnd();
-                if (!ended) throw failure(prefix + "timeout of " + hook.timeout() + "s exceeded");
+                int code = awaitEnd(prefix, hook, child);
                 if (code == 127 && program.result(execute) != SyscallProgram.NOT_DONE) {
                     throw failure(prefix + program.failure().getMessage());
                 }
-                if (code != 0) throw failure(prefix + "exit status " + code + ", output: " + Files.readString(output));
+                checkSuccess(prefix, code, output);
             }
         }
+    }
+
+    private static void awaitSuccess(String prefix, RuntimeSpec.Hook hook, PidFd child, Path output) throws IOException {
+        checkSuccess(prefix, awaitEnd(prefix, hook, child), output);
+    }
+
+    private static int awaitEnd(String prefix, RuntimeSpec.Hook hook, PidFd child) throws IOException {
+        boolean ended = child.awaitEnded(hook.timeout() == null ? -1 : hook.timeout() * 1000);
+        if (!ended) child.signal(SIGKILL);
+        int code = child.awaitEnd();
+        if (!ended) throw failure(prefix + "timeout of " + hook.timeout() + "s exceeded");
+        return code;
+    }
+
+    private static void checkSuccess(String prefix, int code, Path output) throws IOException {
+        if (code != 0) throw failure(prefix + "exit status " + code + ", output: " + Files.readString(output));
     }
 
     private static Fd passed(Path file) throws IOException {

@@ -11,6 +11,7 @@ import java.util.HashMap;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.locks.LockSupport;
 
 /// The OCI runtime of the shim itself: no other program is run.
 final class OciRuntime implements ContainerRuntime {
@@ -34,14 +35,21 @@ final class OciRuntime implements ContainerRuntime {
 
     @Override
     public ContainerProcess create(String id, Path bundle, StandardStreams streams) throws IOException {
+        return create(id, bundle, streams, Creation.OWNED);
+    }
+
+    ContainerProcess create(String id, Path bundle, StandardStreams streams, Creation creation) throws IOException {
         StateFile.reserve(stateRoot, id);
         Container container = null;
         try {
-            var spec = SpecReader.spec(readConfig(bundle));
+            byte[] config = readConfig(bundle);
+            var spec = SpecReader.spec(config);
+            if (creation.named()) Files.write(stateRoot.resolve(id).resolve(StateFile.SPEC), config);
             container = new Container(
                     id, bundle.toAbsolutePath(), stateRoot.resolve(id), cgroup(id, spec), hierarchies, host);
-            var process = container.create(spec, streams);
+            var process = container.create(spec, streams, creation);
             new StateFile(id, container.process(), container.bundle(), container.cgroupPath()).write(stateRoot);
+            if (creation.named()) container.leave();
             containers.put(id, container);
             return process;
         } catch (IOException | RuntimeException e) {
@@ -76,7 +84,7 @@ final class OciRuntime implements ContainerRuntime {
 
     @Override
     public ContainerProcess exec(String id, byte[] processJson, StandardStreams streams) throws IOException {
-        return container(id).exec(SpecReader.process(processJson), streams);
+        return container(id).exec(SpecReader.process(processJson), streams, 0);
     }
 
     @Override
@@ -100,12 +108,22 @@ final class OciRuntime implements ContainerRuntime {
 
     @Override
     public void delete(String id) throws IOException {
+        dispose(id);
+    }
+
+    /// As [#delete].
+    ///
+    /// @return what went wrong in a hook after its end, which changes nothing any more
+    Optional<ContainerFailure> dispose(String id) throws IOException {
         Optional<Container> known = find(id);
+        Optional<ContainerFailure> warning = Optional.empty();
         if (known.isPresent()) {
             known.get().delete();
             containers.remove(id);
+            warning = known.get().runStopHooks();
         }
         StateFile.remove(stateRoot, id);
+        return warning;
     }
 
     @Override
@@ -140,7 +158,31 @@ final class OciRuntime implements ContainerRuntime {
                 ContainerFailure.Kind.NO_SUCH_PROCESS, "container \"" + id + "\" does not exist"));
     }
 
-    private Optional<Container> find(String id) throws IOException {
+    /// As another process has left it.
+    ///
+    /// @throws ContainerFailure in runc's words
+    Container known(String id) throws IOException {
+        return find(id).orElseThrow(() -> new ContainerFailure(ContainerFailure.Kind.NO_SUCH_PROCESS, "container does not exist"));
+    }
+
+    /// Removes what a creation that was killed has left of an id nothing is known of.
+    ///
+    /// @return false when there was nothing
+    boolean forget(String id) throws IOException {
+        if (!StateFile.ids(stateRoot).contains(id)) return false;
+        Path kept = stateRoot.resolve(id).resolve(StateFile.SPEC);
+        if (Files.exists(kept)) {
+            // Its process ends when the one that made it has; who is in the groups after that was there before.
+            var cgroup = Cgroup.at(hierarchies, cgroup(id, SpecReader.spec(Files.readAllBytes(kept))));
+            for (int attempt = 0; attempt < 200 && cgroup.hasMembers(); attempt++) LockSupport.parkNanos(10_000_000);
+            if (!cgroup.hasMembers()) cgroup.destroy();
+        }
+        StateFile.remove(stateRoot, id);
+        return true;
+    }
+
+    Optional<Container> find(String id) throws IOException {
+        StateFile.checkId(id);
         Container known = containers.get(id);
         if (known != null) return Optional.of(known);
         Optional<StateFile> state = StateFile.read(stateRoot, id);

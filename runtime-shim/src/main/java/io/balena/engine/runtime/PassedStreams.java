@@ -6,18 +6,21 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 
-/// The descriptors a child is to find at 0, 1 and 2, under numbers of this process that stay clear of the child's own.
+/// The descriptors a child is to find at 0, 1 and 2, and how many after them, under numbers of this process that stay clear of the child's own.
 final class PassedStreams implements AutoCloseable {
     private final Fd[] streams;
+    private final int inherited;
     private final boolean[] copied = new boolean[3];
     private final boolean[] owned = new boolean[3];
 
     /// @param least lowest number the child can be given
-    PassedStreams(StandardStreams streams, int least) throws IOException {
-        this.streams = switch (streams) {
-            case StandardStreams.Pipes(Fd in, Fd out, Fd err) -> new Fd[] {in, out, err};
-            case StandardStreams.Terminal _ -> null;
-        };
+    /// @param inherited how many descriptors from 3 on it finds where we have them
+    PassedStreams(StandardStreams streams, int least, int inherited) throws IOException {
+        this.inherited = inherited;
+        // A switch over patterns would be linked at run time, which is slow.
+        this.streams = streams instanceof StandardStreams.Pipes pipes
+                ? new Fd[] {pipes.stdin(), pipes.stdout(), pipes.stderr()}
+                : null;
         if (this.streams == null) {
             owned[0] = true;
             return;
@@ -42,6 +45,10 @@ final class PassedStreams implements AutoCloseable {
 
     int number(int stream) {
         return streams[stream].number();
+    }
+
+    int inherited() {
+        return inherited;
     }
 
     /// Which of the three may be given to the container's user.

@@ -4,6 +4,7 @@ import static io.balena.engine.linux.OpenFlags.RESOLVE_IN_ROOT;
 import static io.balena.engine.linux.OpenFlags.RESOLVE_NO_MAGICLINKS;
 import static io.balena.engine.linux.OpenFlags.RESOLVE_NO_SYMLINKS;
 
+import io.balena.engine.linux.ErrnoException;
 import io.balena.engine.linux.OpenFlags;
 import io.balena.engine.linux.Syscall;
 import io.balena.engine.linux.SyscallProgram;
@@ -16,9 +17,9 @@ import java.util.List;
 /// The rows that turn a child into the process that `process` of the specification describes; the same for a container's first
 /// process and for one that is executed into it.
 ///
-/// The child's descriptors are numbered as the kernel does, lowest free first: 0, 1 and 2, then [#GATE], then what the rows open.
+/// The child's descriptors are numbered as the kernel does, lowest free first: 0, 1 and 2, then those it inherits,
+/// then its gate, then what the rows open.
 final class ProcessSetup {
-    static final int GATE = 3;
     static final int AT_FDCWD = -100;
 
     private static final int X_OK = 1;
@@ -42,17 +43,26 @@ final class ProcessSetup {
 
     private final SyscallProgram program;
     private final RuntimeSpec.Process process;
+    private final String name;
     private final HostFacts host;
 
     private final List<String> candidates = new ArrayList<>();
     private int firstLookup;
     private int executeRow;
+    private int gate;
+    private int named = -1;
 
     ProcessSetup(SyscallProgram program, RuntimeSpec.Process process, HostFacts host) throws ContainerFailure {
+        this(program, process, process.args().isEmpty() ? "" : process.args().getFirst(), host);
+    }
+
+    /// @param name of the program, which need not be its first argument
+    ProcessSetup(SyscallProgram program, RuntimeSpec.Process process, String name, HostFacts host) throws ContainerFailure {
         this.program = program;
         this.process = process;
+        this.name = name;
         this.host = host;
-        if (process.args().isEmpty() || process.args().getFirst().isEmpty()) {
+        if (name.isEmpty()) {
             throw new ContainerFailure(ContainerFailure.Kind.NOT_FOUND, "exec: \"\": executable file not found in $PATH");
         }
         if (!process.cwd().startsWith("/")) {
@@ -63,11 +73,12 @@ final class ProcessSetup {
     /// Puts the standard streams and the gate in their places and closes everything else.
     ///
     /// @param streams `/dev/null` is put on all three instead of a terminal's, until there is one
-    /// @param kept a further descriptor to keep as number 4, or negative
+    /// @param kept a further descriptor to keep as the one after the gate, or negative
     /// @return the child's lowest free descriptor
-    int addDescriptors(PassedStreams streams, int gate, int kept) {
-        int free = GATE + 1;
-        program.add(Syscall.DUP3, "dup3", "gate", gate, GATE, OpenFlags.CLOEXEC);
+    int addDescriptors(PassedStreams streams, int parentsGate, int kept) {
+        gate = 3 + streams.inherited();
+        int free = gate + 1;
+        program.add(Syscall.DUP3, "dup3", "gate", parentsGate, gate, OpenFlags.CLOEXEC);
         if (kept >= 0) program.add(Syscall.DUP3, "dup3", "pidfd", kept, free++, OpenFlags.CLOEXEC);
         if (!streams.areTerminal()) {
             for (int i = 0; i < 3; i++) program.add(Syscall.DUP3, "dup3", "stream", streams.number(i), i, 0);
@@ -102,6 +113,10 @@ final class ProcessSetup {
     ///
     /// To be called after its execve: as long as it shares our memory, the kernel gives all who do the same value, us included.
     void adjustOomScore(int pid) throws IOException {
+        adjustOomScore(process, pid);
+    }
+
+    static void adjustOomScore(RuntimeSpec.Process process, int pid) throws IOException {
         // The shim's own value, which would be inherited, is for nobody else.
         int score = process.oomScoreAdj() == null ? 0 : process.oomScoreAdj();
         Path file = Path.of("/proc/" + pid + "/oom_score_adj");
@@ -225,7 +240,6 @@ final class ProcessSetup {
     /// Looks at every file the program's name may mean, as the container's user and from its working folder; which one it is, is
     /// decided by [#chooseExecutable] while the child waits.
     private void addLookups() {
-        String name = process.args().getFirst();
         if (name.indexOf('/') >= 0) {
             candidates.add(name);
         } else {
@@ -259,10 +273,22 @@ final class ProcessSetup {
 
     /// Reports to the parent and waits until it lets the child go on.
     void addGate() {
-        program.add(Syscall.WRITE, "report", null, GATE, program.bytes(new byte[1]), 1);
-        int wait = program.add(Syscall.READ, "wait", null, GATE, program.space(8), 1);
+        program.add(Syscall.WRITE, "report", null, gate, program.bytes(new byte[1]), 1);
+        int wait = program.add(Syscall.READ, "wait", null, gate, program.space(8), 1);
         // Nothing to read means that the runtime is gone.
         program.atLeast(wait, 1);
+    }
+
+    /// Waits at a [io.balena.engine.linux.NamedGate]. The connection takes the place of the gate, and its number.
+    ///
+    /// @param listener the descriptor to accept from
+    void addNamedGate(int listener) {
+        program.add(Syscall.CLOSE, "close", "gate", gate);
+        program.add(Syscall.ACCEPT4, "wait for start", null, listener, 0, 0, OpenFlags.CLOEXEC);
+        program.add(Syscall.CLOSE, "close", "listener", listener);
+        program.atLeast(program.add(Syscall.READ, "wait for start", null, gate, program.space(8), 1), 1);
+        program.add(Syscall.WRITE, "report", null, gate, program.bytes(new byte[1]), 1);
+        named = program.next();
     }
 
     /// The last steps: what takes rights away, and execve(2).
@@ -286,7 +312,8 @@ final class ProcessSetup {
             addCapabilities();
         }
         executeRow = program.add(
-                Syscall.EXECVE, "exec", process.args().getFirst(), 0, program.texts(process.args()), program.texts(process.env()));
+                Syscall.EXECVE, "exec", name, 0, program.texts(process.args()), program.texts(process.env()));
+        if (named >= 0) program.reportFailures(named, gate);
     }
 
     private void addFilter(SeccompFilter filter) {
@@ -326,7 +353,6 @@ final class ProcessSetup {
     ///
     /// @throws ContainerFailure when none can be; worded as runc does
     void chooseExecutable() throws ContainerFailure {
-        String name = process.args().getFirst();
         for (int i = 0; i < candidates.size(); i++) {
             long access = program.result(firstLookup + 2 * i);
             long folder = program.result(firstLookup + 2 * i + 1);
@@ -376,7 +402,14 @@ final class ProcessSetup {
         }
         var cause = program.failure();
         if (row != executeRow) return new ContainerFailure(ContainerFailure.Kind.SETUP, cause.getMessage());
-        String path = "exec " + process.args().getFirst() + ": ";
+        return notExecuted("exec " + name, cause);
+    }
+
+    /// What an execve that failed means.
+    ///
+    /// @param attempt e.g. `exec sh`
+    static ContainerFailure notExecuted(String attempt, ErrnoException cause) {
+        String path = attempt + ": ";
         return switch (cause.errno()) {
             // The file was found before, so what is missing is the interpreter its first line or ELF header names.
             case ENOENT -> new ContainerFailure(ContainerFailure.Kind.NOT_FOUND, path + "no such file or directory");

@@ -5,7 +5,7 @@ final class Rlimits {
     private Rlimits() {}
 
     static int number(String type) throws ContainerFailure {
-        return switch (type) {
+        return switch (type == null ? "" : type) {
             case "RLIMIT_CPU" -> 0;
             case "RLIMIT_FSIZE" -> 1;
             case "RLIMIT_DATA" -> 2;
@@ -22,7 +22,7 @@ final class Rlimits {
             case "RLIMIT_NICE" -> 13;
             case "RLIMIT_RTPRIO" -> 14;
             case "RLIMIT_RTTIME" -> 15;
-            case null, default -> throw new ContainerFailure(ContainerFailure.Kind.SETUP, "wrong rlimit value: " + type);
+            default -> throw new ContainerFailure(ContainerFailure.Kind.SETUP, "wrong rlimit value: " + type);
         };
     }
 }

@@ -347,11 +347,11 @@ final class RootFilesystem {
     }
 
     private static long fileType(RuntimeSpec.Device device) throws ContainerFailure {
-        return switch (device.type()) {
+        return switch (device.type() == null ? "" : device.type()) {
             case "c", "u" -> FileStat.CHARACTER_DEVICE;
             case "b" -> FileStat.BLOCK_DEVICE;
             case "p" -> FileStat.FIFO;
-            case null, default -> throw new ContainerFailure(
+            default -> throw new ContainerFailure(
                     ContainerFailure.Kind.SETUP, "device " + device.path() + " has no valid type: " + device.type());
         };
     }

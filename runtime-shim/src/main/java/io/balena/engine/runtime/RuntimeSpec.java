@@ -72,6 +72,12 @@ public record RuntimeSpec(
             if (cwd == null) cwd = "/";
             rlimits = orEmpty(rlimits);
         }
+
+        /// Another program as the same user, with the same rights, and without a terminal.
+        Process running(List<String> args, List<String> env) {
+            return new Process(
+                    false, null, user, args, env, cwd, capabilities, rlimits, noNewPrivileges, apparmorProfile, oomScoreAdj, selinuxLabel);
+        }
     }
 
     /// In characters.

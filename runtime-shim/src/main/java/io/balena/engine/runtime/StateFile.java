@@ -24,6 +24,10 @@ import java.util.Optional;
 record StateFile(String id, ProcessId process, Path bundle, String cgroup) {
     private static final JsonFactory JSON = new JsonFactory();
     private static final String NAME = "state.json";
+    /// The container's `config.json` as it was when it was created, where other processes are to find it.
+    static final String SPEC = "config.json";
+    /// The [io.balena.engine.linux.NamedGate] of a container that waits for its start.
+    static final String GATE = "start";
 
     /// Reserves the id.
     ///
@@ -38,13 +42,13 @@ record StateFile(String id, ProcessId process, Path bundle, String cgroup) {
         }
     }
 
-    private static void checkId(String id) throws ContainerFailure {
+    static void checkId(String id) throws ContainerFailure {
         boolean valid = !id.isEmpty() && !id.equals(".") && !id.equals("..");
         for (int i = 0; i < id.length() && valid; i++) {
             char c = id.charAt(i);
             valid = c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || "_+-.".indexOf(c) >= 0;
         }
-        if (!valid) throw new ContainerFailure(ContainerFailure.Kind.SETUP, "invalid container ID format: " + id);
+        if (!valid) throw new ContainerFailure(ContainerFailure.Kind.SETUP, "invalid container ID format");
     }
 
     void write(Path stateRoot) throws IOException {
@@ -122,6 +126,11 @@ record StateFile(String id, ProcessId process, Path bundle, String cgroup) {
         Path folder = stateRoot.resolve(id);
         Files.deleteIfExists(folder.resolve(NAME));
         Files.deleteIfExists(folder.resolve(".tmp-" + NAME));
+        Files.deleteIfExists(folder.resolve(SPEC));
+        Files.deleteIfExists(folder.resolve(GATE));
+        // Of a runtime that was killed while a hook ran.
+        Files.deleteIfExists(folder.resolve(HookRunner.INPUT));
+        Files.deleteIfExists(folder.resolve(HookRunner.OUTPUT));
         Files.deleteIfExists(folder);
     }
 }

@@ -15,14 +15,27 @@ record TerminalRequest(boolean wanted, int rows, int columns) {
     /// Of a bundle's `config.json`.
     static TerminalRequest ofBundle(Path bundle) throws IOException {
         try (JsonParser json = JSON.createParser(bundle.resolve("config.json").toFile())) {
-            if (json.nextToken() != JsonToken.START_OBJECT) throw new IOException("config.json is not an object");
-            while (json.nextToken() == JsonToken.FIELD_NAME) {
-                boolean process = json.currentName().equals("process");
-                if (json.nextToken() == JsonToken.START_OBJECT && process) return ofProcess(json);
-                json.skipChildren();
-            }
+            return of(json);
+        }
+    }
+
+    /// Of a `config.json`. What is not one is left to whoever reads all of it.
+    static TerminalRequest of(byte[] config) {
+        try (JsonParser json = JSON.createParser(config)) {
+            return of(json);
+        } catch (IOException _) {
             return new TerminalRequest(false, 0, 0);
         }
+    }
+
+    private static TerminalRequest of(JsonParser json) throws IOException {
+        if (json.nextToken() != JsonToken.START_OBJECT) throw new IOException("config.json is not an object");
+        while (json.nextToken() == JsonToken.FIELD_NAME) {
+            boolean process = json.currentName().equals("process");
+            if (json.nextToken() == JsonToken.START_OBJECT && process) return ofProcess(json);
+            json.skipChildren();
+        }
+        return new TerminalRequest(false, 0, 0);
     }
 
     /// Of a `process` object alone.

@@ -5,6 +5,7 @@ import io.balena.engine.daemon.container.Runtimes;
 import io.balena.engine.daemon.container.config.ByteSize;
 import io.balena.engine.daemon.container.config.HostDefaults;
 import io.balena.engine.daemon.container.spec.CgroupDriver;
+import io.balena.engine.daemon.container.spec.SeccompSource;
 import io.balena.engine.daemon.container.spec.SpecDefaults;
 import io.balena.engine.distribution.InsecureRegistries;
 import io.balena.engine.distribution.Proxies;
@@ -134,7 +135,7 @@ public record EngineConfig(
                 settings.optional("default-cgroupns-mode").map(_ -> oneOf(settings, "default-cgroupns-mode", "private", "host")),
                 ByteSize.parse(settings.text("default-shm-size")));
         var spec = new SpecDefaults(cgroups, settings.optional("cgroup-parent"), settings.list("default-ulimit").stream().map(Checks::parseUlimit).toList(),
-                settings.flag("no-new-privileges"));
+                settings.flag("no-new-privileges"), SeccompSource.ofFlag(settings.text("seccomp-profile")));
         var dns = new DnsDefaults(settings.list("dns"), settings.list("dns-opt"), settings.list("dns-search"));
         Runtimes runtimes = RuntimeSettings.of(settings);
         runtimes.checkDefault(host.runtime());

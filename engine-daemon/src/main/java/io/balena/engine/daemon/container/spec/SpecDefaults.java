@@ -8,8 +8,9 @@ import java.util.Optional;
 ///
 /// @param cgroupParent empty for the engine's own
 /// @param noNewPrivileges unless a container says otherwise
-public record SpecDefaults(CgroupDriver cgroups, Optional<String> cgroupParent, List<Ulimit> ulimits, boolean noNewPrivileges) {
-    public static final SpecDefaults DOCKERS = new SpecDefaults(CgroupDriver.CGROUPFS, Optional.empty(), List.of(), false);
+/// @param seccomp unless a container says otherwise
+public record SpecDefaults(CgroupDriver cgroups, Optional<String> cgroupParent, List<Ulimit> ulimits, boolean noNewPrivileges, SeccompSource seccomp) {
+    public static final SpecDefaults DOCKERS = new SpecDefaults(CgroupDriver.CGROUPFS, Optional.empty(), List.of(), false, SeccompSource.BUILTIN);
 
     /// @param name e.g. `nofile`
     /// @param soft -1 is no limit

@@ -82,7 +82,7 @@ public final class InfoRoutes {
         info.put("ServerVersion", EngineVersion.current().version());
         info.put("Runtimes", runtimes());
         info.put("DefaultRuntime", config.containers().host().runtime());
-        if (request.version().atLeast(1, 44)) info.put("CDISpecDirs", config.containers().cdiSpecs().stream().map(Path::toString).toList());
+        if (request.version().atLeast(1, 44)) info.put("CDISpecDirs", config.containers().cdiSpecs().stream().map(Object::toString).toList());
         info.put("Swarm", swarm());
         info.put("LiveRestoreEnabled", config.containers().liveRestore());
         info.put("Isolation", "");

@@ -25,6 +25,8 @@ final class SocketLibc {
     static final int SO_REUSEADDR = 2;
     static final int SO_PEERCRED = 17;
     static final int MSG_NOSIGNAL = 0x4000;
+    static final int MFD_CLOEXEC = 1;
+    static final int MFD_ALLOW_SEALING = 2;
 
     private SocketLibc() {}
 
@@ -36,6 +38,15 @@ final class SocketLibc {
 
     /// `int bind(int sockfd, const struct sockaddr *addr, socklen_t addrlen)`
     static native int bind(int socket, Pointer address, int length);
+
+    /// `int connect(int sockfd, const struct sockaddr *addr, socklen_t addrlen)`
+    static native int connect(int socket, Pointer address, int length);
+
+    /// `ssize_t sendmsg(int sockfd, const struct msghdr *msg, int flags)`
+    static native int sendmsg(int socket, Pointer message, int flags);
+
+    /// `int memfd_create(const char *name, unsigned int flags)`
+    static native int memfd_create(String name, int flags);
 
     /// `int listen(int sockfd, int backlog)`
     static native int listen(int socket, int backlog);

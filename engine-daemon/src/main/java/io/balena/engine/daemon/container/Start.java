@@ -99,8 +99,7 @@ final class Start {
         makeSources(record);
         Path bundle = writeBundle(record, rootfs, files);
         done.push(() -> deleteBundle(record.id()));
-        Optional<Stdio.Log> log = record.logPath().isEmpty() ? Optional.empty()
-                : LogSettings.of(record.config(), record.host(), Path.of(record.logPath()));
+        Optional<Stdio.Log> log = log(record);
         if (container.unacknowledged) {
             shim.delete(ProcessKey.container(id));
             container.unacknowledged = false;
@@ -114,6 +113,14 @@ final class Start {
             events.network(record, "connect", "bridge");
         }
         store.save(container, record.with(new ContainerState.Running(pid, Instant.now())).with(network).wasStarted(), durability(record));
+    }
+
+    private Optional<Stdio.Log> log(ContainerRecord record) {
+        try {
+            return LogSettings.of(record, store.folder(record.id()));
+        } catch (IllegalArgumentException e) {
+            throw new SystemFailure("failed to initialize logging driver: " + e.getMessage(), null);
+        }
     }
 
     /// After a restart of the machine a `--rm` container is removed whatever it did, so nothing of its life needs to be durable.

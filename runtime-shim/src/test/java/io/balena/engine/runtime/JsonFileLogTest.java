@@ -1,5 +1,6 @@
 package io.balena.engine.runtime;
 
+import static java.nio.charset.StandardCharsets.ISO_8859_1;
 import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
@@ -17,6 +18,8 @@ import java.util.Arrays;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.IntStream;
+import java.util.zip.GZIPInputStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -176,6 +179,52 @@ class JsonFileLogTest {
         assertEquals("rw-r-----", PosixFilePermissions.toString(Files.getPosixFilePermissions(file())));
     }
 
+    @Test
+    void rotatedFilesAreCompressedAndNothingIsLost() throws Exception {
+        try (var logs = new LogFixture(said)) {
+            LogSink log = logs.open(new Stdio.Log(Stdio.Driver.JSON_FILE, file(), 1000, 50, true, 0, Map.of()));
+            logs.run(IntStream.range(0, 10).<Runnable>mapToObj(step -> () -> {
+                for (int i = 20 * step; i < 20 * step + 20; i++) {
+                    byte[] line = ("line " + i + "\n").getBytes(UTF_8);
+                    log.write(log.source("stdout"), line, line.length);
+                }
+            }).iterator());
+        }
+        List<String> names;
+        try (var files = Files.list(folder)) {
+            names = files.map(file -> file.getFileName().toString()).sorted().toList();
+        }
+        assertTrue(names.size() > 10 && names.stream().allMatch(name -> name.equals("c-json.log") || name.endsWith(".gz")), names::toString);
+        int next = 0;
+        for (int age = names.size() - 1; age >= 0; age--) {
+            Path file = age == 0 ? file() : Path.of(file() + "." + age + ".gz");
+            try (var in = age == 0 ? Files.newInputStream(file) : new GZIPInputStream(Files.newInputStream(file))) {
+                for (String line : new String(in.readAllBytes(), UTF_8).lines().toList()) {
+                    assertEquals("line " + next++, new ObjectMapper().readTree(line).get("log").asText().strip());
+                }
+            }
+        }
+        assertEquals(200, next);
+    }
+
+    @Test
+    void aLogThatSomebodyRemovedIsMadeAnew() throws Exception {
+        LogSink log = open(0, 1, Map.of());
+        Files.delete(file());
+        long end = System.nanoTime() + 20_000_000_000L;
+        while (!Files.exists(file()) && System.nanoTime() < end) log.write(log.source("stdout"), "x\n".getBytes(UTF_8), 2);
+        assertFalse(lines().isEmpty());
+    }
+
+    @Test
+    void aFileThatCannotBeRotatedGoesOn() throws Exception {
+        Files.createDirectory(Path.of(file() + ".new")); // in the way of the new one
+        LogSink log = open(1000, 3, Map.of());
+        for (int i = 0; i < 100; i++) log.write(log.source("stdout"), "some line\n".getBytes(UTF_8), 10);
+        assertEquals(100, lines().size());
+        assertTrue(said.toString(ISO_8859_1).contains("cannot rotate"), said.toString(ISO_8859_1));
+    }
+
     private Path file() {
         return folder.resolve("c-json.log");
     }
@@ -185,7 +234,7 @@ class JsonFileLogTest {
     }
 
     private LogSink open(long maxBytes, int maxFiles, Map<String, String> attributes) throws IOException {
-        return LogFixture.json(new Stdio.Log(Stdio.Driver.JSON_FILE, file(), maxBytes, maxFiles, false, 0, attributes), said);
+        return LogFixture.open(new Stdio.Log(Stdio.Driver.JSON_FILE, file(), maxBytes, maxFiles, false, 0, attributes), said);
     }
 
     private static void write(LogSink log, LogSink.Source stream, byte[] output, int pieceBytes) {

@@ -5,9 +5,10 @@ import static java.nio.charset.StandardCharsets.ISO_8859_1;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.io.PrintStream;
+import java.util.Iterator;
 import java.util.Optional;
 
-/// Logs without a shim around them: what is written is in the file at once, compressing is left to [#runLoop()].
+/// Logs without a shim around them: what is written is in the file at once, compressing is done in [#run].
 final class LogFixture implements AutoCloseable {
     private final EventLoop loop;
     private final Logs logs;
@@ -24,20 +25,20 @@ final class LogFixture implements AutoCloseable {
         return logs.open(Optional.of(log)).orElseThrow();
     }
 
-    static LogSink json(Stdio.Log log, OutputStream said) throws IOException {
+    static LogSink open(Stdio.Log log, OutputStream said) throws IOException {
         return new LogFixture(said).open(log);
     }
 
-    /// Lets the loop do what it has to, until all work is done.
-    void runLoop() throws IOException {
-        Runnable look = new Runnable() {
+    /// Runs `steps` on the loop, each when all that was begun before is done.
+    void run(Iterator<Runnable> steps) throws IOException {
+        loop.execute(new Runnable() {
             @Override
             public void run() {
-                if (workers.areIdle()) loop.end();
-                else loop.after(5, this);
+                if (workers.areIdle() && steps.hasNext()) steps.next().run();
+                else if (workers.areIdle()) loop.end();
+                if (!loop.hasEnded()) loop.after(1, this);
             }
-        };
-        loop.execute(look);
+        });
         loop.run();
     }
 

@@ -24,6 +24,8 @@ final class ProcessStreams {
     static final int STDERR = 2;
     /// Most bytes moved at once.
     static final int PIECE_BYTES = 64 << 10;
+    /// Room of a pipe whose process writes much, in bytes.
+    private static final int LARGE_PIPE_BYTES = 256 << 10;
     /// `[stream, 0, 0, 0, length (4)]` before each piece, unless it comes from a terminal.
     private static final int FRAME_BYTES = 8;
     /// As long as Docker waits for output of processes that have outlived the one that ended.
@@ -61,6 +63,7 @@ final class ProcessStreams {
         private final LogSink.Source logged;
         private final EventLoop.Watch watch;
         private boolean ended;
+        private boolean enlarged;
 
         Output(Fd fd, int number) {
             this.fd = fd;
@@ -89,6 +92,7 @@ final class ProcessStreams {
                 count = 0; // EIO: nobody has the terminal open any more
             }
             if (count == NativeBuffer.WOULD_BLOCK) return 0;
+            if (count == PIECE_BYTES && !enlarged) enlarge();
             if (count == 0) {
                 end();
                 return 0;
@@ -100,6 +104,16 @@ final class ProcessStreams {
             }
             toClients(number, count);
             return count;
+        }
+
+        /// Its pipe was full, so the process waited for us: with more room, neither has to wake the other so often.
+        private void enlarge() {
+            enlarged = true;
+            try {
+                fd.setPipeSize(LARGE_PIPE_BYTES);
+            } catch (ErrnoException e) {
+                // A terminal, or a user with many pipes: it stays as it is.
+            }
         }
 
         private void end() {

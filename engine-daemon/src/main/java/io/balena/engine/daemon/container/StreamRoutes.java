@@ -60,6 +60,7 @@ final class StreamRoutes {
         return List.of(
                 get("/containers/{id}/logs", this::logs),
                 post("/containers/{id}/attach", this::attach),
+                get("/containers/{id}/attach/ws", this::attachWebSocket),
                 post("/containers/{id}/exec", this::createExec),
                 post("/exec/{id}/start", this::startExec),
                 post("/exec/{id}/resize", this::resizeExec),
@@ -103,6 +104,16 @@ final class StreamRoutes {
     }
 
     private Response attach(Request request) throws IOException {
+        return new Response.Hijack(type(store.find(request.path("id")).record().config().tty(), request), attachment(request, true));
+    }
+
+    /// Both outputs in one, as on a terminal.
+    private Response attachWebSocket(Request request) throws IOException {
+        return new Response.WebSocketHijack(attachment(request, false));
+    }
+
+    /// @param framed output of the two streams is told apart, where there are two
+    private Response.Connection attachment(Request request, boolean framed) throws IOException {
         Container container = store.find(request.path("id"));
         ContainerRecord record = container.record();
         if (record.state() instanceof ContainerState.Paused) {
@@ -119,10 +130,10 @@ final class StreamRoutes {
         Optional<CompletableFuture<AttachedStream>> process =
                 request.flag("stream") ? Optional.of(stream(container, stdin, stdout, stderr)) : Optional.empty();
         events.publish(record, "attach");
-        return new Response.Hijack(type(tty, request), (fromClient, toClient) -> {
+        return (fromClient, toClient) -> {
             Optional<ContainerLog> log = request.flag("logs") ? logs.of(record) : Optional.empty();
             if (log.isPresent()) {
-                var out = new LogStream(toClient, !tty, false, false);
+                var out = new LogStream(toClient, framed && !tty, false, false);
                 log.get().read(new LogQuery(stdout, stderr, Optional.empty(), Optional.empty(), OptionalInt.empty(), false),
                         CompletableFuture.completedFuture(0), () -> {}, out::write);
             }
@@ -136,9 +147,11 @@ final class StreamRoutes {
             } catch (ExecutionException e) {
                 return; // it could not be started; who started it was told why
             }
-            boolean detached = StreamRelay.run(attached, fromClient, toClient, stdin, tty ? Optional.of(keys) : Optional.empty());
-            if (detached) events.publish(container.record(), "detach");
-        });
+            OutputStream out = framed || tty ? toClient : new Unframed(toClient);
+            if (StreamRelay.run(attached, fromClient, out, stdin, tty ? Optional.of(keys) : Optional.empty())) {
+                events.publish(container.record(), "detach");
+            }
+        };
     }
 
     /// The streams of a container, at once when it runs, else when it is started.

@@ -95,7 +95,9 @@ class LogDriversIT {
         engine.stopDaemon();
         try (var dockerd = Dockerd.start(engine, engine.data())) {
             for (String driver : List.of("json-file", "local")) {
-                assertEquals(ours.replace("\ufffd", "?"), logs(dockerd.docker(), "ours-" + driver).replace("\ufffd", "?"), driver);
+                // Of a line in pieces, its reader of `local` forgets the newline, also of its own.
+                String expected = driver.equals("local") ? ours.replace("b\n", "b") : ours;
+                assertEquals(expected.replace("\ufffd", "?"), logs(dockerd.docker(), "ours-" + driver).replace("\ufffd", "?"), driver);
                 dockerd.docker().run("run", "--name", "theirs-" + driver, "--network", "none", "--log-driver", driver, "--log-opt", "max-size=10k",
                         "--log-opt", "max-file=50", "--log-opt", "compress=true", BusyboxImage.NAME, "sh", "-c",
                         "seq 1000; head -c 40000 /dev/zero | tr '\\0' b; echo; echo end").succeeded();

@@ -1,5 +1,6 @@
 package io.balena.engine.runtime;
 
+import java.io.File;
 import java.io.IOException;
 import java.util.Optional;
 
@@ -36,9 +37,22 @@ final class Logs {
         Stdio.Log to = log.get();
         return Optional.of(switch (to.driver()) {
             case JSON_FILE -> new JsonFileLog(file(to, new JsonFileLog.Records()), to.attributes(), buffers.text(), clock);
-            case LOCAL -> new LocalLog(file(to, new LocalLog.Records()), buffers.text());
+            case LOCAL -> {
+                makeFolder(to.file().getParent().toFile());
+                yield new LocalLog(file(to, new LocalLog.Records()), buffers.text());
+            }
             case JOURNALD -> new JournalLog(to.attributes(), to.bufferBytes(), buffers.text(), journal, loop);
         });
+    }
+
+    /// Nobody else's business, as with Docker.
+    private static void makeFolder(File folder) throws IOException {
+        if (folder.isDirectory()) return;
+        if (!folder.mkdir()) throw new IOException("cannot make " + folder);
+        folder.setReadable(false, false);
+        folder.setExecutable(false, false);
+        folder.setReadable(true, true);
+        folder.setExecutable(true, true);
     }
 
     private RotatedFile file(Stdio.Log log, RotatedFile.Records records) throws IOException {

@@ -141,7 +141,7 @@ final class OwnedContainers implements OwnedProcess.Listener {
         try {
             log = logs.open(stdio.log());
         } catch (IOException e) {
-            reply.failed(ContainerFailure.Kind.SETUP, "failed to initialize logging driver: " + e.getMessage());
+            reply.failed(ContainerFailure.Kind.LOGGING, "failed to initialize logging driver: " + e.getMessage());
             return;
         }
         OwnedContainer container = add(id);

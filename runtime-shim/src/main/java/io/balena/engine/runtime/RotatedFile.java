@@ -104,8 +104,6 @@ final class RotatedFile {
     }
 
     private void open() throws IOException {
-        File folder = settings.file().getParent().toFile();
-        if (!folder.isDirectory() && !folder.mkdir()) throw new IOException("cannot make " + folder);
         use(Fd.open(settings.file(), OpenFlags.RDWR | OpenFlags.APPEND | OpenFlags.CREAT, MODE));
         if (size > 0) size = records.mend(file, size, settings.file(), buffer);
     }

@@ -205,7 +205,7 @@ final class Start {
         return switch (failure.kind()) {
             case NOT_FOUND -> 127;
             case NOT_EXECUTABLE -> 126;
-            case NO_SUCH_PROCESS, SETUP -> 128;
+            case NO_SUCH_PROCESS, LOGGING, SETUP -> 128;
         };
     }
 
@@ -217,6 +217,7 @@ final class Start {
                         + "unable to start container process: " + failure.getMessage() + ": unknown";
                 yield switch (failure.kind()) {
                     case NOT_FOUND, NOT_EXECUTABLE -> new InvalidRequest(message);
+                    case LOGGING -> new SystemFailure(failure.getMessage(), failure);
                     case NO_SUCH_PROCESS, SETUP -> new SystemFailure(message, failure);
                 };
             }

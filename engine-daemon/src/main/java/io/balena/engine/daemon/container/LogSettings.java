@@ -11,6 +11,7 @@ final class LogSettings {
     private static final int SHORT_ID = 12;
     private static final long LOCAL_BYTES = 20_000_000;
     private static final int LOCAL_FILES = 5;
+    private static final int MOST_FILES = 10_000;
     private static final long BUFFER_BYTES = 1_000_000;
 
     private final ContainerRecord container;
@@ -42,11 +43,11 @@ final class LogSettings {
         return folder.resolve("local-logs/container.log");
     }
 
-    /// How many files a log may consist of; of settings that cannot be, as many as it takes to find what there is.
+    /// How many files a log is looked for in; of settings that cannot be, as many as it takes to find what there is.
     static int files(ContainerRecord container) {
         try {
             String fallback = container.host().logDriver().equals("local") ? "" + LOCAL_FILES : "1";
-            return Math.max(1, Integer.parseInt(container.host().logOptions().getOrDefault("max-file", fallback)));
+            return Math.clamp(Integer.parseInt(container.host().logOptions().getOrDefault("max-file", fallback)), 1, MOST_FILES);
         } catch (NumberFormatException e) {
             return LOCAL_FILES;
         }

@@ -2,6 +2,7 @@ package io.balena.engine.daemon.container.log;
 
 import java.io.IOException;
 import java.io.InterruptedIOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
@@ -24,7 +25,7 @@ public final class FileLog implements ContainerLog {
 
     @Override
     public void read(LogQuery query, CompletableFuture<?> ended, Flush caughtUp, Sink sink) throws IOException {
-        if (!query.follow()) {
+        if (!query.follow() || !Files.isDirectory(directory)) { // of a container that has never run
             try (Position at = new Position()) {
                 readExisting(at, query, sink);
             }

@@ -83,7 +83,7 @@ final class LogFiles {
         }
     }
 
-    private static LogFile after(LogFile file, List<LogFile> all) throws IOException {
+    private LogFile after(LogFile file, List<LogFile> all) throws IOException {
         if (file == null) return all.isEmpty() ? null : all.getFirst();
         LogFile.Identity known = file.identity();
         for (int i = all.size() - 1; i >= 0; i--) {
@@ -92,7 +92,8 @@ final class LogFiles {
         for (LogFile each : all) {
             if (each.identity().modifiedNanos() >= known.modifiedNanos()) return each;
         }
-        return null;
+        // The clock has been put back meanwhile.
+        return !all.isEmpty() && isCurrent(all.getLast()) ? all.getLast() : null;
     }
 
     private LogFile open(int age) throws IOException {

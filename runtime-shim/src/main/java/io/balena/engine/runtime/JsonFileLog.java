@@ -20,6 +20,7 @@ import java.util.TreeMap;
 ///
 /// Of the pieces of a long line only the last has its `\n`.
 final class JsonFileLog extends LineLog {
+    private static final int MOST_GATHERED_BYTES = 64 << 10;
     private static final byte[] HEAD = "{\"log\":\"".getBytes(UTF_8);
 
     private final RotatedFile file;
@@ -76,8 +77,6 @@ final class JsonFileLog extends LineLog {
         text.reserve(rest.length);
         text.append(rest);
     }
-
-    private static final int MOST_GATHERED_BYTES = 64 << 10;
 
     @Override
     void flush() {

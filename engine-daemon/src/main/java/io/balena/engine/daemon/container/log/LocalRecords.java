@@ -4,9 +4,12 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 
 import java.io.IOException;
 import java.io.InputStream;
+import java.nio.BufferUnderflowException;
 import java.nio.ByteBuffer;
+import java.nio.channels.Channels;
 import java.nio.channels.FileChannel;
 import java.time.Instant;
+import java.util.ArrayDeque;
 import java.util.Arrays;
 import java.util.Map;
 
@@ -43,33 +46,34 @@ final class LocalRecords implements LogFormat {
             this.in = in;
         }
 
+        /// After what a power cut tore, the next record is looked for byte by byte. Only one that is whole counts there; of one that is
+        /// still in the writing we cannot tell, so all of it is looked at again when there is more.
         @Override
         public LogEntry next() throws IOException {
-            while (true) {
-                if (!has(LENGTH_BYTES)) return null;
+            int passed = 0;
+            while (has(LENGTH_BYTES)) {
                 int length = ByteBuffer.wrap(buffer).getInt(start);
-                if (length <= 0 || length > MOST_BYTES) {
-                    skip(1); // torn by a power cut: the next record is looked for
-                    continue;
-                }
-                if (!has(length + 2 * LENGTH_BYTES)) return null;
+                boolean possible = length > 0 && length <= MOST_BYTES;
+                boolean whole = possible && has(length + 2 * LENGTH_BYTES);
+                if (possible && !whole && passed == 0) return null;
                 LogEntry entry = null;
-                if (ByteBuffer.wrap(buffer).getInt(start + LENGTH_BYTES + length) == length) {
+                if (whole && ByteBuffer.wrap(buffer).getInt(start + LENGTH_BYTES + length) == length) {
                     entry = parse(ByteBuffer.wrap(buffer, start + LENGTH_BYTES, length));
                 }
-                skip(entry == null ? 1 : length + 2 * LENGTH_BYTES);
-                if (entry != null) return entry;
+                if (entry != null) {
+                    start += length + 2 * LENGTH_BYTES;
+                    consumed += passed + length + 2 * LENGTH_BYTES;
+                    return entry;
+                }
+                start++;
+                passed++;
             }
+            return null;
         }
 
         @Override
         public long consumed() {
             return consumed;
-        }
-
-        private void skip(int bytes) {
-            start += bytes;
-            consumed += bytes;
         }
 
         private boolean has(int bytes) throws IOException {
@@ -108,7 +112,7 @@ final class LocalRecords implements LogFormat {
             byte[] text = Arrays.copyOf(line, line.length + (open ? 0 : 1));
             if (!open) text[line.length] = '\n';
             return new LogEntry(stream, text, Instant.ofEpochSecond(Math.floorDiv(nanos, NANOS), Math.floorMod(nanos, NANOS)), Map.of());
-        } catch (java.nio.BufferUnderflowException | IllegalArgumentException e) {
+        } catch (BufferUnderflowException | IllegalArgumentException e) {
             return null;
         }
     }
@@ -176,9 +180,9 @@ final class LocalRecords implements LogFormat {
     }
 
     private TailStart tailFromStart(FileChannel file, int entries) throws IOException {
-        var starts = new java.util.ArrayDeque<Long>();
+        var starts = new ArrayDeque<Long>();
         file.position(0);
-        EntryReader all = reader(java.nio.channels.Channels.newInputStream(file));
+        EntryReader all = reader(Channels.newInputStream(file));
         long before = 0;
         while (all.next() != null) {
             starts.add(before);

@@ -30,7 +30,7 @@ import org.junit.jupiter.api.io.TempDir;
 
 /// A log is read while it is rotated without a pause, in the order in which the shim does it. The writer only sees to it that nothing is
 /// rotated away that a follower has not seen.
-@Timeout(60)
+@Timeout(120)
 class RotationTest {
     private static final int LINES = 3000;
     private static final int LINES_PER_FILE = 5;

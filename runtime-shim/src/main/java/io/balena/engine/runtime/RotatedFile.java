@@ -154,22 +154,22 @@ final class RotatedFile {
         int oldest = 1;
         while (oldest < settings.maxFiles() - 1 && (exists(current, oldest, "") || exists(current, oldest, LogCompressor.SUFFIX))) oldest++;
         compressor.moved(settings.file(), oldest);
+        // In both forms: no name may mean two files at any moment, or a reader would pass by one of them.
+        named(current, oldest, LogCompressor.SUFFIX).delete();
+        named(current, oldest, "").delete();
         for (int i = oldest; i > 1; i--) {
-            moveUp(current, i, LogCompressor.SUFFIX);
-            moveUp(current, i, "");
+            named(current, i - 1, LogCompressor.SUFFIX).renameTo(named(current, i, LogCompressor.SUFFIX));
+            named(current, i - 1, "").renameTo(named(current, i, ""));
         }
-        // What would be under the name of the next oldest, too.
-        new File(current + "." + 1 + LogCompressor.SUFFIX).delete();
-        if (!current.renameTo(new File(current + ".1"))) diagnostics.warning("cannot rotate " + current);
+        if (!current.renameTo(named(current, 1, ""))) diagnostics.warning("cannot rotate " + current);
     }
 
-    private static void moveUp(File current, int to, String suffix) {
-        new File(current + "." + to + suffix).delete();
-        new File(current + "." + (to - 1) + suffix).renameTo(new File(current + "." + to + suffix));
+    private static File named(File current, int age, String suffix) {
+        return new File(current + "." + age + suffix);
     }
 
     private static boolean exists(File current, int age, String suffix) {
-        return new File(current + "." + age + suffix).exists();
+        return named(current, age, suffix).exists();
     }
 
     private void empty() {

@@ -124,12 +124,11 @@ class RotationTest {
     }
 
     private static void rotate(Path file, boolean compress) throws IOException {
+        for (String suffix : List.of(".gz", "")) Files.deleteIfExists(Path.of(file + "." + (FILES - 1) + suffix));
         for (int i = FILES - 1; i > 1; i--) {
             for (String suffix : List.of(".gz", "")) {
-                Path older = Path.of(file + "." + i + suffix);
                 Path newer = Path.of(file + "." + (i - 1) + suffix);
-                Files.deleteIfExists(older);
-                if (Files.exists(newer)) Files.move(newer, older);
+                if (Files.exists(newer)) Files.move(newer, Path.of(file + "." + i + suffix));
             }
         }
         Path first = Path.of(file + ".1");

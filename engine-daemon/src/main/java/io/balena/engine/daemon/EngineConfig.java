@@ -4,6 +4,7 @@ import io.balena.engine.daemon.container.DnsDefaults;
 import io.balena.engine.daemon.container.Runtimes;
 import io.balena.engine.daemon.container.config.ByteSize;
 import io.balena.engine.daemon.container.config.HostDefaults;
+import io.balena.engine.daemon.container.config.LogOptions;
 import io.balena.engine.daemon.container.spec.CgroupDriver;
 import io.balena.engine.daemon.container.spec.SeccompSource;
 import io.balena.engine.daemon.container.spec.SpecDefaults;
@@ -113,17 +114,12 @@ public record EngineConfig(
 
     private static ContainerDefaults containers(Settings settings) {
         String logDriver = settings.text("log-driver");
-        switch (logDriver) {
-            case "json-file", "none" -> {}
-            case "journald", "local" -> logDriver = "json-file";
-            default -> throw new IllegalArgumentException("logger: no log driver named '" + logDriver + "' is registered");
-        }
         Map<String, String> logOptions = settings.map("log-opt");
-        for (String option : logOptions.keySet()) {
-            if (!List.of("max-size", "max-file", "compress", "labels", "labels-regex", "env", "env-regex", "tag", "mode", "max-buffer-size")
-                    .contains(option)) {
-                throw new IllegalArgumentException("failed to set log opts: unknown log opt '" + option + "' for " + logDriver + " log driver");
-            }
+        try {
+            LogOptions.check(logDriver, logOptions);
+        } catch (IllegalArgumentException e) {
+            if (e.getMessage().startsWith("logger: no log driver")) throw e;
+            throw new IllegalArgumentException("failed to set log opts: " + e.getMessage());
         }
         var cgroups = CgroupDriver.CGROUPFS;
         for (String option : settings.list("exec-opt")) {
@@ -161,10 +157,6 @@ public record EngineConfig(
                 case NOT_YET -> warnings.add("--" + option.flag() + " is not supported yet and has no effect");
                 case MEANINGLESS -> warnings.add("--" + option.flag() + " has no meaning for this engine and is ignored");
             }
-        }
-        String logDriver = settings.text("log-driver");
-        if (logDriver.equals("journald") || logDriver.equals("local")) {
-            warnings.add("--log-driver=" + logDriver + " is not supported yet; json-file is used");
         }
         return warnings;
     }

@@ -48,13 +48,22 @@ public abstract sealed class EngineException extends RuntimeException {
         }
     }
 
-    /// Part of the API, but not of this engine yet.
+    /// Part of the API, but not of this engine yet, or not in this case.
     public static final class NotSupported extends EngineException {
         private static final long serialVersionUID = 1L;
 
         /// @param what e.g. `pushing images`
         public NotSupported(String what) {
-            super(what + " is not supported by this engine yet", null);
+            this(what, " is not supported by this engine yet");
+        }
+
+        private NotSupported(String what, String words) {
+            super(what + words, null);
+        }
+
+        /// What no engine does, in Docker's words.
+        public static NotSupported saying(String message) {
+            return new NotSupported(message, "");
         }
     }
 

@@ -44,6 +44,7 @@ public enum Errno {
     EPROTO(71, "Protocol error"),
     EOVERFLOW(75, "Value too large for defined data type"),
     ENOTSOCK(88, "Socket operation on non-socket"),
+    EMSGSIZE(90, "Message too long"),
     EPROTONOSUPPORT(93, "Protocol not supported"),
     EOPNOTSUPP(95, "Operation not supported"),
     EADDRINUSE(98, "Address already in use"),

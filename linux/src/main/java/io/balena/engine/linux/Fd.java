@@ -9,6 +9,7 @@ import java.nio.file.Path;
 public final class Fd implements AutoCloseable {
     private static final int F_SETFL = 4;
     private static final int F_DUPFD_CLOEXEC = 1030;
+    private static final int F_SETPIPE_SZ = 1031;
     private static final int SEEK_END = 2;
     private static final int LOCK_EX = 2;
     private static final int LOCK_NB = 4;
@@ -60,6 +61,13 @@ public final class Fd implements AutoCloseable {
     public void setNonBlocking() throws ErrnoException {
         // Access mode and creation flags are ignored by F_SETFL, and of the others none is set on pipes, sockets and terminals.
         Libc.check(Libc.fcntl(number(), F_SETFL, OpenFlags.NONBLOCK), "fcntl(F_SETFL)", this);
+    }
+
+    /// Lets a pipe hold so many bytes. Memory is taken only by what it does hold.
+    ///
+    /// @throws ErrnoException `EBADF` of what is no pipe, `EPERM` when its user has too much in pipes
+    public void setPipeSize(int bytes) throws ErrnoException {
+        Libc.check(Libc.fcntl(number(), F_SETPIPE_SZ, bytes), "fcntl(F_SETPIPE_SZ)", this);
     }
 
     /// Size in bytes of a file; its position moves there.

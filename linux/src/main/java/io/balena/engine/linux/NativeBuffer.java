@@ -23,6 +23,10 @@ public final class NativeBuffer implements AutoCloseable {
         return capacity;
     }
 
+    Pointer pointer() {
+        return memory;
+    }
+
     /// Reads what is there, at most `length` bytes, to `offset`.
     ///
     /// @return bytes read, 0 at the end, or [#WOULD_BLOCK]

@@ -27,6 +27,8 @@ final class SocketLibc {
     static final int MSG_NOSIGNAL = 0x4000;
     static final int MSG_CMSG_CLOEXEC = 0x40000000;
     static final int SCM_RIGHTS = 1;
+    static final int MFD_CLOEXEC = 1;
+    static final int MFD_ALLOW_SEALING = 2;
 
     private SocketLibc() {}
 
@@ -41,6 +43,9 @@ final class SocketLibc {
 
     /// `int connect(int sockfd, const struct sockaddr *addr, socklen_t addrlen)`
     static native int connect(int socket, Pointer address, int length);
+
+    /// `int memfd_create(const char *name, unsigned int flags)`
+    static native int memfd_create(String name, int flags);
 
     /// `int listen(int sockfd, int backlog)`
     static native int listen(int socket, int backlog);

@@ -30,6 +30,7 @@ final class Engine implements AutoCloseable {
     private final List<String> flags;
     private Program program = PEER ? Program.DOCKERD : Program.OURS;
     private Process daemon;
+    private List<String> around = List.of();
 
     /// Whose daemon it is.
     enum Program { OURS, DOCKERD }
@@ -47,6 +48,14 @@ final class Engine implements AutoCloseable {
     static Engine prepare(String... flags) {
         assumeRunnable();
         return new Engine(flags).prepared();
+    }
+
+    /// An engine that runs within something else, such as `nsenter --mount=…`.
+    static Engine startWithin(List<String> around, String... flags) {
+        assumeRunnable();
+        var engine = new Engine(flags);
+        engine.around = around;
+        return engine.prepared().started();
     }
 
     private Engine prepared() {
@@ -155,6 +164,7 @@ final class Engine implements AutoCloseable {
 
     void startDaemon() {
         var words = new ArrayList<String>(List.of("nsenter", "--net=/run/netns/" + name));
+        words.addAll(around);
         words.add(program == Program.DOCKERD ? "/usr/sbin/dockerd" : DIST.resolve("bin/balena-engine-daemon").toString());
         words.addAll(List.of("-H", "unix://" + socket(), "--data-root", data().toString(),
                 "--exec-root", root.resolve(program == Program.DOCKERD ? "docker" : "exec").toString(),

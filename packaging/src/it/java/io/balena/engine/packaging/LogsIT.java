@@ -110,4 +110,48 @@ class LogsIT {
     @Test void logsOfAnUnknownContainerAreAnError() {
         assertEquals("Error response from daemon: No such container: nothing", docker.run("logs", "nothing").endedWith(1).err().strip());
     }
+
+    /// Attached at once, each sees everything from then on; stdin of one reaches the program, and ends it.
+    @Test void severalAttachedSeeTheSameAndAFollowerToo() throws Exception {
+        try (var container = docker.background("-i", "--network", "none", BusyboxImage.NAME, "sh", "-c", "while read x; do echo got $x; done")) {
+            var first = docker.start("attach", container.id());
+            var second = docker.start("attach", "--no-stdin", container.id());
+            var follower = docker.start("logs", "-f", container.id());
+            try (var input = first.outputWriter(); var a = first.inputReader(); var b = second.inputReader(); var c = follower.inputReader()) {
+                // Whoever attaches later misses what was said before: ask until both answer.
+                String seen = null;
+                for (int i = 0; seen == null; i++) {
+                    input.write("ping " + i + "\n");
+                    input.flush();
+                    assertEquals("got ping " + i, a.readLine());
+                    if (Engine.become(java.time.Duration.ofSeconds(1), () -> ready(b))) seen = b.readLine();
+                }
+                input.write("last\n");
+                input.flush();
+                for (String line = seen; !line.equals("got last"); ) line = b.readLine();
+                for (String line = ""; !line.equals("got last"); ) line = c.readLine();
+                for (String line = ""; !line.equals("got last"); ) line = a.readLine();
+            } finally {
+                first.destroyForcibly();
+                second.destroyForcibly();
+                follower.destroyForcibly();
+            }
+        }
+    }
+
+    private static boolean ready(java.io.BufferedReader reader) {
+        try {
+            return reader.ready();
+        } catch (IOException e) {
+            return false;
+        }
+    }
+
+    @Test void whatIsWrittenWhileLogsAreRotatedIsFollowedToTheEnd() {
+        var id = docker.run("run", "-d", "--network", "none", "--log-opt", "max-size=100k", "--log-opt", "max-file=200", BusyboxImage.NAME,
+                "sh", "-c", "seq 50000").succeeded();
+        assertEquals(50_000, docker.run("logs", "-f", id).succeeded().lines().count());
+        assertEquals(50_000, docker.run("logs", id).succeeded().lines().count());
+        docker.run("rm", id).succeeded();
+    }
 }

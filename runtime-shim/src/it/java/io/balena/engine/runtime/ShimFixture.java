@@ -98,7 +98,7 @@ final class ShimFixture implements AutoCloseable {
     }
 
     Stdio logged() {
-        return new Stdio(false, false, Optional.of(new Stdio.Log(log(), 0, 1, Map.of())));
+        return new Stdio(false, false, Optional.of(Stdio.Log.jsonFile(log())));
     }
 
     Path log() {

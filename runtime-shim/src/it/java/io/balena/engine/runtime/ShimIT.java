@@ -489,7 +489,7 @@ class ShimIT {
         try {
             Path log = disk.resolve("log");
             Path ballast = Files.write(disk.resolve("ballast"), new byte[20_000]);
-            String id = fixture.create(bundle, new Stdio(false, false, Optional.of(new Stdio.Log(log, 0, 1, Map.of()))));
+            String id = fixture.create(bundle, new Stdio(false, false, Optional.of(Stdio.Log.jsonFile(log))));
             shim.start(id);
             Path fifo = bundle.rootfs.resolve("fifo");
             try (var gate = Files.newOutputStream(fifo)) { // opens when the container has come that far

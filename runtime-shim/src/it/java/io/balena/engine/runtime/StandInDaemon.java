@@ -12,7 +12,7 @@ final class StandInDaemon {
     /// @param arguments exec root, container id, bundle, log
     public static void main(String[] arguments) throws Exception {
         Shim shim = Shim.connect(Path.of(arguments[0]), ShimFixture.command(), _ -> {});
-        var log = new Stdio.Log(Path.of(arguments[3]), 0, 1, Map.of());
+        var log = Stdio.Log.jsonFile(Path.of(arguments[3]));
         shim.create(arguments[1], Path.of(arguments[2]), new Stdio(false, false, Optional.of(log)));
         AttachedStream stream = shim.attach(ProcessKey.container(arguments[1]), false, true, true);
         shim.start(arguments[1]);

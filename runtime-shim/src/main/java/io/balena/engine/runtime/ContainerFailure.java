@@ -15,6 +15,8 @@ public final class ContainerFailure extends IOException {
         NOT_EXECUTABLE,
         /// no such container or process in this state
         NO_SUCH_PROCESS,
+        /// its output could not be recorded; the message is Docker's own
+        LOGGING,
         /// anything else: mounts, cgroups, namespaces
         SETUP
     }

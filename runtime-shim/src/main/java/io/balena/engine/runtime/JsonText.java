@@ -2,11 +2,10 @@ package io.balena.engine.runtime;
 
 import java.nio.charset.StandardCharsets;
 
-/// Builds JSON out of bytes that may be anything, byte for byte as Docker's json-file driver does: invalid UTF-8 becomes
-/// `\ufffd`, and what HTML or JavaScript could mistake is escaped.
+/// Builds records of logs: JSON out of bytes that may be anything, byte for byte as Docker's json-file driver does (invalid UTF-8
+/// becomes `\ufffd`, and what HTML or JavaScript could mistake is escaped), and fields of protobuf.
 ///
-/// This is the shim's hottest code and runs in the interpreter: plain bytes are only looked up in a table, one by one, and
-/// copied in runs.
+/// This is the shim's hottest code, and the only that is compiled.
 final class JsonText {
     private static final byte[] HEX = "0123456789abcdef".getBytes(StandardCharsets.US_ASCII);
     private static final byte[] REPLACEMENT = "\\ufffd".getBytes(StandardCharsets.US_ASCII);
@@ -54,10 +53,66 @@ final class JsonText {
         length += raw.length;
     }
 
-    /// Appends `in[from, to)`, escaped, up to the first newline. There must be room for [#GROWTH] times as much.
-    ///
-    /// @return where the newline is, or `to`
-    int appendLine(byte[] in, int from, int to) {
+    void append(byte one) {
+        bytes[length++] = one;
+    }
+
+    void append(byte[] in, int from, int to) {
+        System.arraycopy(in, from, bytes, length, to - from);
+        length += to - from;
+    }
+
+    byte[] toBytes() {
+        byte[] result = new byte[length];
+        System.arraycopy(bytes, 0, result, 0, length);
+        return result;
+    }
+
+    /// Where the first newline in `in[from, to)` is, or `to`.
+    static int newline(byte[] in, int from, int to) {
+        int at = from;
+        while (at < to && in[at] != '\n') at++;
+        return at;
+    }
+
+    /// Appends four bytes, the highest first. Room is the caller's business, as below.
+    void appendInt(int value) {
+        putInt(length, value);
+        length += 4;
+    }
+
+    void putInt(int at, int value) {
+        bytes[at] = (byte) (value >> 24);
+        bytes[at + 1] = (byte) (value >> 16);
+        bytes[at + 2] = (byte) (value >> 8);
+        bytes[at + 3] = (byte) value;
+    }
+
+    /// Appends a field of protobuf that is a number.
+    void appendNumber(int field, long value) {
+        bytes[length++] = (byte) (field << 3);
+        appendVariable(value);
+    }
+
+    /// Appends a field of protobuf that is bytes.
+    void appendField(int field, byte[] in, int from, int to) {
+        bytes[length++] = (byte) (field << 3 | 2);
+        appendVariable(to - from);
+        System.arraycopy(in, from, bytes, length, to - from);
+        length += to - from;
+    }
+
+    private void appendVariable(long value) {
+        long rest = value;
+        while ((rest & ~0x7fL) != 0) {
+            bytes[length++] = (byte) (rest | 0x80);
+            rest >>>= 7;
+        }
+        bytes[length++] = (byte) rest;
+    }
+
+    /// Appends `in[from, to)`, escaped. There must be room for [#GROWTH] times as much.
+    void appendEscaped(byte[] in, int from, int to) {
         boolean[] plain = PLAIN;
         int start = from;
         int at = from;
@@ -72,7 +127,7 @@ final class JsonText {
             }
             System.arraycopy(in, start, bytes, length, at - start);
             length += at - start;
-            if (at == to || in[at] == '\n') return at;
+            if (at == to) return;
             at += escape(in, at, to);
             start = at;
         }

@@ -28,7 +28,7 @@ final class OwnedContainers implements OwnedProcess.Listener {
     private final EventLoop loop;
     private final Workers workers;
     private final ShimBuffers buffers;
-    private final LogClock clock = new LogClock();
+    private final Logs logs;
     private final Subscribers subscribers;
     private final Diagnostics diagnostics;
     private final Map<String, OwnedContainer> containers = new LinkedHashMap<>();
@@ -48,6 +48,7 @@ final class OwnedContainers implements OwnedProcess.Listener {
         this.loop = loop;
         this.workers = workers;
         this.buffers = buffers;
+        this.logs = new Logs(buffers, loop, workers, diagnostics);
         this.subscribers = subscribers;
         this.diagnostics = diagnostics;
         // Another runtime may have left children, and as long as one is not reaped, its pid namespace cannot end.
@@ -85,7 +86,7 @@ final class OwnedContainers implements OwnedProcess.Listener {
             if (found.isPresent()) {
                 StreamsRecord.Reopened ends = found.get();
                 process.streams().openPipes(
-                        ends.stdin(), ends.stdout(), ends.stderr(), open(ends.stdio().log()), ends.stdio().stdinOnce());
+                        ends.stdin(), ends.stdout(), ends.stderr(), logs.reopen(ends.stdio().log()), ends.stdio().stdinOnce());
                 return;
             }
         } catch (IOException e) {
@@ -137,11 +138,11 @@ final class OwnedContainers implements OwnedProcess.Listener {
             reply.failed(ContainerFailure.Kind.SETUP, "container with id exists: " + id);
             return;
         }
-        Optional<JsonFileLog> log;
+        Optional<LogSink> log;
         try {
-            log = open(stdio.log());
+            log = logs.open(stdio.log());
         } catch (IOException e) {
-            reply.failed(ContainerFailure.Kind.SETUP, "failed to open the log: " + e.getMessage());
+            reply.failed(ContainerFailure.Kind.LOGGING, "failed to initialize logging driver: " + e.getMessage());
             return;
         }
         OwnedContainer container = add(id, runtimes.named(runtime));
@@ -161,7 +162,7 @@ final class OwnedContainers implements OwnedProcess.Listener {
             @Override
             public void failed(Throwable cause) {
                 containers.remove(id);
-                if (log.isPresent()) log.get().close();
+                if (log.isPresent()) log.get().close(() -> {});
                 container.first().close();
                 reply.failed(cause);
                 container.next();
@@ -364,12 +365,7 @@ final class OwnedContainers implements OwnedProcess.Listener {
         return key.execId().isEmpty() ? container.first() : container.execs().get(key.execId().get());
     }
 
-    private Optional<JsonFileLog> open(Optional<Stdio.Log> log) throws IOException {
-        if (log.isEmpty()) return Optional.empty();
-        return Optional.of(new JsonFileLog(log.get(), buffers.text(), buffers.outbound(), clock, diagnostics));
-    }
-
-    private void open(OwnedProcess process, ProcessMaker.Made made, Stdio stdio, Optional<JsonFileLog> log) {
+    private void open(OwnedProcess process, ProcessMaker.Made made, Stdio stdio, Optional<LogSink> log) {
         switch (made.streams()) {
             case ProcessMaker.Streams.Pipes(Optional<Fd> stdin, Fd stdout, Fd stderr) ->
                     process.streams().openPipes(stdin, stdout, stderr, log, stdio.stdinOnce());

@@ -24,18 +24,23 @@ final class ProcessStreams {
     static final int STDERR = 2;
     /// Most bytes moved at once.
     static final int PIECE_BYTES = 64 << 10;
+    /// Room of a pipe whose process writes much, in bytes.
+    private static final int LARGE_PIPE_BYTES = 256 << 10;
     /// `[stream, 0, 0, 0, length (4)]` before each piece, unless it comes from a terminal.
     private static final int FRAME_BYTES = 8;
     /// As long as Docker waits for output of processes that have outlived the one that ended.
     private static final int GRACE_MILLIS = 2000;
     /// What a pipe may hold at most, for one that is not privileged, and some more.
     private static final int MAX_DRAIN_BYTES = 4 << 20;
+    /// A log that takes nothing keeps an end back for ten seconds, as with Docker.
+    private static final int LOGGING_MILLIS = 50;
+    private int loggingChances = 200;
 
     private final ShimBuffers buffers;
     private final EventLoop loop;
     private final List<Attachment> clients = new ArrayList<>();
     private final List<Output> outputs = new ArrayList<>();
-    private Optional<JsonFileLog> log = Optional.empty();
+    private Optional<LogSink> log = Optional.empty();
     private ProcessInput input;
     private Fd terminal;
     private Fd terminalSlave;
@@ -55,24 +60,26 @@ final class ProcessStreams {
     private final class Output {
         private final Fd fd;
         private final int number;
-        private final JsonFileLog.Stream logged;
+        private final LogSink.Source logged;
         private final EventLoop.Watch watch;
         private boolean ended;
+        private boolean enlarged;
 
         Output(Fd fd, int number) {
             this.fd = fd;
             this.number = number;
-            this.logged = new JsonFileLog.Stream(number == STDOUT ? "stdout" : "stderr");
+            this.logged = log.isPresent() ? log.get().source(number == STDOUT ? "stdout" : "stderr") : null;
             this.watch = loop.watch(fd, events -> ready());
             watch.want(Epoll.READABLE);
         }
 
         private void ready() {
-            if (aClientIsBehind()) {
+            if (mustWait()) {
                 watch.pause();
                 return;
             }
             pass();
+            if (!ended && mustWait()) watch.pause();
             if (ended && allEnded() && complete != null) complete();
         }
 
@@ -85,6 +92,7 @@ final class ProcessStreams {
                 count = 0; // EIO: nobody has the terminal open any more
             }
             if (count == NativeBuffer.WOULD_BLOCK) return 0;
+            if (count == PIECE_BYTES && !enlarged) enlarge();
             if (count == 0) {
                 end();
                 return 0;
@@ -96,6 +104,16 @@ final class ProcessStreams {
             }
             toClients(number, count);
             return count;
+        }
+
+        /// Its pipe was full, so the process waited for us: with more room, neither has to wake the other so often.
+        private void enlarge() {
+            enlarged = true;
+            try {
+                fd.setPipeSize(LARGE_PIPE_BYTES);
+            } catch (ErrnoException e) {
+                // A terminal, or a user with many pipes: it stays as it is.
+            }
         }
 
         private void end() {
@@ -110,8 +128,8 @@ final class ProcessStreams {
     /// Begins to serve pipes.
     ///
     /// @param stdin empty when the process reads `/dev/null`
-    void openPipes(Optional<Fd> stdin, Fd stdout, Fd stderr, Optional<JsonFileLog> to, boolean closeStdinOnce) {
-        log = to;
+    void openPipes(Optional<Fd> stdin, Fd stdout, Fd stderr, Optional<LogSink> to, boolean closeStdinOnce) {
+        logTo(to);
         stdinOnce = closeStdinOnce;
         if (stdin.isPresent()) input = new ProcessInput(stdin.get(), false, loop, this::takeInput);
         outputs.add(new Output(stdout, STDOUT));
@@ -124,8 +142,8 @@ final class ProcessStreams {
     /// @param master `forInput` is a duplicate of it, since each direction is waited for on its own
     /// @param slave kept open, so that a process may close its terminal and open it again (as an init does), which would
     ///     otherwise be the terminal's end
-    void openTerminal(Fd master, Fd forInput, Fd slave, Optional<JsonFileLog> to) {
-        log = to;
+    void openTerminal(Fd master, Fd forInput, Fd slave, Optional<LogSink> to) {
+        logTo(to);
         terminal = master;
         terminalSlave = slave;
         input = new ProcessInput(forInput, true, loop, this::takeInput);
@@ -171,7 +189,11 @@ final class ProcessStreams {
     }
 
     void clientCaughtUp() {
-        if (aClientIsBehind()) return;
+        goOn();
+    }
+
+    private void goOn() {
+        if (mustWait()) return;
         for (int i = 0; i < outputs.size(); i++) {
             if (!outputs.get(i).ended) outputs.get(i).watch.want(Epoll.READABLE);
         }
@@ -201,35 +223,49 @@ final class ProcessStreams {
 
     /// Closes everything at once, without a process or after its end.
     void close() {
+        close(() -> {});
+    }
+
+    /// @param logged called when the log has everything
+    private void close(Runnable logged) {
         if (completed) return;
         completed = true;
         opened = true;
         for (int i = 0; i < outputs.size(); i++) outputs.get(i).end();
         if (input != null) input.close();
         if (terminalSlave != null) terminalSlave.close();
-        if (log.isPresent()) log.get().close();
         List<Attachment> leaving = new ArrayList<>(clients);
         clients.clear();
         for (int i = 0; i < leaving.size(); i++) leaving.get(i).end();
+        if (log.isPresent()) log.get().close(logged);
+        else logged.run();
     }
 
     private void complete() {
         if (completed) return;
         drain();
-        close();
-        complete.run();
+        if (!allEnded() && log.isPresent() && log.get().isFull() && loggingChances-- > 0) {
+            loop.after(LOGGING_MILLIS, this::complete);
+            return;
+        }
+        close(complete);
     }
 
     /// Reads what is in the pipes, also for clients that are behind: their share is kept for them.
     private void drain() {
         for (int i = 0; i < outputs.size(); i++) {
             Output output = outputs.get(i);
-            for (int total = 0; !output.ended && total < MAX_DRAIN_BYTES; ) {
+            for (int total = 0; !output.ended && total < MAX_DRAIN_BYTES && !(log.isPresent() && log.get().isFull()); ) {
                 int count = output.pass();
                 if (count == 0) break;
                 total += count;
             }
         }
+    }
+
+    private void logTo(Optional<LogSink> to) {
+        log = to;
+        if (to.isPresent()) to.get().whenRoom(this::goOn);
     }
 
     private void opened() {
@@ -261,6 +297,10 @@ final class ProcessStreams {
         if (aClientIsBehind()) {
             for (int i = 0; i < outputs.size(); i++) outputs.get(i).watch.pause();
         }
+    }
+
+    private boolean mustWait() {
+        return aClientIsBehind() || log.isPresent() && log.get().isFull();
     }
 
     private boolean aClientIsBehind() {

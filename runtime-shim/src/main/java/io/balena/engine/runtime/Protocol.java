@@ -98,6 +98,10 @@ final class Protocol {
         static final int PROGRAM = 41;
         static final int ARGUMENT = 42;
         static final int OF_OTHER_RUNTIME = 43;
+        /// Of a log, by its name in [Stdio.Driver].
+        static final int DRIVER = 50;
+        static final int COMPRESS = 51;
+        static final int BUFFER_BYTES = 52;
 
         private Tag() {}
     }
@@ -145,7 +149,10 @@ final class Protocol {
             Message.Builder field = Message.of(Protocol.LOG)
                     .text(Tag.FILE, log.file().toAbsolutePath().toString())
                     .number(Tag.MAX_BYTES, log.maxBytes())
-                    .number(Tag.MAX_FILES, log.maxFiles());
+                    .number(Tag.MAX_FILES, log.maxFiles())
+                    .text(Tag.DRIVER, log.driver().name())
+                    .flag(Tag.COMPRESS, log.compress())
+                    .number(Tag.BUFFER_BYTES, log.bufferBytes());
             log.attributes().forEach((name, value) -> field.text(Tag.ATTRIBUTE_NAME, name).text(Tag.ATTRIBUTE_VALUE, value));
             request.message(Tag.LOG, field);
         }
@@ -174,11 +181,23 @@ final class Protocol {
             Map<String, String> attributes = new LinkedHashMap<>();
             for (int i = 0; i < names.size(); i++) attributes.put(names.get(i), values.get(i));
             log = Optional.of(new Stdio.Log(
+                    driver(field.text(Tag.DRIVER)),
                     Path.of(field.text(Tag.FILE)),
                     field.number(Tag.MAX_BYTES),
                     (int) field.number(Tag.MAX_FILES),
+                    field.flag(Tag.COMPRESS),
+                    (int) field.number(Tag.BUFFER_BYTES),
                     attributes));
         }
         return new Stdio(request.flag(Tag.STDIN), request.flag(Tag.STDIN_ONCE), log);
+    }
+
+    /// @param name empty from a daemon or shim that knew only one
+    private static Stdio.Driver driver(String name) throws IOException {
+        if (name.isEmpty()) return Stdio.Driver.JSON_FILE;
+        for (Stdio.Driver driver : Stdio.Driver.values()) {
+            if (driver.name().equals(name)) return driver;
+        }
+        throw new IOException("this shim does not know log driver " + name);
     }
 }

@@ -94,7 +94,7 @@ public final class RuncMain {
     private static String worded(ContainerFailure e) {
         return switch (e.kind()) {
             case NOT_FOUND, NOT_EXECUTABLE -> "unable to start container process: " + e.getMessage();
-            case NO_SUCH_PROCESS, SETUP -> e.getMessage();
+            case NO_SUCH_PROCESS, SETUP, LOGGING -> e.getMessage();
         };
     }
 

@@ -8,10 +8,8 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
-import io.balena.engine.linux.NativeBuffer;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
-import java.io.PrintStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
@@ -20,6 +18,8 @@ import java.util.Arrays;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.IntStream;
+import java.util.zip.GZIPInputStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -44,16 +44,16 @@ class JsonFileLogTest {
             0a                                                 | {"log":"\\n","stream":"stdout"
             """)
     void aLineIsWrittenAsDockerWritesIt(String hex, String expected) throws IOException {
-        JsonFileLog log = open(0, 1, Map.of());
-        write(log, new JsonFileLog.Stream("stdout"), HexFormat.of().parseHex(hex.replace(" ", "").strip()), 64 << 10);
+        LogSink log = open(0, 1, Map.of());
+        write(log, log.source("stdout"), HexFormat.of().parseHex(hex.replace(" ", "").strip()), 64 << 10);
         assertEquals(expected.strip(), lines().getFirst().replaceFirst(",\"time\":\"[0-9T:.-]+Z\"}$", ""));
         assertEquals(1, lines().size());
     }
 
     @Test
     void attributesAreWrittenAsDockerWritesThem() throws IOException {
-        JsonFileLog log = open(0, 1, Map.of("l", "a<b>\"&\tx", "b", "1"));
-        write(log, new JsonFileLog.Stream("stderr"), "err\n".getBytes(UTF_8), 64 << 10);
+        LogSink log = open(0, 1, Map.of("l", "a<b>\"&\tx", "b", "1"));
+        write(log, log.source("stderr"), "err\n".getBytes(UTF_8), 64 << 10);
         assertTrue(
                 lines().getFirst().startsWith(
                         "{\"log\":\"err\\n\",\"stream\":\"stderr\",\"attrs\":{\"b\":\"1\",\"l\":\"a\\u003cb\\u003e\\\"\\u0026\\tx\"},\"time\":\"20"),
@@ -64,8 +64,8 @@ class JsonFileLogTest {
     @ParameterizedTest
     @CsvSource({"65536", "4096", "1000", "1", "16384", "16385"})
     void longLinesAreCutAt16KiBAndTheirPiecesBearOneTime(int pieceBytes) throws IOException {
-        JsonFileLog log = open(0, 1, Map.of());
-        var stream = new JsonFileLog.Stream("stdout");
+        LogSink log = open(0, 1, Map.of());
+        var stream = log.source("stdout");
         String output = "a".repeat(16384) + "\n" + "b".repeat(16383) + "\n" + "c".repeat(40000) + "\nx\n" + "d".repeat(16385);
         write(log, stream, output.getBytes(UTF_8), pieceBytes);
         List<String> texts = new ArrayList<>();
@@ -85,9 +85,9 @@ class JsonFileLogTest {
 
     @Test
     void linesOfBothStreamsStayWholeWhenTheirPiecesInterleave() throws IOException {
-        JsonFileLog log = open(0, 1, Map.of());
-        var out = new JsonFileLog.Stream("stdout");
-        var err = new JsonFileLog.Stream("stderr");
+        LogSink log = open(0, 1, Map.of());
+        var out = log.source("stdout");
+        var err = log.source("stderr");
         log.write(out, "one ".getBytes(UTF_8), 4);
         log.write(err, "two ".getBytes(UTF_8), 4);
         log.write(out, "more\n".getBytes(UTF_8), 5);
@@ -98,27 +98,27 @@ class JsonFileLogTest {
 
     @Test
     void anyBytesBecomeValidJson() throws IOException {
-        JsonFileLog log = open(0, 1, Map.of());
+        LogSink log = open(0, 1, Map.of());
         byte[] all = new byte[256 * 256 * 2];
         for (int i = 0; i < 256 * 256; i++) {
             all[2 * i] = (byte) (i >> 8);
             all[2 * i + 1] = (byte) i;
         }
-        write(log, new JsonFileLog.Stream("stdout"), all, 5000);
+        write(log, log.source("stdout"), all, 5000);
         for (String line : lines()) new ObjectMapper().readTree(line);
     }
 
     @Test
     void manyShortLinesOutgrowNoBuffer() throws IOException {
-        JsonFileLog log = open(0, 1, Map.of("label", "x".repeat(100)));
-        write(log, new JsonFileLog.Stream("stdout"), "\n".repeat(64 << 10).getBytes(UTF_8), 64 << 10);
+        LogSink log = open(0, 1, Map.of("label", "x".repeat(100)));
+        write(log, log.source("stdout"), "\n".repeat(64 << 10).getBytes(UTF_8), 64 << 10);
         assertEquals(64 << 10, lines().size());
     }
 
     @Test
     void aFileThatReachedItsSizeIsRotatedBeforeTheNextLine() throws IOException {
-        JsonFileLog log = open(1000, 3, Map.of());
-        var stream = new JsonFileLog.Stream("stdout");
+        LogSink log = open(1000, 3, Map.of());
+        var stream = log.source("stdout");
         for (int i = 1; i <= 50; i++) {
             byte[] line = ("line " + i + "\n").getBytes(UTF_8);
             log.write(stream, line, line.length);
@@ -140,9 +140,9 @@ class JsonFileLogTest {
 
     @Test
     void aBurstIsRotatedLineByLineToo() throws IOException {
-        JsonFileLog log = open(10_000, 100, Map.of());
+        LogSink log = open(10_000, 100, Map.of());
         byte[] burst = "0123456789\n".repeat(5000).getBytes(UTF_8);
-        log.write(new JsonFileLog.Stream("stdout"), burst, burst.length);
+        log.write(log.source("stdout"), burst, burst.length);
         int lines = 0;
         try (var files = Files.list(folder)) {
             for (Path file : files.toList()) {
@@ -155,8 +155,8 @@ class JsonFileLogTest {
 
     @Test
     void withOneFileItStartsAnew() throws IOException {
-        JsonFileLog log = open(1000, 1, Map.of());
-        var stream = new JsonFileLog.Stream("stdout");
+        LogSink log = open(1000, 1, Map.of());
+        var stream = log.source("stdout");
         for (int i = 0; i < 100; i++) write(log, stream, "some line\n".getBytes(UTF_8), 100);
         assertTrue(Files.size(file()) < 1100);
         try (var files = Files.list(folder)) {
@@ -167,8 +167,8 @@ class JsonFileLogTest {
     @Test
     void aLineHalfWrittenByADeadShimDoesNotSpoilTheNext() throws IOException {
         Files.writeString(file(), "{\"log\":\"whole\\n\",\"stream\":\"stdout\",\"time\":\"2026-01-01T00:00:00Z\"}\n{\"log\":\"ha");
-        JsonFileLog log = open(0, 1, Map.of());
-        write(log, new JsonFileLog.Stream("stdout"), "next\n".getBytes(UTF_8), 100);
+        LogSink log = open(0, 1, Map.of());
+        write(log, log.source("stdout"), "next\n".getBytes(UTF_8), 100);
         assertEquals(3, lines().size());
         assertTrue(lines().get(2).startsWith("{\"log\":\"next\\n\""));
     }
@@ -179,6 +179,52 @@ class JsonFileLogTest {
         assertEquals("rw-r-----", PosixFilePermissions.toString(Files.getPosixFilePermissions(file())));
     }
 
+    @Test
+    void rotatedFilesAreCompressedAndNothingIsLost() throws Exception {
+        try (var logs = new LogFixture(said)) {
+            LogSink log = logs.open(new Stdio.Log(Stdio.Driver.JSON_FILE, file(), 1000, 50, true, 0, Map.of()));
+            logs.run(IntStream.range(0, 10).<Runnable>mapToObj(step -> () -> {
+                for (int i = 20 * step; i < 20 * step + 20; i++) {
+                    byte[] line = ("line " + i + "\n").getBytes(UTF_8);
+                    log.write(log.source("stdout"), line, line.length);
+                }
+            }).iterator());
+        }
+        List<String> names;
+        try (var files = Files.list(folder)) {
+            names = files.map(file -> file.getFileName().toString()).sorted().toList();
+        }
+        assertTrue(names.size() > 10 && names.stream().allMatch(name -> name.equals("c-json.log") || name.endsWith(".gz")), names::toString);
+        int next = 0;
+        for (int age = names.size() - 1; age >= 0; age--) {
+            Path file = age == 0 ? file() : Path.of(file() + "." + age + ".gz");
+            try (var in = age == 0 ? Files.newInputStream(file) : new GZIPInputStream(Files.newInputStream(file))) {
+                for (String line : new String(in.readAllBytes(), UTF_8).lines().toList()) {
+                    assertEquals("line " + next++, new ObjectMapper().readTree(line).get("log").asText().strip());
+                }
+            }
+        }
+        assertEquals(200, next);
+    }
+
+    @Test
+    void aLogThatSomebodyRemovedIsMadeAnew() throws Exception {
+        LogSink log = open(0, 1, Map.of());
+        Files.delete(file());
+        long end = System.nanoTime() + 20_000_000_000L;
+        while (!Files.exists(file()) && System.nanoTime() < end) log.write(log.source("stdout"), "x\n".getBytes(UTF_8), 2);
+        assertFalse(lines().isEmpty());
+    }
+
+    @Test
+    void aFileThatCannotBeRotatedGoesOn() throws Exception {
+        Files.createDirectory(Path.of(file() + ".new")); // in the way of the new one
+        LogSink log = open(1000, 3, Map.of());
+        for (int i = 0; i < 100; i++) log.write(log.source("stdout"), "some line\n".getBytes(UTF_8), 10);
+        assertEquals(100, lines().size());
+        assertTrue(said.toString(ISO_8859_1).contains("cannot rotate"), said.toString(ISO_8859_1));
+    }
+
     private Path file() {
         return folder.resolve("c-json.log");
     }
@@ -187,16 +233,11 @@ class JsonFileLogTest {
         return Files.readString(file(), UTF_8).lines().toList();
     }
 
-    private JsonFileLog open(long maxBytes, int maxFiles, Map<String, String> attributes) throws IOException {
-        return new JsonFileLog(
-                new Stdio.Log(file(), maxBytes, maxFiles, attributes),
-                new JsonText(1024),
-                new NativeBuffer(64 << 10),
-                new LogClock(),
-                new Diagnostics(new PrintStream(said, true, ISO_8859_1)));
+    private LogSink open(long maxBytes, int maxFiles, Map<String, String> attributes) throws IOException {
+        return LogFixture.open(new Stdio.Log(Stdio.Driver.JSON_FILE, file(), maxBytes, maxFiles, false, 0, attributes), said);
     }
 
-    private static void write(JsonFileLog log, JsonFileLog.Stream stream, byte[] output, int pieceBytes) {
+    private static void write(LogSink log, LogSink.Source stream, byte[] output, int pieceBytes) {
         for (int at = 0; at < output.length; at += pieceBytes) {
             byte[] piece = Arrays.copyOfRange(output, at, Math.min(output.length, at + pieceBytes));
             log.write(stream, piece, piece.length);

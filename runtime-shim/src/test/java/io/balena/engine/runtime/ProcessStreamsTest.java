@@ -239,12 +239,8 @@ class ProcessStreamsTest {
         out.readEnd().setNonBlocking();
         err.readEnd().setNonBlocking();
         if (!stdin) in.writeEnd().close();
-        var log = new JsonFileLog(
-                new Stdio.Log(folder.resolve("log"), 0, 1, Map.of()),
-                buffers.text(),
-                buffers.outbound(),
-                new LogClock(),
-                new Diagnostics(System.err));
+        LogSink log = new Logs(buffers, loop, new Workers(loop), new Diagnostics(System.err))
+                .open(Optional.of(Stdio.Log.jsonFile(folder.resolve("log")))).orElseThrow();
         onLoop(() -> streams.openPipes(
                 stdin ? Optional.of(in.writeEnd()) : Optional.empty(), out.readEnd(), err.readEnd(), Optional.of(log), stdinOnce));
         ProcessStreams ending = streams;

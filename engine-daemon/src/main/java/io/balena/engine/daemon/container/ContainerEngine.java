@@ -106,7 +106,7 @@ public final class ContainerEngine implements AutoCloseable {
         var creation = new Creation(store, images, layers, volumes, networking, events, settings.runtimes, settings.spec.cgroups());
         List<Route> routes = new ArrayList<>(new ContainerRoutes(store, creation, settings.host, containers, new Updates(store, events, shim), inspect, list, layers).table());
         routes.addAll(new ObservationRoutes(store, bundles).table());
-        routes.addAll(new StreamRoutes(store, containers, execs, events, shim, changes).table());
+        routes.addAll(new StreamRoutes(store, containers, execs, events, shim, new ContainerLogs(store, changes)).table());
         var commits = new Commits(store, containers, marks, layers, images, events, new ImageEvents(bus));
         routes.addAll(new SnapshotRoutes(store, layers, commits, events).table());
         return new ContainerEngine(store, creation, containers, list, restarts, shim, changes, List.copyOf(routes));

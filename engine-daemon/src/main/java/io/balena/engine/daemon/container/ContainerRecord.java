@@ -15,7 +15,7 @@ import java.util.List;
 /// @param restarts by the restart policy, since the last start by a user
 /// @param started it ran at least once
 /// @param stoppedByUser it is not to be restarted by `unless-stopped`
-/// @param logPath empty when nothing is logged
+/// @param logPath of a json-file log; empty for others
 /// @param others fields of the file that we do not know; written back as they are
 record ContainerRecord(ContainerId id, Instant created, String name, String image, ContainerConfig config, HostConfig host,
         ContainerState state, List<MountPoint> mounts, NetworkSettings network, int restarts, boolean started, boolean stoppedByUser,

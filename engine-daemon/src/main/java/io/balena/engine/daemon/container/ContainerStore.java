@@ -216,9 +216,9 @@ final class ContainerStore implements AutoCloseable {
 
     /// Where a container logs. Docker stores it at the first start only, and a data root may have been moved since.
     ///
-    /// @return empty when nothing is logged
+    /// @return empty when it has no log that is one file's
     String logPath(ContainerId id, HostConfig host) {
-        return host.logDriver().equals("none") ? "" : folder(id).resolve(id + "-json.log").toString();
+        return host.logDriver().equals("json-file") ? LogSettings.jsonFile(folder(id), id).toString() : "";
     }
 
     /// Leaves each container's own files as new as what is in memory, so that Docker can take them over.

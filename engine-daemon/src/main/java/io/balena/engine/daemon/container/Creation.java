@@ -7,6 +7,7 @@ import io.balena.engine.daemon.EngineException.InvalidRequest;
 import io.balena.engine.daemon.EngineException.NotFound;
 import io.balena.engine.daemon.container.config.ContainerConfig;
 import io.balena.engine.daemon.container.config.HostConfig;
+import io.balena.engine.daemon.container.config.LogOptions;
 import io.balena.engine.daemon.container.config.NetworkMode;
 import io.balena.engine.daemon.container.mount.MountPoint;
 import io.balena.engine.daemon.container.mount.MountRequests;
@@ -125,7 +126,11 @@ final class Creation {
         if (host.autoRemove() && !host.restartPolicy().none()) {
             throw new InvalidRequest("can't create 'AutoRemove' container with restart policy");
         }
-        LogSettings.validate(host);
+        try {
+            LogOptions.check(host.logDriver(), host.logOptions());
+        } catch (IllegalArgumentException e) {
+            throw new InvalidRequest(e.getMessage());
+        }
         SpecBuilder.validate(host);
         if (host.positive("ShmSize").orElse(0) < 0) throw new InvalidRequest("SHM size can not be less than 0");
         long adjustment = host.positive("OomScoreAdj").orElse(0);

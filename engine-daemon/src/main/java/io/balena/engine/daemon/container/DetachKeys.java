@@ -6,6 +6,7 @@ import java.io.ByteArrayOutputStream;
 /// The keys that leave a terminal without ending what runs in it, `ctrl-p,ctrl-q` unless said otherwise.
 final class DetachKeys {
     private static final int CTRL = 0x1f;
+    private static final int DELETE = 0x7f;
     private final byte[] keys;
     private int matched;
 
@@ -13,12 +14,13 @@ final class DetachKeys {
         this.keys = keys;
     }
 
-    /// @param text keys separated by commas; a letter, or `ctrl-` and one of `a` to `z`, `@`, `[`, `\`, `]`, `^`, `_`
+    /// @param text keys separated by commas; a letter, `DEL`, or `ctrl-` and one of `a` to `z`, `@`, `[`, `\`, `]`, `^`, `_`
     /// @throws InvalidRequest for other keys
     static DetachKeys parse(String text) {
         var keys = new ByteArrayOutputStream();
         for (String key : (text.isEmpty() ? "ctrl-p,ctrl-q" : text).split(",", -1)) {
-            if (key.length() == 1) keys.write(key.charAt(0));
+            if (key.equals("DEL")) keys.write(DELETE);
+            else if (key.length() == 1 && key.charAt(0) < 0x80) keys.write(key.charAt(0));
             else if (key.matches("ctrl-[a-z@\\[\\\\\\]^_]")) keys.write(key.charAt(5) & CTRL);
             else throw new InvalidRequest("Invalid detach keys (" + text + ") provided");
         }

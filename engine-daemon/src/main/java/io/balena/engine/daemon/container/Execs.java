@@ -184,7 +184,7 @@ final class Execs {
                     + e.getMessage() + ": unknown";
             throw switch (e.kind()) {
                 case NOT_FOUND, NOT_EXECUTABLE -> new InvalidRequest(message);
-                case NO_SUCH_PROCESS, SETUP -> new SystemFailure(message, e);
+                case NO_SUCH_PROCESS, LOGGING, SETUP -> new SystemFailure(message, e);
             };
         } catch (IOException | RuntimeException e) {
             exec.ended(126);

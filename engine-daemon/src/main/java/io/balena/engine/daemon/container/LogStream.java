@@ -1,10 +1,12 @@
 package io.balena.engine.daemon.container;
 
 import static java.nio.charset.StandardCharsets.US_ASCII;
+import static java.nio.charset.StandardCharsets.UTF_8;
 
 import io.balena.engine.daemon.container.log.LogEntry;
 import java.io.IOException;
 import java.io.OutputStream;
+import java.net.URLEncoder;
 import java.time.Instant;
 import java.time.ZoneOffset;
 import java.time.format.DateTimeFormatter;
@@ -39,10 +41,15 @@ final class LogStream {
         var prefix = new StringBuilder();
         if (timestamps) prefix.append(time(entry.time())).append(' ');
         if (details) {
-            prefix.append(entry.attributes().entrySet().stream().map(e -> e.getKey() + "=" + e.getValue())
+            prefix.append(entry.attributes().entrySet().stream().map(e -> escaped(e.getKey()) + "=" + escaped(e.getValue()))
                     .collect(Collectors.joining(","))).append(' ');
         }
         return prefix.toString();
+    }
+
+    /// As Go escapes queries, so that neither comma nor newline can be mistaken.
+    private static String escaped(String text) {
+        return URLEncoder.encode(text, UTF_8).replace("*", "%2A").replace("%7E", "~");
     }
 
     static String time(Instant time) {

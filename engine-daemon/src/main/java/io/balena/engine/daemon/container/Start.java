@@ -116,8 +116,7 @@ final class Start {
         List<MountPoint> mounts = subpaths.mount(record.id(), record.mounts());
         Path bundle = writeBundle(record, new SpecBuilder.Surroundings(id, rootfs, files, mounts, this::pidOf), runtime.isPresent());
         done.push(() -> deleteBundle(record.id()));
-        Optional<Stdio.Log> log = record.logPath().isEmpty() ? Optional.empty()
-                : LogSettings.of(record.config(), record.host(), Path.of(record.logPath()));
+        Optional<Stdio.Log> log = log(record);
         if (container.unacknowledged) {
             shim.delete(ProcessKey.container(id));
             container.unacknowledged = false;
@@ -141,6 +140,14 @@ final class Start {
         } catch (FileSystemException e) {
             if (!"Not a directory".equals(e.getReason())) throw e;
             throw new SystemFailure("lstat " + e.getFile() + ": not a directory", e);
+        }
+    }
+
+    private Optional<Stdio.Log> log(ContainerRecord record) {
+        try {
+            return LogSettings.of(record, store.folder(record.id()));
+        } catch (IllegalArgumentException e) {
+            throw new SystemFailure("failed to initialize logging driver: " + e.getMessage(), null);
         }
     }
 
@@ -215,7 +222,7 @@ final class Start {
         return switch (failure.kind()) {
             case NOT_FOUND -> 127;
             case NOT_EXECUTABLE -> 126;
-            case NO_SUCH_PROCESS, SETUP -> 128;
+            case NO_SUCH_PROCESS, LOGGING, SETUP -> 128;
         };
     }
 
@@ -232,6 +239,7 @@ final class Start {
                 if (isAboutAFolder(failure)) yield new InvalidRequest(message + MISMATCH);
                 yield switch (failure.kind()) {
                     case NOT_FOUND, NOT_EXECUTABLE -> new InvalidRequest(message);
+                    case LOGGING -> new SystemFailure(failure.getMessage(), failure);
                     case NO_SUCH_PROCESS, SETUP -> new SystemFailure(message, failure);
                 };
             }

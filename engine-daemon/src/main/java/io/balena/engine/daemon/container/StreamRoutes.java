@@ -10,8 +10,8 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.balena.engine.daemon.EngineException;
 import io.balena.engine.daemon.EngineException.Conflict;
 import io.balena.engine.daemon.EngineException.InvalidRequest;
+import io.balena.engine.daemon.EngineException.NotSupported;
 import io.balena.engine.daemon.container.log.ContainerLog;
-import io.balena.engine.daemon.container.log.FileChanges;
 import io.balena.engine.daemon.container.log.LogQuery;
 import io.balena.engine.daemon.http.Request;
 import io.balena.engine.daemon.http.Response;
@@ -23,7 +23,6 @@ import io.balena.engine.runtime.Shim;
 import java.io.IOException;
 import java.io.InterruptedIOException;
 import java.io.OutputStream;
-import java.nio.file.Path;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.time.Duration;
@@ -46,21 +45,22 @@ final class StreamRoutes {
     private final Execs execs;
     private final ContainerEvents events;
     private final Shim shim;
-    private final FileChanges changes;
+    private final ContainerLogs logs;
 
-    StreamRoutes(ContainerStore store, Containers containers, Execs execs, ContainerEvents events, Shim shim, FileChanges changes) {
+    StreamRoutes(ContainerStore store, Containers containers, Execs execs, ContainerEvents events, Shim shim, ContainerLogs logs) {
         this.store = store;
         this.containers = containers;
         this.execs = execs;
         this.events = events;
         this.shim = shim;
-        this.changes = changes;
+        this.logs = logs;
     }
 
     List<Route> table() {
         return List.of(
                 get("/containers/{id}/logs", this::logs),
                 post("/containers/{id}/attach", this::attach),
+                get("/containers/{id}/attach/ws", this::attachWebSocket),
                 post("/containers/{id}/exec", this::createExec),
                 post("/exec/{id}/start", this::startExec),
                 post("/exec/{id}/resize", this::resizeExec),
@@ -78,7 +78,7 @@ final class StreamRoutes {
         boolean stderr = request.flag("stderr");
         if (!stdout && !stderr) throw new InvalidRequest("Bad parameters: you must choose at least one stream");
         ContainerRecord record = container.record();
-        if (record.logPath().isEmpty()) throw new Conflict("configured logging driver does not support reading");
+        ContainerLog log = logs.of(record).orElseThrow(() -> NotSupported.saying("configured logging driver does not support reading"));
         var query = new LogQuery(stdout, stderr, time(request, "since"), time(request, "until"), tail(request), request.flag("follow"));
         CompletableFuture<Integer> ended = query.follow() ? containers.await(container.id().hex(), Containers.Condition.NOT_RUNNING)
                 : CompletableFuture.completedFuture(0);
@@ -87,15 +87,11 @@ final class StreamRoutes {
             body.flush();
             var out = new LogStream(body, !tty, request.flag("timestamps"), request.flag("details"));
             try {
-                log(record).read(query, ended, body::flush, out::write);
+                log.read(query, ended, body::flush, out::write);
             } finally {
                 ended.cancel(false);
             }
         });
-    }
-
-    private ContainerLog log(ContainerRecord record) {
-        return new ContainerLog(Path.of(record.logPath()), changes);
     }
 
     private static Optional<Instant> time(Request request, String parameter) {
@@ -108,6 +104,16 @@ final class StreamRoutes {
     }
 
     private Response attach(Request request) throws IOException {
+        return new Response.Hijack(type(store.find(request.path("id")).record().config().tty(), request), attachment(request, true));
+    }
+
+    /// Both outputs in one, as on a terminal.
+    private Response attachWebSocket(Request request) throws IOException {
+        return new Response.WebSocketHijack(attachment(request, false));
+    }
+
+    /// @param framed output of the two streams is told apart, where there are two
+    private Response.Connection attachment(Request request, boolean framed) throws IOException {
         Container container = store.find(request.path("id"));
         ContainerRecord record = container.record();
         if (record.state() instanceof ContainerState.Paused) {
@@ -124,10 +130,11 @@ final class StreamRoutes {
         Optional<CompletableFuture<AttachedStream>> process =
                 request.flag("stream") ? Optional.of(stream(container, stdin, stdout, stderr)) : Optional.empty();
         events.publish(record, "attach");
-        return new Response.Hijack(type(tty, request), (fromClient, toClient) -> {
-            if (request.flag("logs") && !record.logPath().isEmpty()) {
-                var out = new LogStream(toClient, !tty, false, false);
-                log(record).read(new LogQuery(stdout, stderr, Optional.empty(), Optional.empty(), OptionalInt.empty(), false),
+        return (fromClient, toClient) -> {
+            Optional<ContainerLog> log = request.flag("logs") ? logs.of(record) : Optional.empty();
+            if (log.isPresent()) {
+                var out = new LogStream(toClient, framed && !tty, false, false);
+                log.get().read(new LogQuery(stdout, stderr, Optional.empty(), Optional.empty(), OptionalInt.empty(), false),
                         CompletableFuture.completedFuture(0), () -> {}, out::write);
             }
             if (process.isEmpty()) return;
@@ -140,9 +147,11 @@ final class StreamRoutes {
             } catch (ExecutionException e) {
                 return; // it could not be started; who started it was told why
             }
-            boolean detached = StreamRelay.run(attached, fromClient, toClient, stdin, tty ? Optional.of(keys) : Optional.empty());
-            if (detached) events.publish(container.record(), "detach");
-        });
+            OutputStream out = framed || tty ? toClient : new Unframed(toClient);
+            if (StreamRelay.run(attached, fromClient, out, stdin, tty ? Optional.of(keys) : Optional.empty())) {
+                events.publish(container.record(), "detach");
+            }
+        };
     }
 
     /// The streams of a container, at once when it runs, else when it is started.

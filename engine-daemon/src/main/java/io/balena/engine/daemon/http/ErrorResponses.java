@@ -77,6 +77,7 @@ public final class ErrorResponses {
         return switch (e.kind()) {
             case NOT_FOUND, NOT_EXECUTABLE, SETUP -> 400;
             case NO_SUCH_PROCESS -> 409;
+            case LOGGING -> 500;
         };
     }
 }

@@ -175,6 +175,7 @@ final class Exchange implements Runnable {
             case Response.Text(int status, String type, String text) -> whole(status, type, text.getBytes(UTF_8), headers);
             case Response.Stream stream -> stream(stream, headers);
             case Response.Hijack hijack -> hijack(hijack);
+            case Response.WebSocketHijack hijack -> hijack(hijack);
         }
     }
 
@@ -219,6 +220,19 @@ final class Exchange implements Runnable {
         String words = upgrade
                 ? "HTTP/1.1 101 UPGRADED\r\nContent-Type: " + hijack.contentType() + "\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n"
                 : "HTTP/1.1 200 OK\r\nContent-Type: application/vnd.docker.raw-stream\r\n\r\n";
+        takeOver(words, hijack.connection());
+    }
+
+    private void hijack(Response.WebSocketHijack hijack) throws IOException {
+        String words = WebSocket.accept(head.headers()).orElseThrow(() -> new InvalidRequest("not websocket protocol"));
+        takeOver(words, (fromClient, toClient) -> {
+            var socket = new WebSocket(fromClient, toClient);
+            hijack.connection().run(socket.input(), socket.output());
+            socket.close();
+        });
+    }
+
+    private void takeOver(String words, Response.Connection taker) throws IOException {
         begun = true;
         RequestBody fromClient = connection.takeOver(words);
         beginHijack();
@@ -226,7 +240,7 @@ final class Exchange implements Runnable {
             if (piece != null) connection.send(Unpooled.wrappedBuffer(piece));
         }, true);
         try {
-            hijack.connection().run(fromClient, toClient);
+            taker.run(fromClient, toClient);
         } finally {
             endStream();
         }

@@ -23,6 +23,10 @@ public sealed interface Response {
     /// `connection` returns. Its thread is interrupted when the client has left for good.
     record Hijack(String contentType, Connection connection) implements Response {}
 
+    /// The connection becomes a WebSocket, if the client has asked for one: what it sends in messages, and a binary message for each write.
+    /// For the rest, as [Hijack].
+    record WebSocketHijack(Connection connection) implements Response {}
+
     /// Another answer with further headers.
     record WithHeaders(Map<String, String> headers, Response response) implements Response {}
 

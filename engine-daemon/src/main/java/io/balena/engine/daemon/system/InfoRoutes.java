@@ -121,7 +121,7 @@ public final class InfoRoutes {
         plugins.put("Volume", List.of("local"));
         plugins.put("Network", List.of("bridge", "host", "null"));
         plugins.put("Authorization", null);
-        plugins.put("Log", List.of("json-file", "none"));
+        plugins.put("Log", List.of("journald", "json-file", "local"));
         return plugins;
     }
 

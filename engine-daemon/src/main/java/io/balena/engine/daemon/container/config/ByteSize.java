@@ -13,9 +13,21 @@ public final class ByteSize {
     /// @return bytes
     /// @throws IllegalArgumentException with Docker's words
     public static long parse(String written) {
+        return parse(written, 1024);
+    }
+
+    /// The same, in powers of 1000, whatever the unit is called: so are the sizes of logs.
+    ///
+    /// @return bytes
+    /// @throws IllegalArgumentException with Docker's words
+    public static long parseDecimal(String written) {
+        return parse(written, 1000);
+    }
+
+    private static long parse(String written, int base) {
         Matcher parts = WRITTEN.matcher(written);
         if (!parts.matches()) throw new IllegalArgumentException("invalid size: '" + written + "'");
         int power = parts.group(2).isEmpty() ? 0 : "kmgtp".indexOf(parts.group(2).toLowerCase(Locale.ROOT)) + 1;
-        return (long) (Double.parseDouble(parts.group(1)) * (1L << 10 * power));
+        return (long) (Double.parseDouble(parts.group(1)) * Math.pow(base, power));
     }
 }

@@ -13,6 +13,7 @@ final class LineReader {
     private int start;
     private int end;
     private int scanned;
+    private long consumed;
 
     LineReader(InputStream in) {
         this.in = in;
@@ -24,7 +25,8 @@ final class LineReader {
             for (; scanned < end; scanned++) {
                 if (buffer[scanned] != '\n') continue;
                 byte[] line = Arrays.copyOfRange(buffer, start, scanned);
-                start = ++scanned;
+                consumed += ++scanned - start;
+                start = scanned;
                 return line;
             }
             makeRoom();
@@ -32,6 +34,11 @@ final class LineReader {
             if (read <= 0) return null;
             end += read;
         }
+    }
+
+    /// Bytes of the lines that were returned, newlines included.
+    long consumed() {
+        return consumed;
     }
 
     private void makeRoom() {

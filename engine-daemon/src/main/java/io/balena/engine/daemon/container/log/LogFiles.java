@@ -1,132 +1,117 @@
 package io.balena.engine.daemon.container.log;
 
-import static java.nio.file.StandardOpenOption.READ;
-
 import java.io.IOException;
-import java.io.InputStream;
-import java.nio.ByteBuffer;
-import java.nio.channels.Channels;
-import java.nio.channels.FileChannel;
-import java.nio.file.Files;
-import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
-import java.nio.file.attribute.BasicFileAttributes;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.zip.GZIPInputStream;
 
 /// The files of one log: `x.log`, which is written to, `x.log.1` before it, `x.log.2` before that; older ones perhaps `.gz`.
 ///
-/// They are renamed at any time by the shim, so each is known by its inode, not its name.
+/// The shim renames them at any time: the oldest is moved up first, so while it is at it one name is missing. Therefore
+///
+/// * all names there may be are tried, from the newest up, whatever is missing: a file that moves meanwhile is met later, perhaps
+///   twice, and none is passed by;
+/// * a look counts only if the newest file has kept its name to its end. Then no rotation was finished meanwhile, since each takes
+///   the name away from the newest, and names are never given back.
 final class LogFiles {
-    private static final int BLOCK_BYTES = 64 * 1024;
+    /// Rotations that come faster than a look: what was seen last has to do.
+    private static final int MOST_LOOKS = 1000;
 
     private final Path current;
+    private final int most;
 
-    LogFiles(Path current) {
+    /// @param most files there may be, the current one included
+    LogFiles(Path current, int most) {
         this.current = current;
+        this.most = most;
     }
 
-    /// An opened file, which stays the same one whatever it is called.
-    record Opened(Object key, boolean compressed, FileChannel channel) implements AutoCloseable {
-        /// Its content from byte `offset` on; what is appended later can be read on.
-        InputStream from(long offset) throws IOException {
-            channel.position(offset);
-            InputStream raw = Channels.newInputStream(channel);
-            return compressed ? new GZIPInputStream(raw) : raw;
-        }
-
-        @Override
-        public void close() throws IOException {
-            channel.close();
+    /// All files there were at one moment, oldest first.
+    List<LogFile> openAll() throws IOException {
+        for (int looks = 1; ; looks++) {
+            List<LogFile> newestFirst = new ArrayList<>();
+            boolean done = false;
+            try {
+                if (!look(newestFirst) && looks < MOST_LOOKS) continue;
+                forgetRepeated(newestFirst);
+                done = true;
+                return newestFirst.reversed();
+            } finally {
+                if (!done) closeAll(newestFirst);
+            }
         }
     }
 
-    /// All files there are, oldest first. A rotation in between may show one of them twice, never hide one; the second is dropped.
-    List<Opened> openAll() throws IOException {
-        List<Opened> newestFirst = new ArrayList<>();
-        for (int i = 0; ; i++) {
-            Opened file = open(i);
-            if (file == null && i > 0) break;
+    /// @return whether what was found was there at one moment
+    private boolean look(List<LogFile> found) throws IOException {
+        int newest = -1;
+        for (int age = 0; age < most; age++) {
+            LogFile file = open(age);
             if (file == null) continue;
-            boolean seen = newestFirst.stream().anyMatch(other -> other.key.equals(file.key));
-            if (seen) file.close();
-            else newestFirst.add(file);
+            found.add(file);
+            if (newest < 0) newest = age;
         }
-        return newestFirst.reversed();
+        for (int age = 0; age < newest; age++) {
+            if (exists(age)) return false;
+        }
+        return newest < 0 || found.getFirst().isNamed(name(newest, found.getFirst().compressed()));
     }
 
-    /// The file that follows `key`: the same one while it has not been rotated, null when there is none at all.
-    Opened after(Object key) throws IOException {
-        Opened newer = open(0);
-        if (newer == null || newer.key.equals(key)) return newer;
-        for (int i = 1; ; i++) {
-            Opened older = open(i);
-            if (older == null) return newer; // ours is gone: go on with the oldest that is left
-            if (older.key.equals(key)) {
-                older.close();
-                return newer;
-            }
-            newer.close();
-            newer = older;
+    /// Of a file that was moved while we looked, the place where it was met last is the one it has.
+    private static void forgetRepeated(List<LogFile> found) throws IOException {
+        for (int i = found.size() - 2; i >= 0; i--) {
+            if (!found.get(i).identity().equals(found.get(i + 1).identity())) continue;
+            found.remove(i).close();
         }
     }
 
-    /// Whether the file known as `key` is still the one being written.
-    boolean isCurrent(Object key) throws IOException {
+    /// Whether `file` may still be written to. Once it is not, its content is final.
+    boolean isCurrent(LogFile file) throws IOException {
+        return file.isNamed(current);
+    }
+
+    /// The file that follows `file`, which is no longer written to: null while there is none yet. When `file` itself has been
+    /// rotated away, the oldest that is newer.
+    LogFile after(LogFile file) throws IOException {
+        List<LogFile> all = openAll();
+        LogFile next = null;
         try {
-            return key.equals(Files.readAttributes(current, BasicFileAttributes.class).fileKey());
-        } catch (NoSuchFileException e) {
-            return true; // in the middle of a rotation: look again when the new file appears
+            next = after(file, all);
+            return next;
+        } finally {
+            for (LogFile each : all) if (each != next) each.close();
         }
     }
 
-    private Opened open(int age) throws IOException {
-        Opened plain = open(age == 0 ? current : sibling("." + age), false);
-        return plain != null || age == 0 ? plain : open(sibling("." + age + ".gz"), true);
-    }
-
-    private static Opened open(Path file, boolean compressed) throws IOException {
-        FileChannel channel;
-        try {
-            channel = FileChannel.open(file, READ);
-        } catch (NoSuchFileException e) {
-            return null;
+    private LogFile after(LogFile file, List<LogFile> all) throws IOException {
+        if (file == null) return all.isEmpty() ? null : all.getFirst();
+        LogFile.Identity known = file.identity();
+        for (int i = all.size() - 1; i >= 0; i--) {
+            if (all.get(i).identity().equals(known)) return i + 1 < all.size() ? all.get(i + 1) : null;
         }
-        try {
-            return new Opened(Files.readAttributes(file, BasicFileAttributes.class).fileKey(), compressed, channel);
-        } catch (NoSuchFileException e) {
-            channel.close();
-            return null;
+        for (LogFile each : all) {
+            if (each.identity().modifiedNanos() >= known.modifiedNanos()) return each;
+        }
+        // The clock has been put back meanwhile.
+        return !all.isEmpty() && isCurrent(all.getLast()) ? all.getLast() : null;
+    }
+
+    private LogFile open(int age) throws IOException {
+        LogFile plain = LogFile.open(name(age, false), false);
+        return plain != null || age == 0 ? plain : LogFile.open(name(age, true), true);
+    }
+
+    private boolean exists(int age) throws IOException {
+        try (LogFile file = open(age)) {
+            return file != null;
         }
     }
 
-    private Path sibling(String suffix) {
-        return current.resolveSibling(current.getFileName() + suffix);
+    private Path name(int age, boolean compressed) {
+        return age == 0 ? current : current.resolveSibling(current.getFileName() + "." + age + (compressed ? ".gz" : ""));
     }
 
-    /// Where the last `lines` whole lines of a plain file begin, and how many there are if fewer.
-    static TailStart tail(FileChannel file, int lines) throws IOException {
-        long end = file.size();
-        int found = -1; // the newline that ends the last whole line begins none
-        var block = ByteBuffer.allocate(BLOCK_BYTES);
-        for (long position = end; position > 0; ) {
-            int length = (int) Math.min(BLOCK_BYTES, position);
-            position -= length;
-            block.clear().limit(length);
-            for (long at = position; block.hasRemaining(); ) {
-                int read = file.read(block, at);
-                if (read < 0) break;
-                at += read;
-            }
-            for (int i = block.position() - 1; i >= 0; i--) {
-                if (block.get(i) == '\n' && ++found == lines) return new TailStart(position + i + 1, lines);
-            }
-        }
-        return new TailStart(0, found + 1);
+    static void closeAll(List<LogFile> files) throws IOException {
+        for (LogFile file : files) file.close();
     }
-
-    /// @param offset in bytes
-    /// @param lines from there to the end
-    record TailStart(long offset, int lines) {}
 }

@@ -1,2 +1,3 @@
-/// Reads what the shim recorded of containers' output: json-file logs, rotated ones included, while they are being written.
+/// Reads what the shim recorded of containers' output, while it is being written: files of the drivers json-file and local, rotated and
+/// compressed ones included ([io.balena.engine.daemon.container.log.FileLog]), and entries of systemd's journal.
 package io.balena.engine.daemon.container.log;

@@ -117,7 +117,7 @@ class ContainerLogTest {
         var finished = CompletableFuture.runAsync(() -> {
             try {
                 var query = new LogQuery(true, true, Optional.empty(), Optional.empty(), OptionalInt.empty(), true);
-                new ContainerLog(file, changes).read(query, ended, caughtUp::countDown, entry -> seen.add(text(entry)));
+                log().read(query, ended, caughtUp::countDown, entry -> seen.add(text(entry)));
             } catch (Exception e) {
                 throw new AssertionError(e);
             }
@@ -140,7 +140,7 @@ class ContainerLogTest {
         var query = new LogQuery(true, true, Optional.empty(), Optional.empty(), OptionalInt.of(0), true);
         var ended = new CompletableFuture<Integer>();
         List<String> seen = Collections.synchronizedList(new ArrayList<>());
-        new ContainerLog(file, changes).read(query, ended, () -> {
+        log().read(query, ended, () -> {
             if (ended.isDone()) return;
             write(file, "last");
             ended.complete(0);
@@ -156,9 +156,13 @@ class ContainerLogTest {
         Files.createFile(file);
     }
 
+    private ContainerLog log() {
+        return new FileLog(file, 200, LogFormat.JSON_FILE, changes);
+    }
+
     private List<String> read(LogQuery query) throws Exception {
         List<String> lines = new ArrayList<>();
-        new ContainerLog(file, changes).read(query, CompletableFuture.completedFuture(0), () -> {}, entry -> lines.add(text(entry)));
+        log().read(query, CompletableFuture.completedFuture(0), () -> {}, entry -> lines.add(text(entry)));
         return lines;
     }
 

@@ -28,7 +28,6 @@ final class Container {
     /// Descriptors of ours that the child is to find again must not have numbers it is to give to others.
     private static final int FIRST_PASSED = 8;
 
-    private static final long KEYCTL_JOIN_SESSION_KEYRING = 1;
     private static final long AF_INET = 2;
     private static final long SOCK_DGRAM = 2;
     private static final long SIOCSIFFLAGS = 0x8914;
@@ -103,8 +102,7 @@ final class Container {
             var gate = Gate.open(FIRST_PASSED);
             var setup = new ProcessSetup(program, spec.process(), host);
             int free = setup.addDescriptors(passed, gate.childsEnd().number(), -1);
-            program.mayFail(program.add(
-                    Syscall.KEYCTL, "keyctl", null, KEYCTL_JOIN_SESSION_KEYRING, program.text("_ses." + id)));
+            setup.addKeyring(id);
             setup.addProcFiles(free);
             addMembership(program, setup, free);
             addJoins(program, namespaces, free);
@@ -284,6 +282,7 @@ final class Container {
             try (var kept = first.fd().duplicate(FIRST_PASSED)) {
                 int free = setup.addDescriptors(passed, gate.childsEnd().number(), kept.number());
                 int container = free - 1;
+                setup.addKeyring(id);
                 setup.addProcFiles(free);
                 addMembership(program, setup, free);
                 program.add(Syscall.SETNS, "join namespaces of", id, container, Namespaces.ALL_BUT_PID);
@@ -295,7 +294,7 @@ final class Container {
                 if (streams instanceof StandardStreams.Terminal t) {
                     setup.addTerminal(AT_FDCWD, master, t);
                     setup.addControllingTerminal(master + 1);
-                    free += 2;
+                    free = master + 1;
                 }
                 setup.addIdentity(passed.owned(), free);
                 setup.addGate();

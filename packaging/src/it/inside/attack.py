@@ -70,9 +70,12 @@ def processes(known):
                 taken += ['fd/' + fd for fd in os.listdir('/proc/%s/fd' % pid)]
             except OSError:
                 pass
-            # The container's own would end badly, if it were traced.
-            if comm(pid) not in known and call(PTRACE, 0x4206, int(pid), 0, 0)[0] == 0:      # PTRACE_SEIZE
+            if call(PTRACE, 0x4206, int(pid), 0, 0)[0] == 0:        # PTRACE_SEIZE
                 taken.append('ptrace')
+                # So that it ends before its own parent.
+                call(PTRACE, 0x4207, int(pid), 0, 0)                # PTRACE_INTERRUPT
+                os.waitpid(int(pid), 0x40000000)
+                call(PTRACE, 17, int(pid), 0, 0)                    # PTRACE_DETACH
             # Its name is still another, so it was not the container's program that was looked into.
             name = comm(pid)
             if taken and name not in known and name != 'gone':
@@ -150,19 +153,25 @@ def handles(path):
             say('opened' if result >= 0 else 'refused', inode, error)
 
 
-def keys(name):
-    """Leaves a key, and looks for those of others, by name and by number."""
+def leave(name):
+    """Leaves a key in its session's keyring."""
     say('session', *describe(-3))
-    if name.startswith('leave'):
-        say('left', call(ADD_KEY, b'user', name.encode(), b'secret', 6, -3)[0])
-    else:
-        say('found', call(KEYCTL, 10, -3, b'user', name.encode(), 0)[0])         # KEYCTL_SEARCH in our session
+    say('left', call(ADD_KEY, b'user', name.encode(), b'secret', 6, -3)[0])
+    find(name)
+    say('ready')
+    time.sleep(1000)
 
 
-def join(name):
-    """Joins a session keyring by its name."""
-    say('joined', call(KEYCTL, 1, name.encode())[0])
-    say('found', call(KEYCTL, 10, -3, b'user', b'leave-1', 0)[0])
+def find(name):
+    """Looks for a key of somebody else."""
+    say('session', *describe(-3))
+    say('found', call(KEYCTL, 10, -3, b'user', name.encode(), 0)[0])         # KEYCTL_SEARCH
+
+
+def join(ring, name):
+    """Joins a session keyring by its name, to look there."""
+    say('joined', call(KEYCTL, 1, ring.encode())[0])
+    find(name)
 
 
 def describe(ring):
@@ -172,6 +181,3 @@ def describe(ring):
 
 
 globals()[sys.argv[1]](*sys.argv[2:])
-if sys.argv[1] == 'keys' and sys.argv[2].startswith('leave'):
-    say('ready')
-    time.sleep(1000)

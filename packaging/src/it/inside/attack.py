@@ -72,14 +72,13 @@ def processes(known):
                 pass
             if call(PTRACE, 0x4206, int(pid), 0, 0)[0] == 0:        # PTRACE_SEIZE
                 taken.append('ptrace')
-                # So that it ends before its own parent.
                 call(PTRACE, 0x4207, int(pid), 0, 0)                # PTRACE_INTERRUPT
                 os.waitpid(int(pid), 0x40000000)
                 call(PTRACE, 17, int(pid), 0, 0)                    # PTRACE_DETACH
             # Its name is still another, so it was not the container's program that was looked into.
             name = comm(pid)
-            if taken and name not in known and name != 'gone':
-                say('process', pid, name, *taken)
+            if taken and name != 'gone':
+                say('process' if name not in known else 'looked', pid, name, *taken)
 
 
 def exchange(one, other):

@@ -25,7 +25,7 @@ def attempt(call, *args):
 def read(path):
     def whole():
         with open(path, 'rb', buffering=0) as f:
-            return f.read(65536).decode('latin-1')
+            return f.read().decode('latin-1')
     return attempt(whole)
 
 

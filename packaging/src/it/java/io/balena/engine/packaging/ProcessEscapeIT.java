@@ -88,9 +88,11 @@ class ProcessEscapeIT {
     /// CVE-2016-9962, CVE-2022-29162. Fails when the shim can be dumped: then the attacker opens its memory while a child is set up.
     @Test void aProcessThatIsBeingSetUpCannotBeLookedInto() {
         try (var attack = Attack.start(docker, List.of(), "processes", "true sleep python3 sh")) {
-            for (int i = 0; i < 25; i++) docker.run("exec", attack.container().id(), "true").succeeded();
-            for (int i = 0; i < 5; i++) docker.run("exec", "-u", "1000", attack.container().id(), "true").succeeded();
+            // How they end is up to the attacker, who may trace them once they are the container's.
+            for (int i = 0; i < 20; i++) docker.run("exec", attack.container().id(), "true");
+            for (int i = 0; i < 5; i++) docker.run("exec", "-u", "1000", attack.container().id(), "true");
             assertEquals(List.of(), attack.successes("process"));
+            assertFalse(attack.successes("looked").isEmpty(), "it can look into those that run the container's programs");
         }
     }
 

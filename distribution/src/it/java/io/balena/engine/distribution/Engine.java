@@ -49,8 +49,8 @@ final class Engine implements AutoCloseable {
         RegistryConfig config = new RegistryConfig(
                 "balenaEngine/test", endpoints, new RegistryConfig.Transfers(3, 3), new RegistryConfig.Transfers(5, 3), idleTimeout);
         RetryPolicy retries = new RetryPolicy(3, firstBackOff, firstBackOff.multipliedBy(4));
-        return new Engine(root, layers, images, new ImagePuller(root, layers, images, config, retries),
-                new ImagePusher(root, layers, images, config, retries));
+        return new Engine(root, layers, images, new ImagePuller(layers, images, config, retries),
+                new ImagePusher(layers, images, config, retries));
     }
 
     ImageId pull(String name) throws IOException {

@@ -41,7 +41,7 @@ class HostileArchiveIT {
     @BeforeEach
     void open() throws IOException {
         engine = Engine.open(root);
-        loader = new ImageLoader(root, engine.layers, engine.images);
+        loader = new ImageLoader(engine.layers, engine.images);
     }
 
     @AfterEach

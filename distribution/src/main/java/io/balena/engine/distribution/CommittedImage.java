@@ -26,7 +26,7 @@ record CommittedImage(Commit commit, Optional<Image> parent, Instant created) {
         image.set("config", commit.config());
         image.put("container", commit.containerId());
         image.set("container_config", commit.containerConfig());
-        image.put("created", created.toString());
+        image.put("created", Rfc3339.text(created));
         image.put("docker_version", commit.engineVersion());
         ArrayNode history = image.putArray("history");
         base.path("history").forEach(history::add);
@@ -46,7 +46,7 @@ record CommittedImage(Commit commit, Optional<Image> parent, Instant created) {
     }
 
     private ObjectNode step(DiffId diff) {
-        ObjectNode step = Json.MAPPER.createObjectNode().put("created", created.toString());
+        ObjectNode step = Json.MAPPER.createObjectNode().put("created", Rfc3339.text(created));
         if (!commit.author().isEmpty()) step.put("author", commit.author());
         if (!commit.createdBy().isEmpty()) step.put("created_by", commit.createdBy());
         if (!commit.comment().isEmpty()) step.put("comment", commit.comment());

@@ -95,7 +95,7 @@ final class ImageFiles {
     }
 
     void writeLastTagged(ImageId id, Instant when) throws IOException {
-        DurableFile.replace(metadataOf(id).resolve("lastUpdated"), when.toString().getBytes(US_ASCII));
+        DurableFile.replace(metadataOf(id).resolve("lastUpdated"), Rfc3339.text(when).getBytes(US_ASCII));
     }
 
     /// Notes that `id` is about to come with its first names, or to go after its last: between the two writes that this takes, a

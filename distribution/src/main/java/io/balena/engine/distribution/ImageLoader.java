@@ -9,7 +9,6 @@ import io.balena.engine.graphdriver.LayerStore;
 import io.balena.engine.graphdriver.StagedLayer;
 import java.io.IOException;
 import java.io.InputStream;
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -25,10 +24,10 @@ public final class ImageLoader {
     private final Images images;
     private final BlobRecords records;
 
-    public ImageLoader(Path dataRoot, LayerStore layers, Images images) {
+    public ImageLoader(LayerStore layers, Images images) {
         this.layers = layers;
         this.images = images;
-        this.records = new BlobRecords(dataRoot);
+        this.records = images.blobs();
     }
 
     /// An image that was loaded.

@@ -3,7 +3,6 @@ package io.balena.engine.distribution;
 import io.balena.engine.graphdriver.Digest;
 import io.balena.engine.graphdriver.LayerStore;
 import java.io.IOException;
-import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
 
@@ -18,16 +17,16 @@ public final class ImagePuller {
     private final LayerDownloads downloads;
 
     /// One per data root: pulls share downloads through it. Opens no connection and loads no HTTP client before the first pull.
-    public ImagePuller(Path dataRoot, LayerStore layers, Images images, RegistryConfig config) {
-        this(dataRoot, layers, images, config, RetryPolicy.of(config.downloads().attempts()));
+    public ImagePuller(LayerStore layers, Images images, RegistryConfig config) {
+        this(layers, images, config, RetryPolicy.of(config.downloads().attempts()));
     }
 
-    ImagePuller(Path dataRoot, LayerStore layers, Images images, RegistryConfig config, RetryPolicy retries) {
+    ImagePuller(LayerStore layers, Images images, RegistryConfig config, RetryPolicy retries) {
         this.layers = layers;
         this.images = images;
         this.sources = new Sources(config, new HttpConnections());
         this.retries = retries;
-        this.downloads = new LayerDownloads(layers, new BlobRecords(dataRoot), retries, config.downloads().atOnce());
+        this.downloads = new LayerDownloads(layers, images.blobs(), retries, config.downloads().atOnce());
     }
 
     /// Pulls `reference` and gives the image that name.

@@ -11,7 +11,6 @@ import java.io.IOException;
 import java.lang.System.Logger;
 import java.lang.System.Logger.Level;
 import java.net.http.HttpRequest.BodyPublishers;
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
@@ -33,16 +32,16 @@ public final class ImagePusher {
     private final HttpConnections connections = new HttpConnections();
 
     /// One per data root: pushes share uploads through it. Opens no connection and loads no HTTP client before the first push.
-    public ImagePusher(Path dataRoot, LayerStore layers, Images images, RegistryConfig config) {
-        this(dataRoot, layers, images, config, RetryPolicy.of(config.uploads().attempts()));
+    public ImagePusher(LayerStore layers, Images images, RegistryConfig config) {
+        this(layers, images, config, RetryPolicy.of(config.uploads().attempts()));
     }
 
-    ImagePusher(Path dataRoot, LayerStore layers, Images images, RegistryConfig config, RetryPolicy retries) {
+    ImagePusher(LayerStore layers, Images images, RegistryConfig config, RetryPolicy retries) {
         this.layers = layers;
         this.images = images;
         this.config = config;
         this.retries = retries;
-        this.uploads = new LayerUploads(layers, new BlobRecords(dataRoot), retries, config.uploads().atOnce());
+        this.uploads = new LayerUploads(layers, images.blobs(), retries, config.uploads().atOnce());
     }
 
     /// Pushes what `reference` names, or, when it has no tag, all tags of that repository. What was pushed can be named by its digest

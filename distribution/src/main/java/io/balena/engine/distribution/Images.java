@@ -22,12 +22,14 @@ import java.util.Optional;
 public final class Images {
     private final ImageFiles files;
     private final LayerStore layers;
+    private final BlobRecords blobs;
     private final UnusedLayers unused;
     private final Object writing = new Object();
     private volatile Catalogue catalogue;
 
-    private Images(ImageFiles files, LayerStore layers, Catalogue catalogue) {
+    private Images(ImageFiles files, LayerStore layers, BlobRecords blobs, Catalogue catalogue) {
         this.files = files;
+        this.blobs = blobs;
         this.layers = layers;
         this.unused = new UnusedLayers(layers);
         this.catalogue = catalogue;
@@ -40,7 +42,12 @@ public final class Images {
         ImageFiles files = ImageFiles.open(dataRoot);
         Catalogue catalogue = new CatalogueLoading(files, layers).load();
         files.tidyMetadata();
-        return new Images(files, layers, catalogue);
+        return new Images(files, layers, new BlobRecords(dataRoot), catalogue);
+    }
+
+    /// Which blobs layers came from and went to. One for all who pull, push and load, as it is read, changed and written as a whole.
+    BlobRecords blobs() {
+        return blobs;
     }
 
     public List<Image> list() {

@@ -28,8 +28,8 @@ final class ImportedImage {
         image.put("comment", comment);
         image.set("config", config);
         image.set("container_config", ContainerConfig.empty());
-        image.put("created", created.toString());
-        image.putArray("history").addObject().put("created", created.toString()).put("comment", comment);
+        image.put("created", Rfc3339.text(created));
+        image.putArray("history").addObject().put("created", Rfc3339.text(created)).put("comment", comment);
         image.put("os", here.os());
         image.putObject("rootfs").put("type", "layers").putArray("diff_ids").add(layer.toString());
         if (!here.variant().isEmpty()) image.put("variant", here.variant());

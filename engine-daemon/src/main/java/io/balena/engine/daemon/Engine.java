@@ -72,11 +72,11 @@ final class Engine implements AutoCloseable {
         DurableFile.deleteTemporaries(config.dataRoot());
 
         var events = new Events();
-        LayerStore layers = LayerStore.open(config.dataRoot());
+        LayerStore layers = LayerStore.open(config.dataRoot(), config.execRoot().resolve("mounts"));
         Images images = Images.open(config.dataRoot(), layers);
         RegistryConfig registries = registries(config.registries());
-        var puller = new ImagePuller(config.dataRoot(), layers, images, registries);
-        var pusher = new ImagePusher(config.dataRoot(), layers, images, registries);
+        var puller = new ImagePuller(layers, images, registries);
+        var pusher = new ImagePusher(layers, images, registries);
         var downloads = new TarDownloads(registries);
         Optional<BridgeNetwork> bridge = bridge(config);
 
@@ -96,7 +96,7 @@ final class Engine implements AutoCloseable {
                         new PushRoutes(pusher, images, events).table(),
                         new RegistryRoutes(new Registries(registries)).table(),
                         new ArchiveRoutes(
-                                images, new ImageSaver(layers, images), new ImageLoader(config.dataRoot(), layers, images), events).table(),
+                                images, new ImageSaver(layers, images), new ImageLoader(layers, images), events).table(),
                         new NetworkRoutes(config.network().bridge(), bridge, dockerNetworks).table(),
                         volumeRoutes.table(),
                         new SwarmRoutes().table())

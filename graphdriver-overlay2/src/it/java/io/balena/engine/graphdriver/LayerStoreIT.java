@@ -81,6 +81,47 @@ class LayerStoreIT {
     }
 
     @Test
+    void layersAreMountedWhereTheStoreIsTold() throws Exception {
+        Path mountPoints = scratch.path().resolve("mounts");
+        String before;
+        try (var store = LayerStore.open(root, mountPoints)) {
+            Layer layer = add(store, new TarBuilder().file("f", "x").stream(), Optional.empty());
+            ContainerLayer container = store.createContainerLayer("c", Optional.of(layer.chainId()));
+            before = Machine.sh("cd " + root + " && find . ! -path '*/work*' | sort");
+            Path mounted = container.mount();
+            assertEquals(mountPoints.toRealPath(), mounted.getParent());
+            assertEquals(mounted.toString(), container.driverData().get("MergedDir"));
+            assertEquals("x", Files.readString(mounted.resolve("f")));
+            assertEquals(before, Machine.sh("cd " + root + " && find . ! -path '*/work*' | sort"));
+        }
+        try (var store = LayerStore.open(root, mountPoints)) {
+            store.containerLayer("c").orElseThrow().unmount();
+            assertEquals("", Machine.sh("ls " + mountPoints));
+        }
+    }
+
+    @Test
+    void aMountThatDockerHasHiddenIsMadeAgain() throws Exception {
+        try (var store = LayerStore.open(root)) {
+            Layer layer = add(store, new TarBuilder().file("f", "x").stream(), Optional.empty());
+            ContainerLayer container = store.createContainerLayer("c", Optional.of(layer.chainId()));
+            Path hidden = container.mount();
+            Machine.sh("mount --bind " + root + "/overlay2 " + root + "/overlay2 && mount --make-private " + root + "/overlay2");
+            try {
+                assertFalse(Files.exists(hidden.resolve("f")));
+                assertEquals("x", Files.readString(container.mount().resolve("f")));
+                container.unmount();
+                assertFalse(Files.exists(hidden.resolve("f")));
+            } finally {
+                Machine.sh("umount " + root + "/overlay2");
+            }
+            assertEquals("x", Files.readString(container.mount().resolve("f")));
+            container.unmount();
+            assertFalse(Files.exists(hidden));
+        }
+    }
+
+    @Test
     void anImageMayHave125LayersThoughTheirNamesDoNotFitIntoOneMount() throws Exception {
         try (var store = LayerStore.open(root)) {
             Optional<ChainId> top = Optional.empty();

@@ -35,7 +35,7 @@ public final class ContainerLayer {
 
     /// Mounts the layer on the layers below it. A second call while it is mounted returns the same path.
     ///
-    /// @return `overlay2/<mount-id>/merged`
+    /// @return where
     public synchronized Path mount() throws IOException {
         wanted = true;
         return overlay.mount(content.mount());
@@ -139,7 +139,9 @@ public final class ContainerLayer {
     /// `GraphDriver.Data` of the container's inspect.
     public Map<String, String> driverData() {
         try {
-            return overlay.data(content.mount());
+            Map<String, String> data = overlay.data(content.mount());
+            data.put("MergedDir", paths.merged(content.mount()).toString());
+            return data;
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }

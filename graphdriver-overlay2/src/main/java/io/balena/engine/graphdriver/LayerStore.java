@@ -40,9 +40,21 @@ public final class LayerStore implements AutoCloseable {
     ///
     /// @param dataRoot the engine's data root, e.g. `/var/lib/balena-engine`
     public static LayerStore open(Path dataRoot) throws IOException {
+        return open(dataRoot, Optional.empty());
+    }
+
+    /// As above, with the folders that layers are mounted on in a place of their own: on a tmpfs they wear no flash.
+    ///
+    /// @param mountPoints a folder for them alone; made when missing
+    public static LayerStore open(Path dataRoot, Path mountPoints) throws IOException {
+        return open(dataRoot, Optional.of(mountPoints));
+    }
+
+    private static LayerStore open(Path dataRoot, Optional<Path> mountPoints) throws IOException {
         Files.createDirectories(dataRoot.toAbsolutePath());
+        if (mountPoints.isPresent()) Files.createDirectories(mountPoints.get());
         // Paths are compared with the kernel's table of mounts, which knows no symbolic links.
-        var paths = new StorePaths(dataRoot.toRealPath());
+        var paths = new StorePaths(dataRoot.toRealPath(), mountPoints.isPresent() ? Optional.of(mountPoints.get().toRealPath()) : mountPoints);
         makeFolders(paths);
         var store = new LayerStore(paths);
         var recovery = new Recovery(paths, store.overlay);

@@ -11,6 +11,7 @@ import io.balena.engine.linux.Mounts;
 import io.balena.engine.linux.ThreadRoot;
 import java.io.IOException;
 import java.lang.System.Logger.Level;
+import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.NoSuchFileException;
@@ -35,7 +36,7 @@ import java.util.stream.Collectors;
 /// overlay2/<id>/lower          l/<parent>:l/<its parent>:…   absent without a parent
 /// overlay2/<id>/work           overlayfs's own               absent without a parent
 /// overlay2/<id>/committed      empty: has children, and does not change any more
-/// overlay2/<id>/merged         where it is mounted, while it is
+/// overlay2/<id>/merged         where it is mounted, while it is and unless it is elsewhere
 /// ```
 /// Nothing here is made durable: whoever publishes a folder does that, once for all of it.
 final class OverlayFolders {
@@ -175,7 +176,7 @@ final class OverlayFolders {
             throw new IOException("cannot mount layer, mount label too large " + relative.length());
         }
         var task = ThreadRoot.startAt(paths.overlay(), "overlay mount", () -> {
-            Mounts.mount(new Mount("overlay", "overlay", 0, relative), Path.of(id.text(), "merged"));
+            Mounts.mount(new Mount("overlay", "overlay", 0, relative), merged);
             return null;
         });
         try {
@@ -207,15 +208,20 @@ final class OverlayFolders {
         } catch (ErrnoException e) {
             if (e.errno() != Errno.EINVAL && e.errno() != Errno.ENOENT) throw e;
         }
-        Files.deleteIfExists(merged);
+        try {
+            Files.deleteIfExists(merged);
+        } catch (FileSystemException e) {
+            // Another mount is on it, which cannot be reached from here since a folder above has been mounted over: Docker does that.
+            LOG.log(Level.WARNING, "leaving " + merged + ": " + e.getReason());
+        }
     }
 
-    /// `GraphDriver.Data` of inspect.
+    /// `GraphDriver.Data` of inspect, of what is not mounted.
     Map<String, String> data(CacheId id) throws IOException {
         var data = new java.util.TreeMap<String, String>();
         data.put("UpperDir", paths.diff(id).toString());
         data.put("WorkDir", paths.work(id).toString());
-        data.put("MergedDir", paths.merged(id).toString());
+        data.put("MergedDir", paths.mergedBesideFiles(id).toString());
         List<Path> lowers = lowerDiffs(id);
         if (!lowers.isEmpty()) data.put("LowerDir", lowers.stream().map(Path::toString).collect(Collectors.joining(":")));
         return data;

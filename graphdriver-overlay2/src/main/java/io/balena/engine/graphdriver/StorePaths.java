@@ -1,9 +1,12 @@
 package io.balena.engine.graphdriver;
 
 import java.nio.file.Path;
+import java.util.Optional;
 
 /// Where things lie below the data root. Every path of this module is built here.
-record StorePaths(Path root) {
+///
+/// @param mountPoints where layers are mounted while they are; empty for a folder `merged` beside their files, as in moby
+record StorePaths(Path root, Optional<Path> mountPoints) {
     Path overlay() {
         return root.resolve("overlay2");
     }
@@ -21,6 +24,11 @@ record StorePaths(Path root) {
     }
 
     Path merged(CacheId id) {
+        return mountPoints.map(folder -> folder.resolve(id.text())).orElseGet(() -> mergedBesideFiles(id));
+    }
+
+    /// Where moby would mount it.
+    Path mergedBesideFiles(CacheId id) {
         return folder(id).resolve("merged");
     }
 

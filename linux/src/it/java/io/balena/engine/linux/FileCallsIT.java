@@ -137,6 +137,28 @@ class FileCallsIT {
         assertTrue(e.getMessage().matches("mount overlay type=overlay flags=0x0 \\(lowerdir=/missing,upperdir=/u\\) on .*with space: .*\\(E[A-Z]+\\)"), e.getMessage());
     }
 
+    @Test
+    void aMountThatIsHiddenDoesNotCount() throws IOException {
+        Path outer = Files.createDirectory(folder.toRealPath().resolve("outer"));
+        Path target = Files.createDirectory(outer.resolve("target"));
+        Mounts.mount(new Mount("none", "tmpfs", 0, "size=4k"), target);
+        try {
+            Mounts.mount(new Mount(outer.toString(), "none", 4096 /* MS_BIND */, ""), outer);
+            try {
+                assertFalse(Mounts.isMounted(target), "the folder below it is reached");
+                Mounts.mount(new Mount("none", "tmpfs", 0, "size=4k"), target);
+                assertTrue(Mounts.isMounted(target));
+                Mounts.detach(target);
+            } finally {
+                Mounts.detach(outer);
+            }
+            assertTrue(Mounts.isMounted(target));
+        } finally {
+            Mounts.detach(target);
+        }
+        assertFalse(Mounts.isMounted(folder.resolve("missing")));
+    }
+
     private Errno refused(String path, long resolve) {
         return assertThrows(ErrnoException.class, () -> calls.openBy(fd, bytes(path), OpenFlags.RDONLY, resolve)).errno();
     }

@@ -19,6 +19,12 @@ final class FileLibc {
     /// `int fsync(int fd)`
     static native int fsync(int fd);
 
+    /// `int fdatasync(int fd)`
+    static native int fdatasync(int fd);
+
+    /// `ssize_t pwrite64(int fd, const void *buf, size_t count, off64_t offset)`
+    static native int pwrite64(int fd, byte[] buffer, int count, long offset);
+
     /// `int syncfs(int fd)`
     static native int syncfs(int fd);
 

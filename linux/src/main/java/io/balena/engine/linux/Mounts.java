@@ -25,20 +25,32 @@ public final class Mounts {
         Libc.check(FileLibc.umount2(target.toString(), MNT_DETACH), "umount", target);
     }
 
-    /// Whether anything is mounted on `target`, an absolute path without symbolic links.
+    /// Whether `target`, an absolute path without symbolic links, leads to what is mounted on it. A mount that lies there and is hidden,
+    /// because a folder above has been mounted over since, does not count: who goes there does not get to it.
     ///
     /// @see <a href="https://man7.org/linux/man-pages/man5/proc_pid_mountinfo.5.html">proc_pid_mountinfo(5)</a>
+    /// @see <a href="https://man7.org/linux/man-pages/man5/proc_pid_fdinfo.5.html">proc_pid_fdinfo(5), mnt_id</a>
     public static boolean isMounted(Path target) throws IOException {
-        String wanted = " " + escape(target.toString()) + " ";
+        String beginning;
+        try (Fd reached = Fd.open(target, OpenFlags.PATH | OpenFlags.NOFOLLOW | OpenFlags.CLOEXEC)) {
+            beginning = mountId(reached) + " ";
+        } catch (ErrnoException e) {
+            if (e.errno() == Errno.ENOENT || e.errno() == Errno.ENOTDIR) return false;
+            throw e;
+        }
+        String wanted = escape(target.toString());
         String table = new String(KernelFile.bytes(Path.of("/proc/self/mountinfo")), StandardCharsets.ISO_8859_1);
         for (String line : table.split("\n")) {
-            if (line.contains(wanted) && fifthField(line).equals(wanted.strip())) return true;
+            if (line.startsWith(beginning)) return line.split(" ", 6)[4].equals(wanted);
         }
         return false;
     }
 
-    private static String fifthField(String line) {
-        return line.split(" ", 6)[4];
+    private static String mountId(Fd file) throws IOException {
+        for (String line : KernelFile.lines(Path.of("/proc/self/fdinfo", Integer.toString(file.number())))) {
+            if (line.startsWith("mnt_id:")) return line.substring("mnt_id:".length()).strip();
+        }
+        throw new IOException("no mnt_id in the fdinfo of " + file);
     }
 
     // The kernel writes these four as octal escapes, and other bytes as they are.

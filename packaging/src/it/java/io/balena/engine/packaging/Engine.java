@@ -94,18 +94,6 @@ final class Engine implements AutoCloseable {
         startDaemon();
     }
 
-    /// What a power cut leaves of an engine: files.
-    void powerCut() {
-        killDaemon();
-        processes().forEach(ProcessHandle::destroyForcibly);
-        for (var container : Command.of("sh", "-c", "ls " + data() + "/containers").run().out().split("\\s+")) {
-            // Who runs in a container names it in its cgroup only.
-            Command.of("sh", "-c", "kill -9 $(cat /sys/fs/cgroup/pids/docker/" + container + "/cgroup.procs)").run();
-        }
-        if (!become(Duration.ofSeconds(10), () -> processes().isEmpty())) throw new AssertionError("does not end: " + processes());
-        unmountAll(root + "/");
-    }
-
     static void assumeRunnable() {
         assumeTrue(Command.of("id", "-u").run().out().strip().equals("0"), "needs root");
         assumeTrue(PEER || Files.isExecutable(DIST.resolve("bin/balena-engine-daemon")), "needs ./build to have made " + DIST);
@@ -221,10 +209,16 @@ final class Engine implements AutoCloseable {
         return processes().stream().filter(process -> commandLine(process).contains("balena-engine-shim")).toList();
     }
 
-    /// As above, and all that was in memory file systems is gone, too.
+    /// What a power cut leaves of an engine, ours or Docker's: files, and not those in memory file systems.
     void cutPower() {
         killAll();
-        unmountAll(root + "/exec/");
+        processes().forEach(ProcessHandle::destroyForcibly);
+        for (var container : Command.of("sh", "-c", "ls " + data() + "/containers").run().out().split("\\s+")) {
+            // Who runs in a container names it in its cgroup only.
+            Command.of("sh", "-c", "kill -9 $(cat /sys/fs/cgroup/pids/docker/" + container + "/cgroup.procs)").run();
+        }
+        if (!become(Duration.ofSeconds(10), () -> processes().isEmpty())) throw new AssertionError("does not end: " + processes());
+        unmountAll(root.resolve("exec") + "/");
         unmountAll(data() + "/");
         Command.of("rm", "-rf", "--one-file-system", root.resolve("exec").toString(), socket().toString()).run().succeeded();
     }

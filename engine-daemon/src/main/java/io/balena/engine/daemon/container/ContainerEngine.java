@@ -178,6 +178,7 @@ public final class ContainerEngine implements AutoCloseable {
     public void close() throws IOException {
         restarts.close();
         shim.close();
+        store.close();
         changes.close();
     }
 

@@ -6,27 +6,46 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.balena.engine.daemon.container.config.ContainerConfig;
 import io.balena.engine.daemon.container.config.HostConfig;
 import io.balena.engine.daemon.container.mount.MountRequests;
+import io.balena.engine.distribution.Rfc3339;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.time.DateTimeException;
 import java.time.Instant;
 import java.time.OffsetDateTime;
 import java.util.List;
+import java.util.OptionalLong;
 
 /// Turns records into `config.v2.json` and `hostconfig.json` as moby 20.10 has them, and back.
 final class ContainerFiles {
     private static final ObjectMapper JSON = new ObjectMapper();
+    /// Our own field: the number of the newest journal entry that the file includes. Docker drops it when it writes the file.
+    private static final String STATE_NUMBER = "StateNumber";
     private static final List<String> KNOWN = List.of("StreamConfig", "State", "ID", "Created", "Managed", "Path", "Args", "Config", "Image",
             "NetworkSettings", "LogPath", "Name", "Driver", "OS", "RestartCount", "HasBeenStartedBefore", "HasBeenManuallyStopped",
-            "MountPoints", "HostnamePath", "HostsPath", "ResolvConfPath");
+            "MountPoints", "HostnamePath", "HostsPath", "ResolvConfPath", STATE_NUMBER);
+    /// What changes in the life of a container.
+    private static final List<String> STATE = List.of("State", "NetworkSettings", "Name", "RestartCount", "HasBeenStartedBefore",
+            "HasBeenManuallyStopped", "LogPath");
 
     private ContainerFiles() {}
 
-    static byte[] config(ContainerRecord record, EtcFiles etc) throws IOException {
+    /// @param number of the entry in the journal that this is as new as; empty when there is no journal
+    static byte[] config(ContainerRecord record, EtcFiles etc, OptionalLong number) throws IOException {
+        ObjectNode json = config(record, etc);
+        if (number.isPresent()) json.put(STATE_NUMBER, number.getAsLong());
+        return JSON.writeValueAsBytes(json);
+    }
+
+    /// The part of `config.v2.json` that the journal takes.
+    static byte[] state(ContainerRecord record, EtcFiles etc) throws IOException {
+        return JSON.writeValueAsBytes(config(record, etc).retain(STATE));
+    }
+
+    private static ObjectNode config(ContainerRecord record, EtcFiles etc) {
         ObjectNode json = JSON.createObjectNode();
         json.putObject("StreamConfig");
         json.set("State", state(record));
-        json.put("ID", record.id().hex()).put("Created", Timestamps.text(record.created())).put("Managed", false);
+        json.put("ID", record.id().hex()).put("Created", Rfc3339.text(record.created())).put("Managed", false);
         putCommand(json, record.config());
         json.set("Config", record.config().document());
         json.put("Image", record.image());
@@ -44,7 +63,7 @@ final class ContainerFiles {
         json.put("HostnamePath", etc.hostname(record.id()).toString()).put("HostsPath", etc.hosts(record.id()).toString())
                 .put("ResolvConfPath", etc.resolvConf(record.id()).toString());
         for (var other : record.others().properties()) json.set(other.getKey(), other.getValue());
-        return JSON.writeValueAsBytes(json);
+        return json;
     }
 
     static byte[] host(ContainerRecord record) throws IOException {
@@ -88,13 +107,21 @@ final class ContainerFiles {
     }
 
     private static String text(Instant time) {
-        return time == null ? ContainerState.NEVER : Timestamps.text(time);
+        return time == null ? ContainerState.NEVER : Rfc3339.text(time);
     }
 
+    /// The number that [#config] has put into a `config.v2.json`; empty when Docker wrote it.
+    static OptionalLong stateNumber(byte[] config) throws IOException {
+        JsonNode number = JSON.readTree(config).path(STATE_NUMBER);
+        return number.isIntegralNumber() ? OptionalLong.of(number.asLong()) : OptionalLong.empty();
+    }
+
+    /// @param newer a state from the journal that is newer than the file; null when there is none
     /// @param dataRoot where it was found
     /// @throws IOException when this is no container's record; the message says what is wrong
-    static ContainerRecord read(byte[] config, byte[] host, Path dataRoot) throws IOException {
+    static ContainerRecord read(byte[] config, byte[] host, byte[] newer, Path dataRoot) throws IOException {
         if (!(JSON.readTree(config) instanceof ObjectNode json)) throw new IOException("config.v2.json is not a JSON object");
+        if (newer != null && JSON.readTree(newer) instanceof ObjectNode state) json.setAll(state);
         if (!(JSON.readTree(host) instanceof ObjectNode hostJson)) throw new IOException("hostconfig.json is not a JSON object");
         if (!(json.get("Config") instanceof ObjectNode configJson)) throw new IOException("config.v2.json has no Config");
         String id = json.path("ID").asText("");

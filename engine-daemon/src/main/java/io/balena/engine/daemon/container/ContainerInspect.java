@@ -6,6 +6,7 @@ import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.balena.engine.daemon.container.mount.MountPoint;
 import io.balena.engine.daemon.http.ApiVersion;
+import io.balena.engine.distribution.Rfc3339;
 import io.balena.engine.graphdriver.ContainerLayer;
 import io.balena.engine.graphdriver.LayerStore;
 import java.io.IOException;
@@ -31,7 +32,7 @@ final class ContainerInspect {
     ObjectNode of(Container container, boolean withSize, ApiVersion version) throws IOException {
         ContainerRecord record = container.record();
         ObjectNode json = JSON.objectNode();
-        json.put("Id", record.id().hex()).put("Created", Timestamps.text(record.created()));
+        json.put("Id", record.id().hex()).put("Created", Rfc3339.text(record.created()));
         ContainerFiles.putCommand(json, record.config());
         ObjectNode state = json.putObject("State").put("Status", record.state().word());
         ContainerFiles.putState(state, record.state());

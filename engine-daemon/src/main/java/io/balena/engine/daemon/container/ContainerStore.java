@@ -8,7 +8,6 @@ import io.balena.engine.daemon.EngineException.InvalidRequest;
 import io.balena.engine.daemon.EngineException.NotFound;
 import io.balena.engine.daemon.container.config.HostConfig;
 import io.balena.engine.linux.DurableFile;
-import io.balena.engine.graphdriver.Digest;
 import io.balena.engine.graphdriver.Quarantine;
 import io.balena.engine.graphdriver.TreeRemoval;
 import java.io.IOException;
@@ -31,22 +30,19 @@ import java.util.concurrent.ConcurrentHashMap;
 ///   unfinished creation, whose layer is found by the folder's name;
 /// * removal first renames the folder to `.removing-<id>`, one synced step, after which it is finished sooner or later;
 /// * volumes that nobody named are claimed by the folder before they are made, and before the folder is on its way out;
-/// * in between, a file is replaced only when its content changed.
-final class ContainerStore {
+/// * in between, what changes is in the journal first, see [RecordFiles].
+final class ContainerStore implements AutoCloseable {
     private static final String REMOVING = ".removing-";
-    private static final String CONFIG = "config.v2.json";
-    private static final String HOST_CONFIG = "hostconfig.json";
 
     /// An empty file for each volume that is to go when the folder does, see [#claim]. One of those that a finished container loses.
     private static final String CLAIM = ".tmp-volume-";
 
     private final Path directory;
     private final Quarantine quarantine;
-    private final EtcFiles etc;
+    private final RecordFiles files;
     private final Map<String, Container> byId = new ConcurrentHashMap<>();
     /// Taken before a container exists, so that of two who want a name at once one is told.
     private final Map<String, String> idByName = new ConcurrentHashMap<>();
-    private final Map<String, Digest> written = new ConcurrentHashMap<>();
     private final List<String> unfinished = new ArrayList<>();
 
     /// How much a write must survive. Each fsync(2) wears flash, so only what somebody was told is made safe against a power cut.
@@ -57,10 +53,10 @@ final class ContainerStore {
         PROCESS_END
     }
 
-    private ContainerStore(Path directory, EtcFiles etc) {
+    private ContainerStore(Path directory, RecordFiles files) {
         this.directory = directory;
         this.quarantine = new Quarantine(directory.toAbsolutePath().getParent());
-        this.etc = etc;
+        this.files = files;
     }
 
     /// Loads all containers. One whose files make no sense is moved to `quarantine`, with a warning; nothing of it is deleted.
@@ -69,7 +65,7 @@ final class ContainerStore {
     static ContainerStore open(Path directory, EtcFiles etc) throws IOException {
         Files.createDirectories(directory);
         Files.setPosixFilePermissions(directory, fromString("rwx--x---"));
-        var store = new ContainerStore(directory, etc);
+        var store = new ContainerStore(directory, RecordFiles.open(directory, etc));
         List<Path> folders = new ArrayList<>();
         try (var entries = Files.newDirectoryStream(directory, Files::isDirectory)) {
             entries.forEach(folders::add);
@@ -86,8 +82,7 @@ final class ContainerStore {
         }
         if (!ContainerId.isId(name)) return;
         try {
-            byte[] config = Files.readAllBytes(folder.resolve(CONFIG));
-            ContainerRecord record = ContainerFiles.read(config, Files.readAllBytes(folder.resolve(HOST_CONFIG)), directory.getParent());
+            ContainerRecord record = files.load(folder);
             record = record.loggingTo(logPath(record.id(), record.host()));
             if (!record.id().hex().equals(name)) throw new IOException("it holds the container " + record.id());
             if (idByName.putIfAbsent(record.name(), name) != null) throw new IOException("its name " + record.name() + " is taken");
@@ -103,7 +98,7 @@ final class ContainerStore {
 
     private static boolean isUnfinished(Path folder) throws IOException {
         try (var entries = Files.list(folder)) {
-            return entries.allMatch(entry -> entry.getFileName().toString().equals(HOST_CONFIG) || DurableFile.isTemporary(entry));
+            return entries.allMatch(entry -> entry.getFileName().toString().equals(RecordFiles.HOST_CONFIG) || DurableFile.isTemporary(entry));
         }
     }
 
@@ -178,11 +173,7 @@ final class ContainerStore {
 
     /// Writes a new container and makes it known, unless the writing fails.
     Container add(ContainerRecord record) throws IOException {
-        Path folder = folder(record.id());
-        DurableFile.create(folder.resolve(HOST_CONFIG), remember(record, HOST_CONFIG), "rw-r--r--");
-        DurableFile.replace(folder.resolve(CONFIG), remember(record, CONFIG));
-        DurableFile.syncDirectory(directory);
-        DurableFile.deleteTemporaries(folder);
+        files.create(record);
         var container = new Container(record);
         byId.put(record.id().hex(), container);
         return container;
@@ -190,42 +181,8 @@ final class ContainerStore {
 
     /// Stores what changed, then makes it known. When writing fails, nothing has changed.
     void save(Container container, ContainerRecord next, Durability durability) throws IOException {
-        for (String file : List.of(HOST_CONFIG, CONFIG)) {
-            if (file.equals(HOST_CONFIG) && next.host() == container.record().host()) continue;
-            byte[] content = content(next, file);
-            Digest digest = Digest.of(content);
-            String key = next.id() + file;
-            if (digest.equals(written.get(key))) continue;
-            String permissions = file.equals(CONFIG) ? "rw-------" : "rw-r--r--";
-            Path target = folder(next.id()).resolve(file);
-            switch (durability) {
-                case POWER_CUT -> DurableFile.replace(target, content, permissions);
-                case PROCESS_END -> replaceUnsynced(target, content);
-            }
-            written.put(key, digest);
-        }
+        files.save(container.record(), next, durability);
         container.publish(next);
-    }
-
-    private static void replaceUnsynced(Path target, byte[] content) throws IOException {
-        Path temporary = target.resolveSibling(".tmp-" + target.getFileName());
-        try {
-            Files.write(temporary, content);
-            Files.setPosixFilePermissions(temporary, fromString("rw-------"));
-            Files.move(temporary, target, StandardCopyOption.ATOMIC_MOVE);
-        } finally {
-            Files.deleteIfExists(temporary);
-        }
-    }
-
-    private byte[] remember(ContainerRecord record, String file) throws IOException {
-        byte[] content = content(record, file);
-        written.put(record.id() + file, Digest.of(content));
-        return content;
-    }
-
-    private byte[] content(ContainerRecord record, String file) throws IOException {
-        return file.equals(CONFIG) ? ContainerFiles.config(record, etc) : ContainerFiles.host(record);
     }
 
     /// Renames a container, in memory; the caller saves.
@@ -248,8 +205,7 @@ final class ContainerStore {
         String id = container.id().hex();
         idByName.remove(container.record().name(), id);
         byId.remove(id);
-        written.remove(id + CONFIG);
-        written.remove(id + HOST_CONFIG);
+        files.forget(container.id());
     }
 
     /// Deletes what is left of a container that was never finished or is removed.
@@ -263,6 +219,12 @@ final class ContainerStore {
     /// @return empty when nothing is logged
     String logPath(ContainerId id, HostConfig host) {
         return host.logDriver().equals("none") ? "" : folder(id).resolve(id + "-json.log").toString();
+    }
+
+    /// Leaves each container's own files as new as what is in memory, so that Docker can take them over.
+    @Override
+    public void close() {
+        files.close();
     }
 
     Path folder(ContainerId id) {

@@ -143,8 +143,14 @@ final class EtcFiles {
 
     private static void write(Path file, String content) throws IOException {
         byte[] bytes = content.getBytes(UTF_8);
-        if (Files.exists(file) && Files.size(file) == bytes.length && Arrays.equals(Files.readAllBytes(file), bytes)) return;
-        // In place: what is mounted into a running container must stay the same inode.
-        Files.write(file, bytes, CREATE, WRITE, TRUNCATE_EXISTING);
+        boolean isNew = !Files.exists(file);
+        if (!isNew && Files.size(file) == bytes.length && Arrays.equals(Files.readAllBytes(file), bytes)) return;
+        try {
+            // In place: what is mounted into a running container must stay the same inode.
+            Files.write(file, bytes, CREATE, WRITE, TRUNCATE_EXISTING);
+        } catch (IOException e) {
+            if (isNew) Files.deleteIfExists(file);
+            throw e;
+        }
     }
 }

@@ -8,11 +8,10 @@ import java.time.OffsetDateTime;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
-/// Points in time as Docker and its clients write them: seconds since 1970 with or without a fraction, RFC 3339, or a span before now (`10m`).
+/// Points in time as clients of Docker write them: seconds since 1970 with or without a fraction, RFC 3339, or a span before now (`10m`).
 final class Timestamps {
     private static final Pattern SECONDS = Pattern.compile("(\\d{1,15})(?:\\.(\\d{1,9}))?");
     private static final Pattern SPAN = Pattern.compile("(?:(\\d{1,9})h)?(?:(\\d{1,9})m)?(?:(\\d{1,9})s)?");
-    private static final Pattern ENDING_ZEROS = Pattern.compile("\\.?0*Z$");
 
     private Timestamps() {}
 
@@ -33,12 +32,6 @@ final class Timestamps {
         } catch (DateTimeException e) {
             throw new InvalidRequest("strconv.ParseInt: parsing \"" + text + "\": invalid syntax");
         }
-    }
-
-    /// As Go writes them: without zeros at the end. Clients compare what they are told with what they were told before.
-    static String text(Instant time) {
-        String text = time.toString();
-        return text.indexOf('.') < 0 ? text : ENDING_ZEROS.matcher(text).replaceFirst("Z");
     }
 
     private static long number(String digits) {

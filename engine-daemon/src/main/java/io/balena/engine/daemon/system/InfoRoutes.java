@@ -10,6 +10,7 @@ import io.balena.engine.daemon.http.Response;
 import io.balena.engine.daemon.http.Route;
 import io.balena.engine.distribution.Proxies;
 import io.balena.engine.distribution.RegistryEndpoints;
+import io.balena.engine.distribution.Rfc3339;
 import java.io.File;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -58,7 +59,7 @@ public final class InfoRoutes {
         info.put("NFd", entries("/proc/self/fd"));
         // dockerd counts goroutines; threads are what this engine would run out of.
         info.put("NGoroutines", entries("/proc/self/task"));
-        info.put("SystemTime", Instant.now().toString());
+        info.put("SystemTime", Rfc3339.text(Instant.now()));
         info.put("LoggingDriver", config.containers().host().log().driver());
         info.put("CgroupDriver", config.containers().spec().cgroups().toString());
         info.put("CgroupVersion", cgroups.version());

@@ -1,5 +1,6 @@
 package io.balena.engine.daemon.container;
 
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertInstanceOf;
@@ -23,7 +24,9 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.FileTime;
 import java.time.Instant;
+import java.util.ArrayList;
 import java.util.List;
+import java.util.Random;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -108,6 +111,7 @@ class ContainerStoreTest {
         open();
         var container = store.find("one");
         save(container, container.record().named("other"));
+        store.close();
         var after = JSON.readTree(file.toFile());
         assertEquals("kept", after.get("MountLabel").asText());
         assertEquals(1, after.get("SecretReferences").get("a").asInt());
@@ -127,6 +131,92 @@ class ContainerStoreTest {
         save(container, container.record().with(container.record().host().withRestartPolicy(new RestartPolicy("always", 0))));
         assertEquals(longAgo, Files.getLastModifiedTime(config));
         assertTrue(Files.getLastModifiedTime(host).compareTo(longAgo) > 0);
+    }
+
+    @Test
+    void aStateThatWasStoredIsThereAfterAPowerCutThoughTheFileIsOlder() throws Exception {
+        var container = add(FIRST, "one");
+        byte[] before = Files.readAllBytes(config(FIRST));
+        for (int i = 1; i <= 3; i++) save(container, container.record().restarted(i));
+        assertArrayEquals(before, Files.readAllBytes(config(FIRST)), "written over in the journal");
+        open();
+        assertEquals(3, store.find("one").record().restarts());
+    }
+
+    @Test
+    void aNameIsNotLostWithTheJournal() throws Exception {
+        var container = add(FIRST, "one");
+        save(container, container.record().restarted(1));
+        save(container, container.record().named("other"));
+        Files.write(root.resolve("container-states"), new byte[10]);
+        open();
+        assertEquals(1, store.find("other").record().restarts());
+        assertThrows(NotFound.class, () -> store.find("one"));
+    }
+
+    @Test
+    void moreStatesThanTheJournalHoldsLoseNone() throws Exception {
+        var containers = new ArrayList<Container>();
+        for (int i = 0; i < 9; i++) containers.add(add(new ContainerId(("c" + i).concat("0".repeat(62))), "n" + i));
+        var random = new Random(1);
+        for (int i = 1; i <= 3 * StateJournal.SLOTS; i++) {
+            // Some change often, some seldom: the seldom ones are what a careless journal writes over.
+            var container = containers.get((int) Math.min(8, Math.abs(random.nextGaussian() * 3)));
+            save(container, container.record().restarted(i));
+            if (i % 100 != 0) continue;
+            List<Integer> expected = containers.stream().map(each -> each.record().restarts()).toList();
+            open();
+            for (int c = 0; c < 9; c++) containers.set(c, store.find("n" + c));
+            assertEquals(expected, containers.stream().map(each -> each.record().restarts()).toList(), "after " + i);
+        }
+    }
+
+    @Test
+    void whatDockerWroteMeanwhileHolds() throws Exception {
+        var container = add(FIRST, "one");
+        save(container, container.record().restarted(5));
+        // Docker keeps none of the fields that it does not know.
+        ObjectNode json = (ObjectNode) JSON.readTree(config(FIRST).toFile());
+        json.remove("StateNumber");
+        Files.write(config(FIRST), JSON.writeValueAsBytes(json.put("RestartCount", 2)));
+        open();
+        assertEquals(2, store.find("one").record().restarts());
+        container = store.find("one");
+        for (int i = 6; i < 9; i++) save(container, container.record().restarted(i));
+        open();
+        assertEquals(8, store.find("one").record().restarts());
+    }
+
+    @Test
+    void aStopLeavesEachContainersOwnFileUpToDate() throws Exception {
+        var container = add(FIRST, "one");
+        save(container, container.record().restarted(7));
+        store.close();
+        assertEquals(7, JSON.readTree(config(FIRST).toFile()).get("RestartCount").asInt());
+        Files.delete(root.resolve("container-states"));
+        open();
+        assertEquals(7, store.find("one").record().restarts());
+    }
+
+    @Test
+    void withoutAJournalStatesGoIntoTheFiles() throws Exception {
+        var container = add(FIRST, "one");
+        save(container, container.record().restarted(1));
+        store.close();
+        Files.delete(root.resolve("container-states"));
+        Files.createDirectory(root.resolve("container-states"));
+        open();
+        container = store.find("one");
+        assertEquals(1, container.record().restarts());
+        save(container, container.record().restarted(2));
+        assertEquals(2, JSON.readTree(config(FIRST).toFile()).get("RestartCount").asInt());
+        Files.delete(root.resolve("container-states"));
+        open();
+        assertEquals(2, store.find("one").record().restarts());
+    }
+
+    private Path config(ContainerId id) {
+        return directory.resolve(id.hex()).resolve("config.v2.json");
     }
 
     @Test
@@ -216,6 +306,9 @@ class ContainerStoreTest {
 
     @Test
     void whatCannotBeWrittenHasNotHappened() throws Exception {
+        Files.delete(root.resolve("container-states"));
+        Files.createDirectory(root.resolve("container-states"));
+        open();
         var container = add(FIRST, "one");
         store.beginRemoval(FIRST); // takes the folder away from under it
         var before = container.record();

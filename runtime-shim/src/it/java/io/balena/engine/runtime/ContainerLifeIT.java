@@ -125,7 +125,7 @@ class ContainerLifeIT {
     private Set<String> traces() throws IOException {
         Set<String> traces = new TreeSet<>();
         for (var hierarchy : Hierarchies.read().v1()) {
-            Path parent = hierarchy.mount().resolve("balena-it");
+            Path parent = hierarchy.mount().resolve(RuntimeFixture.CGROUPS);
             if (!Files.exists(parent)) continue;
             try (var groups = Files.list(parent)) {
                 groups.filter(Files::isDirectory).forEach(g -> traces.add(g.toString()));

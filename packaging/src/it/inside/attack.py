@@ -66,8 +66,11 @@ def processes(known):
                     taken.append(name)
                 except OSError:
                     pass
+            # Their numbers the kernel tells to the superuser; what they are must not be told.
             try:
-                taken += ['fd/' + fd for fd in os.listdir('/proc/%s/fd' % pid)]
+                for fd in os.listdir('/proc/%s/fd' % pid):
+                    os.close(os.open('/proc/%s/fd/%s' % (pid, fd), os.O_PATH))
+                    taken.append('fd/' + fd)
             except OSError:
                 pass
             if call(PTRACE, 0x4206, int(pid), 0, 0)[0] == 0:        # PTRACE_SEIZE

@@ -58,7 +58,7 @@ class InsideIT {
                 new Case("--uts=host --cgroupns=private", "--uts=host", "--cgroupns=private"),
                 new Case("--cgroupns=host --privileged=false", "--cgroupns=host", "--privileged=false"),
                 // Each at another depth: dockerd mounts those of one depth in the order of a hash table.
-                new Case("mounts", "--tmpfs", "/tmp", "--tmpfs", "/t:size=1m,mode=700,exec", "-v", volume + ":/vol", "-v", volume + ":/in/ro:ro",
+                new Case("mounts", "--tmpfs", "/tmp", "--tmpfs", "/a/place/of/its/own:size=1m,mode=700,exec", "-v", volume + ":/vol", "-v", volume + ":/in/ro:ro",
                         "-v", "named:/in/a/named", "-v", volume + ":/etc/much/deeper/still", "--device", "/dev/null:/dev/nothing:r", "--device", "/dev/zero"),
                 new Case("names and numbers", "--oom-score-adj", "500", "--group-add", "extra", "--group-add", "77", "--hostname", "box",
                         "--domainname", "dom.ain", "--shm-size", "1m", "--add-host", "a:1.2.3.4", "--dns", "1.1.1.1", "-e", "A=b",

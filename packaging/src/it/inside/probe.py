@@ -232,13 +232,15 @@ def names():
 
 def calls():
     """Each system call in a process of its own: some end or stop whoever makes them."""
-    for number in list(range(0, 480)) + [0x40000000 + n for n in (0, 1, 39, 57, 101, 165, 272, 520, 545)]:
+    # pause(2) is waited for in vain, and vfork(2) cannot be called from here.
+    left_out = (34, 58) if os.uname().machine == 'x86_64' else ()
+    for number in [n for n in range(0, 480) if n not in left_out] + [0x40000000 + n for n in (0, 1, 39, 57, 101, 165, 272, 520, 545)]:
         r, w = os.pipe()
         child = os.fork()
         if child == 0:
             import signal
             # A clone without a stack, a stopped read: whatever happens, it ends.
-            signal.alarm(1)
+            signal.alarm(10)
             for fd in (0, 1, 2):
                 os.close(fd)
             ctypes.set_errno(0)

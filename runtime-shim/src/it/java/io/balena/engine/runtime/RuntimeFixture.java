@@ -13,8 +13,8 @@ import org.junit.jupiter.api.Assumptions;
 
 /// Runs bundles with [OciRuntime] and takes what they print. Everything is removed again by [#close].
 final class RuntimeFixture implements AutoCloseable {
-    /// Of this run alone: another's would be removed together with its containers.
-    static final String CGROUPS = "balena-it-" + ProcessHandle.current().pid();
+    /// Tests of another build may run at the same time.
+    static final String CGROUP = "balena-it-" + ProcessHandle.current().pid();
     private static final AtomicInteger NUMBER = new AtomicInteger();
 
     final Path stateRoot;
@@ -50,7 +50,7 @@ final class RuntimeFixture implements AutoCloseable {
     }
 
     static String cgroupsPath(String id) {
-        return "/" + CGROUPS + "/" + id;
+        return "/" + CGROUP + "/" + id;
     }
 
     /// Creates, starts, waits for and deletes a container of its own.
@@ -115,9 +115,6 @@ final class RuntimeFixture implements AutoCloseable {
     @Override
     public void close() throws IOException {
         for (String id : ids) runtime.delete(id);
-        for (var hierarchy : Hierarchies.read().v1()) {
-            Path parent = hierarchy.mount().resolve(CGROUPS);
-            if (Files.exists(parent)) CgroupFiles.remove(parent);
-        }
+        for (Path root : Hierarchies.read().roots()) CgroupFiles.remove(root.resolve(CGROUP));
     }
 }

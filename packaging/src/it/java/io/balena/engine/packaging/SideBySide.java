@@ -17,8 +17,11 @@ final class SideBySide implements AutoCloseable {
         this.theirs = theirs;
     }
 
-    static SideBySide start() {
-        Engine theirs = Engine.startDockerd("--bridge=none", "--iptables=false");
+    /// @param theirFlags what dockerd is told besides
+    static SideBySide start(String... theirFlags) {
+        var flags = new ArrayList<>(List.of("--bridge=none", "--iptables=false"));
+        flags.addAll(List.of(theirFlags));
+        Engine theirs = Engine.startDockerd(flags.toArray(String[]::new));
         try {
             return new SideBySide(Engine.start("--bridge=none"), theirs);
         } catch (RuntimeException | Error e) {

@@ -33,7 +33,6 @@ final class Container {
 
     private static final int SIGKILL = 9;
 
-    private static final long KEYCTL_JOIN_SESSION_KEYRING = 1;
     private static final long AF_INET = 2;
     private static final long SOCK_DGRAM = 2;
     private static final long SIOCSIFFLAGS = 0x8914;
@@ -118,8 +117,7 @@ final class Container {
             int free = setup.addDescriptors(
                     passed, gate.childsEnd().number(), named == null ? -1 : named.childsEnd().number());
             int listener = free - 1;
-            if (creation.keyring()) program.mayFail(program.add(
-                    Syscall.KEYCTL, "keyctl", null, KEYCTL_JOIN_SESSION_KEYRING, program.text("_ses." + id)));
+            if (creation.keyring()) setup.addKeyring(id);
             setup.addProcFiles(free);
             if (cgroup.needsProcess()) setup.addGate();
             addMembership(program, setup, free);
@@ -402,6 +400,7 @@ final class Container {
             try (var kept = first.fd().duplicate(least)) {
                 int free = setup.addDescriptors(passed, gate.childsEnd().number(), kept.number());
                 int container = free - 1;
+                setup.addKeyring(id);
                 setup.addProcFiles(free);
                 addMembership(program, setup, free);
                 program.add(Syscall.SETNS, "join namespaces of", id, container, Namespaces.ALL_BUT_PID);
@@ -413,7 +412,7 @@ final class Container {
                 if (streams instanceof StandardStreams.Terminal t) {
                     setup.addTerminal(AT_FDCWD, master, t);
                     setup.addControllingTerminal(master + 1);
-                    free += 2;
+                    free = master + 1;
                 }
                 setup.addIdentity(passed.owned(), free);
                 setup.addGate();

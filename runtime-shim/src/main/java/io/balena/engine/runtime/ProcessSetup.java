@@ -31,12 +31,14 @@ final class ProcessSetup {
     private static final long PR_CAP_AMBIENT_RAISE = 2;
     private static final long CAPABILITY_VERSION_3 = 0x20080522;
 
-    private static final int OPEN_TERMINAL = OpenFlags.RDWR | OpenFlags.NOCTTY | OpenFlags.CLOEXEC;
+    private static final int OPEN_TERMINAL = OpenFlags.RDWR | OpenFlags.NOCTTY;
     private static final int OPEN_FOLDER = OpenFlags.PATH | OpenFlags.DIRECTORY | OpenFlags.CLOEXEC;
     private static final long TIOCSPTLCK = 0x40045431;
     private static final long TIOCGPTPEER = 0x5441;
     private static final long TIOCSWINSZ = 0x5414;
     private static final long TIOCSCTTY = 0x540E;
+
+    private static final long KEYCTL_JOIN_SESSION_KEYRING = 1;
 
     private static final long SECCOMP_SET_MODE_FILTER = 1;
     private static final long SIG_SETMASK = 2;
@@ -92,6 +94,17 @@ final class ProcessSetup {
         return free;
     }
 
+    /// Leaves the session keyring of the runtime, which is the host's, for a new one.
+    ///
+    /// One that has the name already is joined only if it may be searched by its user, and those made here may not: a keyring knows no
+    /// containers, so what one of them may join by its name, all may that run as the same user.
+    ///
+    /// @see <a href="https://man7.org/linux/man-pages/man2/keyctl.2.html">keyctl(2), KEYCTL_JOIN_SESSION_KEYRING</a>
+    void addKeyring(String container) {
+        // A kernel without keys has none to share.
+        program.mayFail(program.add(Syscall.KEYCTL, "keyctl", null, KEYCTL_JOIN_SESSION_KEYRING, program.text("_ses." + container)));
+    }
+
     /// What is written into files of the host's `/proc`, which must still be in sight.
     ///
     /// @param free the child's lowest free descriptor
@@ -141,7 +154,7 @@ final class ProcessSetup {
         // Whoever can write to the image could have put anything at this name; no link is followed, and what is not the
         // multiplexer of a devpts fails the next call.
         long how = program.words(
-                OPEN_TERMINAL, 0, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_SYMLINKS);
+                OPEN_TERMINAL | OpenFlags.CLOEXEC, 0, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_SYMLINKS);
         program.add(Syscall.OPENAT2, "open", "/dev/pts/ptmx", root, program.text("/dev/pts/ptmx"), how, 24);
         program.add(Syscall.IOCTL, "unlock", "/dev/pts/ptmx", free, TIOCSPTLCK, program.space(4));
         program.add(Syscall.IOCTL, "open terminal of", "/dev/pts/ptmx", free, TIOCGPTPEER, OPEN_TERMINAL);
@@ -156,6 +169,7 @@ final class ProcessSetup {
     void addControllingTerminal(int slave) {
         program.add(Syscall.IOCTL, "set controlling terminal", null, slave, TIOCSCTTY, 0);
         for (int i = 0; i < 3; i++) program.add(Syscall.DUP3, "dup3", "terminal", slave, i, 0);
+        program.add(Syscall.CLOSE, "close", "terminal", slave);
     }
 
     void addSession() {
@@ -226,10 +240,16 @@ final class ProcessSetup {
         int open = program.add(Syscall.OPENAT2, "chdir to cwd", cwd, AT_FDCWD, path, how, 24);
         int over = program.addJump();
         program.onFailure(open, program.next());
-        for (int slash = cwd.indexOf('/', 1); ; slash = cwd.indexOf('/', slash + 1)) {
-            String prefix = slash < 0 ? cwd : cwd.substring(0, slash);
-            program.mayFail(program.add(Syscall.MKDIRAT, "mkdir", prefix, AT_FDCWD, program.text(prefix), 0755));
-            if (slash < 0) break;
+        for (int from = 1; from < cwd.length(); ) {
+            int slash = cwd.indexOf('/', from);
+            int end = slash < 0 ? cwd.length() : slash;
+            String above = cwd.substring(0, from);
+            // By the same rule, or folders would be made behind the links that are refused in the end.
+            program.add(Syscall.OPENAT2, "chdir to cwd", cwd, AT_FDCWD, program.text(above), how, 24);
+            long name = program.text(cwd.substring(from, end));
+            program.mayFail(program.add(Syscall.MKDIRAT, "mkdir", cwd, free, name, 0755));
+            program.add(Syscall.CLOSE, "close", above, free);
+            from = end + 1;
         }
         program.add(Syscall.OPENAT2, "chdir to cwd", cwd, AT_FDCWD, path, how, 24);
         program.onFailure(over, program.next());

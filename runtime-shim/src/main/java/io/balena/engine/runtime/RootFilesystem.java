@@ -92,7 +92,7 @@ final class RootFilesystem {
         this.whateverIsThere =
                 program.words(OpenFlags.PATH | OpenFlags.NOFOLLOW | OpenFlags.CLOEXEC, 0, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS);
         this.emptyFile = program.words(
-                OpenFlags.CREAT | OpenFlags.NONBLOCK | OpenFlags.NOCTTY | OpenFlags.CLOEXEC, 0666, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS);
+                OpenFlags.CREAT | OpenFlags.NOFOLLOW | OpenFlags.NONBLOCK | OpenFlags.NOCTTY | OpenFlags.CLOEXEC, 0666, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS);
     }
 
     /// Descriptor of the container's root.
@@ -140,6 +140,7 @@ final class RootFilesystem {
             throw new ContainerFailure(
                     ContainerFailure.Kind.SETUP, "mount destination " + destination + " is not an absolute path");
         }
+        ProcMounts.check(mount, rootPath);
         var options = MountOptions.of(mount.options());
         if (options.isBind() || "bind".equals(mount.type())) {
             addBind(mount, options);

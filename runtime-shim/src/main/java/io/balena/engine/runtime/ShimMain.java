@@ -40,6 +40,7 @@ public final class ShimMain {
         Children.leaveSession();
         if (!lock.tryLock()) return TAKEN;
         Children.adoptOrphans();
+        takeName();
         keepFromBeingKilled(diagnostics);
         File state = stateRoot.toFile();
         if (!state.isDirectory() && !state.mkdirs()) throw new IOException("cannot make " + state);
@@ -53,6 +54,13 @@ public final class ShimMain {
             loop.run();
         }
         return 0;
+    }
+
+    /// For `ps` and `top`: it was started from a file that has no name.
+    private static void takeName() throws IOException {
+        try (var out = new FileOutputStream("/proc/self/comm")) {
+            out.write("balena-engine-shim".getBytes(StandardCharsets.US_ASCII));
+        }
     }
 
     /// A child that is being set up is in its container's cgroup and shares our memory. Should the container be out of memory just

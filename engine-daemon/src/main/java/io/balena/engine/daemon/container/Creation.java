@@ -170,7 +170,8 @@ final class Creation {
     private ContainerConfig withDefaults(ContainerConfig config, HostConfig host, ContainerId id) {
         ContainerConfig result = config;
         if (config.hostname().isEmpty()) {
-            boolean hosts = host.networkMode() instanceof NetworkMode.Host || host.text("UTSMode").equals("host");
+            // As Docker, where sharing the host's names alone does not tell the container its name.
+            boolean hosts = host.networkMode() instanceof NetworkMode.Host;
             String name = host.networkMode() instanceof NetworkMode.OfContainer other
                     ? store.find(other.idOrName()).record().config().hostname()
                     : hosts ? hostName().orElse(id.shortHex()) : id.shortHex();

@@ -88,7 +88,7 @@ public record HostConfig(ObjectNode document) {
         fill(document, "NetworkMode", "default");
         fill(document, "IpcMode", defaults.ipcMode());
         boolean privileged = document.path("Privileged").asBoolean();
-        fill(document, "CgroupnsMode", privileged ? "host" : defaults.cgroupnsMode().orElse("private"));
+        fill(document, "CgroupnsMode", defaults.cgroupnsMode(privileged));
         fill(document, "Runtime", defaults.runtime());
         if (document.path("ShmSize").asLong() == 0) document.put("ShmSize", defaults.shmBytes());
         if (document.path("ConsoleSize").isNull()) document.putArray("ConsoleSize").add(0).add(0);

@@ -1,5 +1,12 @@
 package io.balena.engine.daemon.container.spec;
 
+import static java.nio.charset.StandardCharsets.UTF_8;
+
+import io.balena.engine.linux.ErrnoException;
+import io.balena.engine.linux.Fd;
+import io.balena.engine.linux.FileCalls;
+import io.balena.engine.linux.FileStat;
+import io.balena.engine.linux.OpenFlags;
 import java.io.IOException;
 import java.nio.file.FileSystemLoopException;
 import java.nio.file.Files;
@@ -8,10 +15,11 @@ import java.nio.file.NotLinkException;
 import java.nio.file.Path;
 import java.util.ArrayDeque;
 import java.util.Deque;
+import java.util.Optional;
 
-/// The root file system of a container that is not running, seen from outside: symbolic links mean what they mean inside.
+/// The root file system of a container, seen from outside: symbolic links mean what they mean inside.
 ///
-/// Nothing changes the tree while it is looked at here. For a running container, resolve through the kernel instead.
+/// Nothing may change the tree while [#resolve] looks at it, so it is for containers that do not run; [#read] is for all.
 public record ContainerRoot(Path path) {
     /// As in the kernel.
     private static final int MOST_LINKS = 40;
@@ -48,6 +56,25 @@ public record ContainerRoot(Path path) {
     /// @throws java.nio.file.FileAlreadyExistsException when something else has that name
     public void makeDirectory(String inside) throws IOException {
         Files.createDirectories(resolve(inside));
+    }
+
+    /// The content of a regular file, whoever exchanges it or the folders above it meanwhile.
+    ///
+    /// @return empty when there is none, or it has more than `mostBytes`
+    Optional<byte[]> read(String inside, long mostBytes) throws IOException {
+        var files = new FileCalls();
+        // Opening a device or a pipe does things, so what it is comes first.
+        try (var root = Fd.open(path, OpenFlags.PATH | OpenFlags.DIRECTORY);
+                var found = new Fd(files.openBy(root.number(), inside.getBytes(UTF_8), OpenFlags.PATH, OpenFlags.RESOLVE_IN_ROOT))) {
+            FileStat stat = files.stat(found.number());
+            if (!stat.isRegular() || stat.size() > mostBytes) return Optional.empty();
+            return Optional.of(Files.readAllBytes(Path.of("/proc/self/fd/" + found.number())));
+        } catch (ErrnoException e) {
+            return switch (e.errno()) {
+                case ENOENT, ENOTDIR, ELOOP -> Optional.empty();
+                default -> throw e;
+            };
+        }
     }
 
     private static String read(Path link) throws IOException {

@@ -10,8 +10,10 @@ import io.balena.engine.runtime.RuntimeSpec;
 import io.balena.engine.runtime.RuntimeSpec.Mount;
 import io.balena.engine.runtime.RuntimeSpec.Namespace;
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
@@ -191,6 +193,8 @@ public final class SpecBuilder {
         if (ownNetwork) {
             all.put("net.ipv4.ip_unprivileged_port_start", "0");
             all.put("net.ipv4.ping_group_range", "0 2147483647");
+            // No network here has IPv6 addresses of its own; link-local ones would be a way around the rules for IPv4.
+            if (Files.exists(Path.of("/proc/sys/net/ipv6"))) all.put("net.ipv6.conf.all.disable_ipv6", "1");
         }
         all.putAll(host.textMap("Sysctls"));
         return all;
@@ -239,10 +243,18 @@ public final class SpecBuilder {
         put(all, "/sys", "sysfs", "sysfs", "nosuid", "noexec", "nodev", open ? "rw" : "ro");
         put(all, "/sys/fs/cgroup", "cgroup", "cgroup", open ? "rw" : "ro", "nosuid", "noexec", "nodev");
         put(all, "/dev/mqueue", "mqueue", "mqueue", "nosuid", "noexec", "nodev");
-        sharedMemory(all, host, around);
-        around.etcFiles.forEach((inside, file) -> put(all, inside, "bind", file.toString(), "rbind", "rprivate"));
+        if (ownsSharedMemory(host.text("IpcMode"))) {
+            put(all, "/dev/shm", "tmpfs", "shm", "nosuid", "noexec", "nodev", "mode=1777", "size=" + host.positive("ShmSize").orElse(64 << 20));
+        }
 
-        for (Mount mount : RequestedMounts.of(host, around.mounts)) {
+        List<Mount> asked = new ArrayList<>(RequestedMounts.of(host, around.mounts));
+        around.etcFiles.forEach((inside, file) -> {
+            if (around.mounts.stream().noneMatch(m -> m.destination().equals(inside))) asked.add(etcFile(inside, file, host.readonlyRootfs()));
+        });
+        sharedMemoryOfOthers(host, around).ifPresent(asked::add);
+        // Outer folders first: what is mounted on them would hide what came before inside.
+        asked.sort(Comparator.comparingInt(m -> Path.of(m.destination()).getNameCount()));
+        for (Mount mount : asked) {
             all.remove(mount.destination());
             all.put(mount.destination(), mount);
         }
@@ -253,15 +265,22 @@ public final class SpecBuilder {
         all.put(destination, new Mount(destination, type, source, List.of(options)));
     }
 
-    private static void sharedMemory(Map<String, Mount> all, HostConfig host, Surroundings around) {
+    private static Mount etcFile(String inside, Path file, boolean readonly) {
+        return new Mount(inside, "bind", file.toString(), List.of("rbind", "rprivate", readonly ? "ro" : "rw"));
+    }
+
+    private static boolean ownsSharedMemory(String mode) {
+        return !mode.equals("host") && !mode.equals("none") && !mode.startsWith("container:");
+    }
+
+    private static Optional<Mount> sharedMemoryOfOthers(HostConfig host, Surroundings around) {
         String mode = host.text("IpcMode");
-        if (mode.equals("host")) {
-            put(all, "/dev/shm", "bind", "/dev/shm", "rbind", "rprivate");
-        } else if (mode.startsWith("container:")) {
-            int pid = around.pidOf.container(mode.substring("container:".length()));
-            put(all, "/dev/shm", "bind", "/proc/" + pid + "/root/dev/shm", "rbind", "rprivate");
-        } else if (!mode.equals("none")) {
-            put(all, "/dev/shm", "tmpfs", "shm", "nosuid", "noexec", "nodev", "mode=1777", "size=" + host.positive("ShmSize").orElse(64 << 20));
-        }
+        if (mode.equals("host")) return Optional.of(sharedMemoryAt("/dev/shm"));
+        if (!mode.startsWith("container:")) return Optional.empty();
+        return Optional.of(sharedMemoryAt("/proc/" + around.pidOf.container(mode.substring("container:".length())) + "/root/dev/shm"));
+    }
+
+    private static Mount sharedMemoryAt(String source) {
+        return new Mount("/dev/shm", "bind", source, List.of("rbind", "rprivate"));
     }
 }

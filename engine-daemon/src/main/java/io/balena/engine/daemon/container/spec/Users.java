@@ -5,15 +5,12 @@ import static java.nio.charset.StandardCharsets.ISO_8859_1;
 import io.balena.engine.daemon.EngineException.InvalidRequest;
 import io.balena.engine.runtime.RuntimeSpec;
 import java.io.IOException;
-import java.nio.file.FileSystemLoopException;
-import java.nio.file.Files;
-import java.nio.file.LinkOption;
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
+import java.util.stream.Stream;
 
 /// The users and groups of an image, from its `/etc/passwd` and `/etc/group`.
 ///
@@ -22,36 +19,34 @@ final class Users {
     private static final long LARGEST_ID = Integer.MAX_VALUE;
     /// An image's files are not to be trusted: what is larger is not read.
     private static final long MOST_BYTES = 4 << 20;
+    /// Those of passwd(5), and the rest of the line.
+    private static final int MOST_FIELDS = 8;
+    /// The kernel's NGROUPS_MAX.
+    private static final int MOST_GROUPS = 65536;
 
-    private final List<String[]> passwd;
-    private final List<String[]> group;
+    private final String passwd;
+    private final String group;
 
-    private Users(List<String[]> passwd, List<String[]> group) {
+    private Users(String passwd, String group) {
         this.passwd = passwd;
         this.group = group;
     }
 
     static Users of(ContainerRoot root) throws IOException {
-        return new Users(entries(root, "/etc/passwd"), entries(root, "/etc/group"));
+        return new Users(content(root, "/etc/passwd"), content(root, "/etc/group"));
     }
 
     static Users parse(String passwd, String group) {
-        return new Users(split(passwd), split(group));
+        return new Users(passwd, group);
     }
 
-    private static List<String[]> entries(ContainerRoot root, String inside) throws IOException {
-        Path file;
-        try {
-            file = root.resolve(inside);
-        } catch (FileSystemLoopException e) {
-            return List.of();
-        }
-        if (!Files.isRegularFile(file, LinkOption.NOFOLLOW_LINKS) || Files.size(file) > MOST_BYTES) return List.of();
-        return split(Files.readString(file, ISO_8859_1));
+    private static String content(ContainerRoot root, String inside) throws IOException {
+        return root.read(inside, MOST_BYTES).map(content -> new String(content, ISO_8859_1)).orElse("");
     }
 
-    private static List<String[]> split(String file) {
-        return file.lines().map(line -> line.trim().split(":", -1)).filter(fields -> fields.length >= 3).toList();
+    /// Line by line: all the entries of such a file at once would not fit into the engine's memory.
+    private static Stream<String[]> entries(String file) {
+        return file.lines().map(line -> line.trim().split(":", MOST_FIELDS)).filter(fields -> fields.length >= 3);
     }
 
     /// @param user the user part as numbers, and `HOME`
@@ -89,17 +84,14 @@ final class Users {
     }
 
     private List<Integer> groupsOf(String user) {
-        List<Integer> all = new ArrayList<>();
-        for (String[] entry : group) {
-            if (entry.length > 3 && List.of(entry[3].split(",")).contains(user)) number(entry[2]).ifPresent(all::add);
-        }
-        return all;
+        return entries(group).filter(entry -> entry.length > 3 && ("," + entry[3] + ",").contains("," + user + ","))
+                .flatMap(entry -> number(entry[2]).stream()).limit(MOST_GROUPS).toList();
     }
 
     /// A name wins over a number, as in Docker: a user called `1000` is that user.
-    private static Optional<String[]> find(List<String[]> entries, String spec) {
-        return entries.stream().filter(e -> e[0].equals(spec)).findFirst()
-                .or(() -> entries.stream().filter(e -> number(spec).isPresent() && e[2].equals(spec)).findFirst());
+    private static Optional<String[]> find(String file, String spec) {
+        return entries(file).filter(e -> e[0].equals(spec)).findFirst()
+                .or(() -> entries(file).filter(e -> number(spec).isPresent() && e[2].equals(spec)).findFirst());
     }
 
     private static Optional<Integer> number(String text) {

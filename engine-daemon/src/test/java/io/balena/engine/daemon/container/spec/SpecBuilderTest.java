@@ -104,7 +104,7 @@ class SpecBuilderTest {
 
     @Test
     void namespacesAreOwnUnlessShared() throws Exception {
-        assertEquals(List.of("mount", "network", "uts", "pid", "ipc", "cgroup"), types("{}"));
+        assertEquals(List.of("mount", "network", "uts", "pid", "ipc", "cgroup"), types("{'CgroupnsMode':'private'}"));
         assertEquals(List.of("mount"), types("{'NetworkMode':'host','UTSMode':'host','PidMode':'host','IpcMode':'host','CgroupnsMode':'host'}"));
         var joined = spec("{'Cmd':['x']}", "{'NetworkMode':'container:other'}").linux().namespaces();
         assertTrue(joined.contains(new RuntimeSpec.Namespace("network", "/proc/4711/ns/net")));

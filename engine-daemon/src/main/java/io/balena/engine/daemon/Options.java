@@ -83,7 +83,7 @@ final class Options {
             option(NOT_YET, SWITCH, "init", '\0', "init", "", "Run an init in the container"),
             option(NOT_YET, TEXT, "init-path", '\0', "init-path", "", "Path to the init binary"),
             option(HONOURED, SWITCH, "no-new-privileges", '\0', "no-new-privileges", "", "Set no-new-privileges by default for new containers"),
-            option(NOT_YET, TEXT, "seccomp-profile", '\0', "seccomp-profile", "", "Path to seccomp profile"),
+            option(HONOURED, TEXT, "seccomp-profile", '\0', "seccomp-profile", "", "Path to seccomp profile"),
             option(NOT_YET, SWITCH, "selinux-enabled", '\0', "selinux-enabled", "", "Enable selinux support"),
             option(NOT_YET, TEXT, "userns-remap", '\0', "userns-remap", "", "User/Group setting for user namespaces"),
             option(NOT_YET, NUMBER, "oom-score-adjust", '\0', "oom-score-adjust", "0", "Set the oom_score_adj for the daemon"),

@@ -23,11 +23,13 @@ import java.util.Optional;
 public final class SpecBuilder {
     private static final String DEFAULT_PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-    private final DefaultSeccompProfile seccomp = DefaultSeccompProfile.load();
+    private final SeccompProfiles seccomp;
+    private final AppArmor apparmor = AppArmor.ofThisHost();
     private final SpecDefaults defaults;
 
     public SpecBuilder(SpecDefaults defaults) {
         this.defaults = defaults;
+        this.seccomp = new SeccompProfiles(SeccompProfile.Machine.local(), defaults.seccomp());
     }
 
     /// What is decided outside: where things lie, and whose namespaces are joined.
@@ -52,11 +54,12 @@ public final class SpecBuilder {
         boolean ownHostname = !host.text("UTSMode").equals("host");
         var process = new RuntimeSpec.Process(config.tty(), consoleSize(config, host), user.user(), config.arguments(),
                 environment(config, user.home()), config.workingDirectory().isEmpty() ? "/" : config.workingDirectory(),
-                capabilitySets(capabilities, user.user()), rlimits(host), security.noNewPrivileges().orElse(defaults.noNewPrivileges()), null,
+                capabilitySets(capabilities, user.user()), rlimits(host), security.noNewPrivileges().orElse(defaults.noNewPrivileges()),
+                apparmor.profile(security.apparmor(), host.privileged()),
                 (int) host.positive("OomScoreAdj").orElse(0), null);
         var linux = new RuntimeSpec.Linux(namespaces(host, around), List.of(), List.of(), devices(host), ResourceLimits.of(host, deviceRules(host)),
                 cgroupPath(host, around.id), sysctls(host),
-                host.privileged() || security.unconfined() ? null : seccomp.forCapabilities(capabilities),
+                host.privileged() ? null : seccomp.of(security.seccomp().orElse(null), capabilities),
                 rootPropagation(around.mounts), host.texts("MaskedPaths"), host.texts("ReadonlyPaths"), null);
         return new RuntimeSpec(RuntimeSpec.OCI_VERSION, process, new RuntimeSpec.Root(around.rootfs.toString(), host.readonlyRootfs()),
                 ownHostname ? config.hostname() : null, ownHostname && !config.domainname().isEmpty() ? config.domainname() : null,
@@ -76,7 +79,8 @@ public final class SpecBuilder {
         environment.forEach(entry -> put(variables, entry));
         String directory = workingDirectory.isEmpty() ? config.workingDirectory() : workingDirectory;
         return new RuntimeSpec.Process(tty, size, who.user(), command, withHome(variables, who.home()), directory.isEmpty() ? "/" : directory,
-                capabilitySets(capabilities, who.user()), rlimits(host), security.noNewPrivileges().orElse(defaults.noNewPrivileges()), null,
+                capabilitySets(capabilities, who.user()), rlimits(host), security.noNewPrivileges().orElse(defaults.noNewPrivileges()),
+                apparmor.profile(privileged ? Optional.of("unconfined") : security.apparmor(), host.privileged()),
                 (int) host.positive("OomScoreAdj").orElse(0), null);
     }
 

@@ -9,9 +9,11 @@ import java.util.Optional;
 /// @param cgroupParent empty for the engine's own
 /// @param realtime of the groups above those of containers
 /// @param noNewPrivileges unless a container says otherwise
+/// @param seccomp unless a container says otherwise
 public record SpecDefaults(CgroupDriver cgroups, Optional<String> cgroupParent, List<Ulimit> ulimits, boolean noNewPrivileges,
-        Realtime realtime) {
-    public static final SpecDefaults DOCKERS = new SpecDefaults(CgroupDriver.CGROUPFS, Optional.empty(), List.of(), false, Realtime.NONE);
+        SeccompSource seccomp, Realtime realtime) {
+    public static final SpecDefaults DOCKERS = new SpecDefaults(CgroupDriver.CGROUPFS, Optional.empty(), List.of(), false,
+            SeccompSource.BUILTIN, Realtime.NONE);
 
     /// Real-time processor time, for all containers together; 0 for what the kernel gives.
     public record Realtime(long periodMicros, long runtimeMicros) {

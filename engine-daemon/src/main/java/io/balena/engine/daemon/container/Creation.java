@@ -40,15 +40,21 @@ final class Creation {
     private final Networking networking;
     private final ContainerEvents events;
     private final CgroupDriver cgroups;
+    private final Runtimes runtimes;
 
     /// @param name empty to get one
     /// @param networks the request's `NetworkingConfig.EndpointsConfig`; may be missing
-    record Request(Optional<String> name, ContainerConfig config, HostConfig host, JsonNode networks) {}
+    /// @param recursivelyReadOnly see [MountRequests]
+    record Request(Optional<String> name, ContainerConfig config, HostConfig host, JsonNode networks, boolean recursivelyReadOnly) {
+        Request(Optional<String> name, ContainerConfig config, HostConfig host, JsonNode networks) {
+            this(name, config, host, networks, true);
+        }
+    }
 
     record Created(ContainerId id, List<String> warnings) {}
 
     Creation(ContainerStore store, Images images, LayerStore layers, ContainerVolumes volumes, Networking networking,
-            ContainerEvents events, CgroupDriver cgroups) {
+            ContainerEvents events, Runtimes runtimes, CgroupDriver cgroups) {
         this.store = store;
         this.images = images;
         this.layers = layers;
@@ -56,6 +62,7 @@ final class Creation {
         this.networking = networking;
         this.events = events;
         this.cgroups = cgroups;
+        this.runtimes = runtimes;
     }
 
     Created create(Request request) throws IOException {
@@ -68,13 +75,14 @@ final class Creation {
             throw new InvalidRequest(e.getMessage());
         }
         validate(request.config, host);
+        runtimes.requireForCreation(host.runtime());
         Image image = image(request.config.image());
         ContainerConfig config = request.config.over(image.config().path("config"));
         if (config.arguments().isEmpty()) throw new InvalidRequest("No command specified");
         ContainerId id = ContainerId.random();
         config = withDefaults(config, host, id);
         networking.validate(config, host);
-        List<MountPoint> mounts = MountRequests.of(config, host, this::mountsOf);
+        List<MountPoint> mounts = MountRequests.of(config, host, this::mountsOf, request.recursivelyReadOnly);
         NetworkSettings network = networking.networkOf(host.networkMode())
                 .map(on -> NetworkSettings.of(on, request.networks.path(asAsked(request.networks, on)))).orElseGet(NetworkSettings::none);
 
@@ -82,7 +90,8 @@ final class Creation {
         List<MountPoint> provided = List.of();
         try {
             store.prepare(id);
-            ContainerLayer layer = layers.createContainerLayer(id.hex(), image.chain());
+            ContainerLayer layer = runtimes.isBare(host.runtime()) ? layers.createBareLayer(id.hex(), image.chain())
+                    : layers.createContainerLayer(id.hex(), image.chain());
             provided = volumes.provide(id, mounts, layer, store);
             Container container = store.add(new ContainerRecord(id, Instant.now(), taken, image.id().toString(), config, host,
                     ContainerState.created(), provided, network, 0, false, false, store.logPath(id, host),

@@ -92,6 +92,7 @@ final class Container {
         if (spec.process() == null) throw failure("process is missing");
         var linux = spec.linux();
         var namespaces = new Namespaces(linux == null ? List.of() : linux.namespaces());
+        var users = UserNamespace.of(linux, namespaces);
         hooks = spec.hooks();
         annotations = spec.annotations();
         if (cgroup.hasMembers()) throw failure("container's cgroup is not empty: " + cgroupPath);
@@ -101,13 +102,21 @@ final class Container {
         var program = new SyscallProgram();
         try (var passed = new PassedStreams(streams, FIRST_PASSED)) {
             var gate = Gate.open(FIRST_PASSED);
-            var setup = new ProcessSetup(program, spec.process(), host);
+            var setup = new ProcessSetup(program, spec.process(), users.exists() ? host.inUserNamespace() : host);
             int free = setup.addDescriptors(passed, gate.childsEnd().number(), -1);
-            program.mayFail(program.add(
-                    Syscall.KEYCTL, "keyctl", null, KEYCTL_JOIN_SESSION_KEYRING, program.text("_ses." + id)));
             setup.addProcFiles(free);
             addMembership(program, setup, free);
-            addJoins(program, namespaces, free);
+            long successor = users.addEntry(program, namespaces, free);
+            var files = new RootFilesystem(program, spec, bundle, free, users.exists());
+            if (users.exists()) {
+                setup.addGate();
+                files.addBindSources();
+            }
+            files.addRoot();
+            users.addPossession(program, namespaces);
+            free = files.free();
+            program.mayFail(program.add(
+                    Syscall.KEYCTL, "keyctl", null, KEYCTL_JOIN_SESSION_KEYRING, program.text("_ses." + id)));
             if (namespaces.creates(CLONE_NEWCGROUP)) {
                 program.add(Syscall.UNSHARE, "unshare", "cgroup namespace", CLONE_NEWCGROUP);
             }
@@ -115,12 +124,10 @@ final class Container {
             addNames(program, spec, namespaces);
             addSysctls(setup, linux, namespaces, free);
 
-            var files = new RootFilesystem(program, spec, bundle, free);
-            files.addRoot();
             boolean ownCgroups = namespaces.separates(CLONE_NEWCGROUP);
             files.addMounts(new CgroupMount(hierarchies, ownCgroups, cgroup.relative()));
             files.addDevices();
-            int master = files.root() + 1;
+            int master = files.free();
             boolean terminal = streams instanceof StandardStreams.Terminal;
             files.addProtectedPaths();
             if (streams instanceof StandardStreams.Terminal t) {
@@ -134,16 +141,19 @@ final class Container {
             files.addPivot(terminal ? master + 2 : master);
             setup.addSession();
             if (terminal) setup.addControllingTerminal(master + 1);
-            setup.addIdentity(passed.owned(), free);
+            setup.addIdentity(passed.owned(), files.freeAfterPivot());
             setup.addGate();
             seccompKnown = true;
             seccomp = linux == null || linux.seccomp() == null ? null : SeccompFilter.of(linux.seccomp());
             setup.addExecute(seccomp);
             files.addExceptions();
 
-            PidFd child = spawn(program, namespaces);
+            if (users.mappings().isPresent()) passed.give(users.mappings().get());
+            waiting = new WaitingProcess(program, setup, gate, spawn(program, namespaces, users.flags(namespaces)));
             gate.closeChildsEnd();
-            waiting = new WaitingProcess(program, setup, gate, child);
+            if (successor != 0) waiting.awaitSuccessor(successor);
+            PidFd child = waiting.child();
+            if (users.exists()) waiting.meanwhile(() -> users.prepare(child));
             if (hooked) waiting.meanwhile(() -> runCreateHooks(child));
             waiting.awaitReady();
             files.checkProtectedPaths();
@@ -153,9 +163,7 @@ final class Container {
         }
     }
 
-    private static PidFd spawn(SyscallProgram program, Namespaces namespaces) throws IOException {
-        // The cgroup namespace is left by the child itself, once it is where its view is to begin.
-        long flags = namespaces.created() & ~CLONE_NEWCGROUP;
+    private static PidFd spawn(SyscallProgram program, Namespaces namespaces, long flags) throws IOException {
         String path = namespaces.path(CLONE_NEWPID);
         if (path == null) return program.spawn(flags);
         try (var namespace = Fd.open(Path.of(path), 0)) {
@@ -176,16 +184,6 @@ final class Container {
 
     private void addMembership(SyscallProgram program, ProcessSetup setup, int free) {
         for (String file : cgroup.membershipFiles()) setup.addWrite(file, "0", free);
-    }
-
-    private static void addJoins(SyscallProgram program, Namespaces namespaces, int free) {
-        for (long flag : new long[] {CLONE_NEWIPC, CLONE_NEWUTS, CLONE_NEWNET, CLONE_NEWCGROUP}) {
-            String path = namespaces.path(flag);
-            if (path == null) continue;
-            program.add(Syscall.OPENAT, "open namespace", path, AT_FDCWD, program.text(path), OpenFlags.CLOEXEC);
-            program.add(Syscall.SETNS, "join namespace", path, free, flag);
-            program.add(Syscall.CLOSE, "close", path, free);
-        }
     }
 
     /// A new network namespace has a loopback link that is down; programs expect 127.0.0.1 also where there is no other network.
@@ -239,7 +237,6 @@ final class Container {
             }
             case "kernel.domainname" -> {
                 if (namespaces.separates(CLONE_NEWUTS)) return;
-                throw failure("sysctl \"" + key + "\" requires a private UTS namespace");
             }
             default -> {}
         }
@@ -280,13 +277,16 @@ final class Container {
         WaitingProcess child = null;
         try (first; var passed = new PassedStreams(streams, FIRST_PASSED)) {
             var gate = Gate.open(FIRST_PASSED);
-            var setup = new ProcessSetup(program, process, host);
+            boolean otherUsers = Namespaces.isInOtherUserNamespace(first.pid());
+            if (otherUsers) passed.give(IdMappings.of(first.pid()));
+            var setup = new ProcessSetup(program, process, otherUsers ? host.inUserNamespace() : host);
             try (var kept = first.fd().duplicate(FIRST_PASSED)) {
                 int free = setup.addDescriptors(passed, gate.childsEnd().number(), kept.number());
                 int container = free - 1;
                 setup.addProcFiles(free);
                 addMembership(program, setup, free);
-                program.add(Syscall.SETNS, "join namespaces of", id, container, Namespaces.ALL_BUT_PID);
+                program.add(Syscall.SETNS, "join namespaces of", id, container, Namespaces.joinable(first.pid()));
+                if (otherUsers) UserNamespace.addBecomeRoot(program);
                 program.add(Syscall.CLOSE, "close", null, container);
                 free = container;
                 setup.addSession();

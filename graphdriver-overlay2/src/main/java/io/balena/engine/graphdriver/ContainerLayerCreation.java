@@ -14,11 +14,13 @@ final class ContainerLayerCreation {
     private final StorePaths paths;
     private final OverlayFolders overlay;
     private final FileSystemSync fileSystem;
+    private final IdentityMapping owners;
 
-    ContainerLayerCreation(StorePaths paths, OverlayFolders overlay, FileSystemSync fileSystem) {
+    ContainerLayerCreation(StorePaths paths, OverlayFolders overlay, FileSystemSync fileSystem, IdentityMapping owners) {
         this.paths = paths;
         this.overlay = overlay;
         this.fileSystem = fileSystem;
+        this.owners = owners;
     }
 
     /// @param top the image's uppermost layer
@@ -31,7 +33,7 @@ final class ContainerLayerCreation {
             OverlayFolders.makeDirectory(files.folder(), "rwxr-xr-x");
             overlay.create(id.init());
             if (top.isPresent()) overlay.stack(id.init(), top.get(), true);
-            InitLayer.fill(overlay.mount(id.init()));
+            InitLayer.fill(overlay.mount(id.init()), owners);
             overlay.unmount(id.init());
             overlay.create(id);
             overlay.stack(id, id.init(), true);

@@ -6,6 +6,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
 /// Our engine and Debian's dockerd, given the same commands; what they print must be the same but for ids and times.
 final class SideBySide implements AutoCloseable {
@@ -17,14 +18,19 @@ final class SideBySide implements AutoCloseable {
         this.theirs = theirs;
     }
 
-    static SideBySide start() {
-        Engine theirs = Engine.startDockerd("--bridge=none", "--iptables=false");
+    /// @param flags for both, besides those for having no bridge
+    static SideBySide start(String... flags) {
+        Engine theirs = Engine.startDockerd(with(flags, "--bridge=none", "--iptables=false"));
         try {
-            return new SideBySide(Engine.start("--bridge=none"), theirs);
+            return new SideBySide(Engine.start(with(flags, "--bridge=none")), theirs);
         } catch (RuntimeException | Error e) {
             theirs.close();
             throw e;
         }
+    }
+
+    private static String[] with(String[] flags, String... more) {
+        return Stream.concat(Arrays.stream(flags), Arrays.stream(more)).toArray(String[]::new);
     }
 
     /// Each a line for the shell, where `docker` and `curl` (with paths only) mean one of the engines.
@@ -52,11 +58,15 @@ final class SideBySide implements AutoCloseable {
     }
 
     static Outcome shell(Engine engine, String step) {
-        String names = """
+        return Command.of("bash", "-c", names(engine) + step).with("DOCKER_API_VERSION", "1.41").run();
+    }
+
+    /// What the shell is to know by which names.
+    static String names(Engine engine) {
+        return """
                 docker() { command %s -H unix://%s "$@"; }
                 api() { local path=$1; shift; curl -s --unix-socket %s "$@" "http://docker/v1.41$path"; }
                 """.formatted(DockerCli.newest(), engine.socket(), engine.socket());
-        return Command.of("bash", "-c", names + step).with("DOCKER_API_VERSION", "1.41").run();
     }
 
     private static String normalised(String step, String text) {

@@ -38,6 +38,7 @@ final class Creation {
     private final ContainerVolumes volumes;
     private final Networking networking;
     private final ContainerEvents events;
+    private final NamespaceModes modes;
 
     /// @param name empty to get one
     /// @param networks the request's `NetworkingConfig.EndpointsConfig`; may be missing
@@ -46,19 +47,21 @@ final class Creation {
     record Created(ContainerId id, List<String> warnings) {}
 
     Creation(ContainerStore store, Images images, LayerStore layers, ContainerVolumes volumes, Networking networking,
-            ContainerEvents events) {
+            ContainerEvents events, NamespaceModes modes) {
         this.store = store;
         this.images = images;
         this.layers = layers;
         this.volumes = volumes;
         this.networking = networking;
         this.events = events;
+        this.modes = modes;
     }
 
     Created create(Request request) throws IOException {
         HostConfig host = request.host;
         Optional<String> name = request.name.map(ContainerName::require);
         validate(request.config, host);
+        modes.validate(request.config, host);
         Image image = image(request.config.image());
         ContainerConfig config = request.config.over(image.config().path("config"));
         if (config.arguments().isEmpty()) throw new InvalidRequest("No command specified");
@@ -157,10 +160,7 @@ final class Creation {
         ContainerConfig result = config;
         if (config.hostname().isEmpty()) {
             boolean hosts = host.networkMode() instanceof NetworkMode.Host || host.text("UTSMode").equals("host");
-            String name = host.networkMode() instanceof NetworkMode.OfContainer other
-                    ? store.find(other.idOrName()).record().config().hostname()
-                    : hosts ? hostName().orElse(id.shortHex()) : id.shortHex();
-            result = result.with("Hostname", name);
+            result = result.with("Hostname", hosts ? hostName().orElse(id.shortHex()) : id.shortHex());
         }
         if (host.containerIdVariable().isPresent()) {
             String variable = host.containerIdVariable().get() + "=";

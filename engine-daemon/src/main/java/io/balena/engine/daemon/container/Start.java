@@ -2,7 +2,6 @@ package io.balena.engine.daemon.container;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
 import io.balena.engine.daemon.EngineException;
-import io.balena.engine.daemon.EngineException.Conflict;
 import io.balena.engine.daemon.EngineException.InvalidRequest;
 import io.balena.engine.daemon.EngineException.SystemFailure;
 import io.balena.engine.daemon.container.ContainerStore.Durability;
@@ -11,6 +10,7 @@ import io.balena.engine.daemon.container.mount.MountPoint;
 import io.balena.engine.daemon.container.spec.ContainerRoot;
 import io.balena.engine.daemon.container.spec.SpecBuilder;
 import io.balena.engine.graphdriver.ContainerLayer;
+import io.balena.engine.graphdriver.IdentityMapping;
 import io.balena.engine.graphdriver.LayerStore;
 import io.balena.engine.network.Endpoint;
 import io.balena.engine.runtime.ContainerFailure;
@@ -42,23 +42,30 @@ final class Start {
     private final ContainerVolumes volumes;
     private final Networking networking;
     private final EtcFiles etc;
+    private final SharedMemory memory;
+    private final NamespaceDonors donors;
     private final ContainerEvents events;
     private final Shim shim;
     private final Path bundles;
     private final SpecBuilder specs;
+    private final IdentityMapping owners;
 
     /// @param bundles folder on a tmpfs
-    Start(ContainerStore store, LayerStore layers, ContainerVolumes volumes, Networking networking, EtcFiles etc, ContainerEvents events,
-            Shim shim, Path bundles, SpecBuilder specs) {
+    Start(ContainerStore store, LayerStore layers, ContainerVolumes volumes, Networking networking, EtcFiles etc,
+            SharedMemory memory, NamespaceDonors donors, ContainerEvents events,
+            Shim shim, Path bundles, SpecBuilder specs, IdentityMapping owners) {
         this.store = store;
         this.layers = layers;
         this.volumes = volumes;
         this.networking = networking;
         this.etc = etc;
+        this.memory = memory;
+        this.donors = donors;
         this.events = events;
         this.shim = shim;
         this.bundles = bundles;
         this.specs = specs;
+        this.owners = owners;
     }
 
     private interface Step {
@@ -83,20 +90,21 @@ final class Start {
     }
 
     private void setUp(Container container, Deque<Step> done) throws IOException {
-        ContainerRecord record = container.record();
+        ContainerRecord record = donors.named(container.record());
         String id = record.id().hex();
         ContainerLayer layer = layers.containerLayer(id)
                 .orElseThrow(() -> new SystemFailure("the writable layer of container " + id + " is missing", null));
         Path rootfs = layer.mount();
         done.push(layer::unmount);
         // Before a root that is read-only to the container can refuse it.
-        if (!record.config().workingDirectory().isEmpty()) new ContainerRoot(rootfs).makeDirectory(record.config().workingDirectory());
+        if (!record.config().workingDirectory().isEmpty()) new ContainerRoot(rootfs).makeDirectory(record.config().workingDirectory(), owners);
         Optional<Endpoint> endpoint = networking.allocate(record);
         if (endpoint.isPresent()) done.push(() -> networking.release(record.id()));
         Map<String, Path> files = etcFiles(record, endpoint);
         done.push(() -> volumes.unmount(record));
         volumes.mount(record);
         makeSources(record);
+        if (memory.provide(record)) done.push(() -> memory.remove(record.id()));
         Path bundle = writeBundle(record, rootfs, files);
         done.push(() -> deleteBundle(record.id()));
         Optional<Stdio.Log> log = record.logPath().isEmpty() ? Optional.empty()
@@ -130,7 +138,7 @@ final class Start {
         return etc.write(record, endpoint.map(Endpoint::address), networking.gateway());
     }
 
-    private static void makeSources(ContainerRecord record) throws IOException {
+    private void makeSources(ContainerRecord record) throws IOException {
         for (MountPoint mount : record.mounts()) {
             if (mount.type() != MountPoint.Type.BIND) continue;
             Path source = Path.of(mount.source());
@@ -138,23 +146,17 @@ final class Start {
             if (!mount.createSource()) {
                 throw new InvalidRequest("invalid mount config for type \"bind\": bind source path does not exist: " + source);
             }
-            Files.createDirectories(source);
+            owners.makeDirectories(source);
         }
     }
 
     private Path writeBundle(ContainerRecord record, Path rootfs, Map<String, Path> files) throws IOException {
-        var around = new SpecBuilder.Surroundings(record.id().hex(), rootfs, files, record.mounts(), this::pidOf);
+        var around = new SpecBuilder.Surroundings(record.id().hex(), rootfs, files, record.mounts(), donors.of(record));
         RuntimeSpec spec = specs.build(record.config(), record.host(), around);
         Path bundle = bundles.resolve(record.id().hex());
         Files.createDirectories(bundle);
         Files.write(bundle.resolve("config.json"), JSON.writeValueAsBytes(spec));
         return bundle;
-    }
-
-    private int pidOf(String idOrName) {
-        Container other = store.find(idOrName);
-        if (!other.state().isAlive()) throw new Conflict("cannot join network of a non running container: " + other.id());
-        return other.state().pid();
     }
 
     private void deleteBundle(ContainerId id) throws IOException {
@@ -175,7 +177,7 @@ final class Start {
 
     private EngineException failed(Container container, ContainerRecord before, Exception why) {
         EngineException told = told(why);
-        int code = exitCode(why);
+        int code = exitCode(why, before.state());
         container.attachments.failAll(new IOException(told.getMessage(), why));
         ContainerState next = switch (before.state()) {
             case ContainerState.Exited last ->
@@ -193,8 +195,9 @@ final class Start {
         return told;
     }
 
-    private static int exitCode(Exception why) {
-        if (!(why instanceof ContainerFailure failure)) return 128;
+    /// What failed before there was a process leaves the code of the last one, as long as that tells of a failure.
+    private static int exitCode(Exception why, ContainerState before) {
+        if (!(why instanceof ContainerFailure failure)) return before.exitCode() == 0 ? 128 : before.exitCode();
         return switch (failure.kind()) {
             case NOT_FOUND -> 127;
             case NOT_EXECUTABLE -> 126;
@@ -227,6 +230,7 @@ final class Start {
         });
         steps.push(() -> deleteBundle(id));
         steps.push(() -> networking.release(id));
+        steps.push(() -> memory.remove(id));
         store.get(id.hex()).ifPresent(container -> steps.push(() -> volumes.unmount(container.record())));
         undo(id, steps);
     }

@@ -138,10 +138,11 @@ public final class InfoRoutes {
         return swarm;
     }
 
-    private static List<String> securityOptions(CgroupSupport cgroups) {
+    private List<String> securityOptions(CgroupSupport cgroups) {
         List<String> options = new ArrayList<>();
         if (Files.exists(Path.of("/sys/module/apparmor")) && Files.isExecutable(Path.of("/sbin/apparmor_parser"))) options.add("name=apparmor");
         options.add("name=seccomp,profile=builtin");
+        if (!config.owners().isNone()) options.add("name=userns");
         if (cgroups.version().equals("2")) options.add("name=cgroupns");
         return options;
     }

@@ -1,5 +1,6 @@
 package io.balena.engine.daemon.container.spec;
 
+import io.balena.engine.graphdriver.IdentityMapping;
 import java.io.IOException;
 import java.nio.file.FileSystemLoopException;
 import java.nio.file.Files;
@@ -45,9 +46,10 @@ public record ContainerRoot(Path path) {
 
     /// Makes the folder and those above it where they are missing.
     ///
+    /// @param owners says whose they are
     /// @throws java.nio.file.FileAlreadyExistsException when something else has that name
-    public void makeDirectory(String inside) throws IOException {
-        Files.createDirectories(resolve(inside));
+    public void makeDirectory(String inside, IdentityMapping owners) throws IOException {
+        owners.makeDirectories(resolve(inside));
     }
 
     private static String read(Path link) throws IOException {

@@ -6,6 +6,7 @@ import io.balena.engine.daemon.container.config.ContainerConfig;
 import io.balena.engine.daemon.container.config.HostConfig;
 import io.balena.engine.daemon.container.config.NetworkMode;
 import io.balena.engine.daemon.container.mount.MountPoint;
+import io.balena.engine.graphdriver.IdentityMapping;
 import io.balena.engine.runtime.RuntimeSpec;
 import io.balena.engine.runtime.RuntimeSpec.Mount;
 import io.balena.engine.runtime.RuntimeSpec.Namespace;
@@ -17,6 +18,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.OptionalInt;
 
 /// Writes down for the runtime what a container is to be.
 public final class SpecBuilder {
@@ -24,23 +26,20 @@ public final class SpecBuilder {
 
     private final DefaultSeccompProfile seccomp = DefaultSeccompProfile.load();
     private final SpecDefaults defaults;
+    private final IdentityMapping owners;
 
-    public SpecBuilder(SpecDefaults defaults) {
+    /// @param owners whose users on the host those of containers are
+    public SpecBuilder(SpecDefaults defaults, IdentityMapping owners) {
         this.defaults = defaults;
+        this.owners = owners;
     }
 
     /// What is decided outside: where things lie, and whose namespaces are joined.
     ///
     /// @param rootfs the mounted file system
     /// @param etcFiles path in the container → file on the host
-    /// @param pidOf of a running container, by id or name, to join its namespaces
-    public record Surroundings(String id, Path rootfs, Map<String, Path> etcFiles, List<MountPoint> mounts, PidOf pidOf) {}
-
-    /// @see Surroundings
-    @FunctionalInterface
-    public interface PidOf {
-        int container(String idOrName);
-    }
+    public record Surroundings(
+            String id, Path rootfs, Map<String, Path> etcFiles, List<MountPoint> mounts, SharedNamespaces shared) {}
 
     /// @throws InvalidRequest when the configuration asks for what cannot be, e.g. a user that is not in the image
     public RuntimeSpec build(ContainerConfig config, HostConfig host, Surroundings around) throws IOException {
@@ -53,12 +52,13 @@ public final class SpecBuilder {
                 environment(config, user.home()), config.workingDirectory().isEmpty() ? "/" : config.workingDirectory(),
                 capabilitySets(capabilities, user.user()), rlimits(host), security.noNewPrivileges().orElse(defaults.noNewPrivileges()), null,
                 (int) host.positive("OomScoreAdj").orElse(0), null);
-        var linux = new RuntimeSpec.Linux(namespaces(host, around), List.of(), List.of(), devices(host), resources(host),
+        var linux = new RuntimeSpec.Linux(namespaces(host, around.shared), mappings(host, around.shared, owners.users()),
+                mappings(host, around.shared, owners.groups()), devices(host), resources(host),
                 cgroupPath(host, around.id), sysctls(host),
                 host.privileged() || security.unconfined() ? null : seccomp.forCapabilities(capabilities),
                 rootPropagation(around.mounts), host.texts("MaskedPaths"), host.texts("ReadonlyPaths"), null);
         return new RuntimeSpec(RuntimeSpec.OCI_VERSION, process, new RuntimeSpec.Root(around.rootfs.toString(), host.readonlyRootfs()),
-                ownHostname ? config.hostname() : null, ownHostname && !config.domainname().isEmpty() ? config.domainname() : null,
+                ownHostname ? config.hostname() : null, config.domainname().isEmpty() ? null : config.domainname(),
                 mounts(config, host, around), null, host.textMap("Annotations"), linux);
     }
 
@@ -140,29 +140,30 @@ public final class SpecBuilder {
         return new RuntimeSpec.Rlimit("RLIMIT_" + name.toUpperCase(Locale.ROOT), soft, hard);
     }
 
-    private static List<Namespace> namespaces(HostConfig host, Surroundings around) {
+    private List<Namespace> namespaces(HostConfig host, SharedNamespaces shared) {
         List<Namespace> all = new ArrayList<>();
         all.add(new Namespace("mount", null));
-        switch (host.networkMode()) {
-            case NetworkMode.Host _ -> {}
-            case NetworkMode.OfContainer other -> all.add(joined("network", "net", other.idOrName(), around));
-            default -> all.add(new Namespace("network", null));
-        }
-        share(all, "uts", "uts", host.text("UTSMode"), around);
-        share(all, "pid", "pid", host.text("PidMode"), around);
-        share(all, "ipc", "ipc", host.text("IpcMode"), around);
+        if (!(host.networkMode() instanceof NetworkMode.Host)) all.add(namespace("network", "net", shared.network()));
+        if (!host.text("UTSMode").equals("host")) all.add(new Namespace("uts", null));
+        if (!host.text("PidMode").equals("host")) all.add(namespace("pid", "pid", shared.pid()));
+        if (!host.text("IpcMode").equals("host")) all.add(namespace("ipc", "ipc", shared.ipc()));
         if (!host.text("CgroupnsMode").equals("host")) all.add(new Namespace("cgroup", null));
+        if (hasOwnUsers(host)) all.add(namespace("user", "user", shared.users()));
         return all;
     }
 
-    private static void share(List<Namespace> all, String type, String file, String mode, Surroundings around) {
-        if (mode.equals("host")) return;
-        if (mode.startsWith("container:")) all.add(joined(type, file, mode.substring("container:".length()), around));
-        else all.add(new Namespace(type, null));
+    private static Namespace namespace(String type, String file, OptionalInt donor) {
+        return new Namespace(type, donor.isEmpty() ? null : "/proc/" + donor.getAsInt() + "/ns/" + file);
     }
 
-    private static Namespace joined(String type, String file, String container, Surroundings around) {
-        return new Namespace(type, "/proc/" + around.pidOf.container(container) + "/ns/" + file);
+    private boolean hasOwnUsers(HostConfig host) {
+        return !owners.isNone() && !host.text("UsernsMode").equals("host");
+    }
+
+    private List<RuntimeSpec.IdMapping> mappings(HostConfig host, SharedNamespaces shared, List<IdentityMapping.Range> ranges) {
+        // The donor's namespace has them already.
+        if (!hasOwnUsers(host) || shared.users().isPresent()) return List.of();
+        return ranges.stream().map(range -> new RuntimeSpec.IdMapping(range.container(), range.host(), range.size())).toList();
     }
 
     /// Where a container's cgroup lies below the root of every hierarchy.
@@ -172,12 +173,13 @@ public final class SpecBuilder {
         return (parent.startsWith("/") ? parent : "/" + parent) + "/" + id;
     }
 
-    private static Map<String, String> sysctls(HostConfig host) {
+    private Map<String, String> sysctls(HostConfig host) {
         Map<String, String> all = new LinkedHashMap<>();
         boolean ownNetwork = !(host.networkMode() instanceof NetworkMode.Host || host.networkMode() instanceof NetworkMode.OfContainer);
         if (ownNetwork) {
             all.put("net.ipv4.ip_unprivileged_port_start", "0");
-            all.put("net.ipv4.ping_group_range", "0 2147483647");
+            // All groups there are; in a user namespace the kernel wants each of them mapped.
+            if (!hasOwnUsers(host)) all.put("net.ipv4.ping_group_range", "0 2147483647");
         }
         all.putAll(host.textMap("Sysctls"));
         return all;
@@ -244,14 +246,15 @@ public final class SpecBuilder {
         return rules;
     }
 
-    private static List<Mount> mounts(ContainerConfig config, HostConfig host, Surroundings around) {
+    private List<Mount> mounts(ContainerConfig config, HostConfig host, Surroundings around) {
         Map<String, Mount> all = new LinkedHashMap<>();
         boolean open = host.privileged();
         put(all, "/proc", "proc", "proc", "nosuid", "noexec", "nodev");
         put(all, "/dev", "tmpfs", "tmpfs", "nosuid", "strictatime", "mode=755", "size=65536k");
         put(all, "/dev/pts", "devpts", "devpts", "nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5");
         put(all, "/sys", "sysfs", "sysfs", "nosuid", "noexec", "nodev", open ? "rw" : "ro");
-        put(all, "/sys/fs/cgroup", "cgroup", "cgroup", open ? "rw" : "ro", "nosuid", "noexec", "nodev");
+        // With users of their own, containers can write only what their root was given.
+        put(all, "/sys/fs/cgroup", "cgroup", "cgroup", open || !owners.isNone() ? "rw" : "ro", "nosuid", "noexec", "nodev");
         put(all, "/dev/mqueue", "mqueue", "mqueue", "nosuid", "noexec", "nodev");
         sharedMemory(all, host, around);
         around.etcFiles.forEach((inside, file) -> put(all, inside, "bind", file.toString(), "rbind", "rprivate"));
@@ -274,13 +277,9 @@ public final class SpecBuilder {
     }
 
     private static void sharedMemory(Map<String, Mount> all, HostConfig host, Surroundings around) {
-        String mode = host.text("IpcMode");
-        if (mode.equals("host")) {
-            put(all, "/dev/shm", "bind", "/dev/shm", "rbind", "rprivate");
-        } else if (mode.startsWith("container:")) {
-            int pid = around.pidOf.container(mode.substring("container:".length()));
-            put(all, "/dev/shm", "bind", "/proc/" + pid + "/root/dev/shm", "rbind", "rprivate");
-        } else if (!mode.equals("none")) {
+        if (around.shared.memory().isPresent()) {
+            put(all, "/dev/shm", "bind", around.shared.memory().get().toString(), "rbind", "rprivate");
+        } else if (!host.text("IpcMode").equals("none")) {
             put(all, "/dev/shm", "tmpfs", "shm", "nosuid", "noexec", "nodev", "mode=1777", "size=" + host.positive("ShmSize").orElse(64 << 20));
         }
     }

@@ -97,7 +97,8 @@ final class Container {
         annotations = spec.annotations();
         if (cgroup.hasMembers()) throw failure("container's cgroup is not empty: " + cgroupPath);
         ownsCgroup = true;
-        cgroup.create(linux == null ? null : linux.resources());
+        var resources = linux == null ? null : linux.resources();
+        if (!cgroup.needsProcess()) cgroup.create(resources, 0);
 
         var program = new SyscallProgram();
         try (var passed = new PassedStreams(streams, FIRST_PASSED)) {
@@ -105,6 +106,7 @@ final class Container {
             var setup = new ProcessSetup(program, spec.process(), users.exists() ? host.inUserNamespace() : host);
             int free = setup.addDescriptors(passed, gate.childsEnd().number(), -1);
             setup.addProcFiles(free);
+            if (cgroup.needsProcess()) setup.addGate();
             addMembership(program, setup, free);
             long successor = users.addEntry(program, namespaces, free);
             var files = new RootFilesystem(program, spec, bundle, free, users.exists());
@@ -151,6 +153,7 @@ final class Container {
             if (users.mappings().isPresent()) passed.give(users.mappings().get());
             waiting = new WaitingProcess(program, setup, gate, spawn(program, namespaces, users.flags(namespaces)));
             gate.closeChildsEnd();
+            if (cgroup.needsProcess()) waiting.meanwhile(() -> cgroup.create(resources, waiting.child().pid()));
             if (successor != 0) waiting.awaitSuccessor(successor);
             PidFd child = waiting.child();
             if (users.exists()) waiting.meanwhile(() -> users.prepare(child));
@@ -258,6 +261,7 @@ final class Container {
                 hookRunner().run("startContainer", hooks.startContainer(), "created", process.pid(), waiting.child());
             }
             waiting.execute();
+            OomHeirs.correct(cgroup, process);
         } catch (IOException | RuntimeException e) {
             waiting.end();
             waiting = null;
@@ -307,6 +311,8 @@ final class Container {
                 child.awaitReady();
                 Optional<Fd> ptyMaster = terminal ? Optional.of(pidFd.descriptor(master)) : Optional.empty();
                 child.execute();
+                Optional<ProcessId> executed = ProcessId.of(pidFd.pid());
+                if (executed.isPresent()) OomHeirs.correct(cgroup, executed.get());
                 child.close();
                 return new ContainerProcess(pidFd, ptyMaster);
             }

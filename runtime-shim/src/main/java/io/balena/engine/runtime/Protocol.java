@@ -37,6 +37,8 @@ final class Protocol {
     static final int SUBSCRIBE = 12;
     /// Ends the shim if it has no containers.
     static final int LEAVE_IF_IDLE = 13;
+    /// Changes a container's limits.
+    static final int UPDATE = 14;
 
     static final int DONE = 64;
     static final int FAILED = 65;
@@ -88,6 +90,8 @@ final class Protocol {
         static final int STDIN_PIPE = 30;
         static final int STDOUT_PIPE = 31;
         static final int STDERR_PIPE = 32;
+        /// The `resources` object of the OCI runtime-spec.
+        static final int RESOURCES_JSON = 33;
 
         private Tag() {}
     }

@@ -4,6 +4,8 @@ import static io.balena.engine.daemon.http.Route.get;
 
 import io.balena.engine.daemon.EngineConfig;
 import io.balena.engine.daemon.EngineVersion;
+import io.balena.engine.daemon.container.spec.AppArmor;
+import io.balena.engine.daemon.container.spec.CgroupSupport;
 import io.balena.engine.daemon.event.Events;
 import io.balena.engine.daemon.http.Request;
 import io.balena.engine.daemon.http.Response;
@@ -12,8 +14,6 @@ import io.balena.engine.distribution.Proxies;
 import io.balena.engine.distribution.RegistryEndpoints;
 import io.balena.engine.distribution.Rfc3339;
 import java.io.File;
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -140,8 +140,8 @@ public final class InfoRoutes {
 
     private List<String> securityOptions(CgroupSupport cgroups) {
         List<String> options = new ArrayList<>();
-        if (Files.exists(Path.of("/sys/module/apparmor")) && Files.isExecutable(Path.of("/sbin/apparmor_parser"))) options.add("name=apparmor");
-        options.add("name=seccomp,profile=builtin");
+        if (AppArmor.ofThisHost().isEnabled()) options.add("name=apparmor");
+        options.add("name=seccomp,profile=" + config.containers().spec().seccomp().shown());
         if (!config.owners().isNone()) options.add("name=userns");
         if (cgroups.version().equals("2")) options.add("name=cgroupns");
         return options;

@@ -7,9 +7,22 @@ import java.util.Optional;
 /// with other flags changes it.
 ///
 /// @param cgroupParent empty for the engine's own
+/// @param realtime of the groups above those of containers
 /// @param noNewPrivileges unless a container says otherwise
-public record SpecDefaults(CgroupDriver cgroups, Optional<String> cgroupParent, List<Ulimit> ulimits, boolean noNewPrivileges) {
-    public static final SpecDefaults DOCKERS = new SpecDefaults(CgroupDriver.CGROUPFS, Optional.empty(), List.of(), false);
+/// @param seccomp unless a container says otherwise
+public record SpecDefaults(CgroupDriver cgroups, Optional<String> cgroupParent, List<Ulimit> ulimits, boolean noNewPrivileges,
+        SeccompSource seccomp, Realtime realtime) {
+    public static final SpecDefaults DOCKERS = new SpecDefaults(CgroupDriver.CGROUPFS, Optional.empty(), List.of(), false,
+            SeccompSource.BUILTIN, Realtime.NONE);
+
+    /// Real-time processor time, for all containers together; 0 for what the kernel gives.
+    public record Realtime(long periodMicros, long runtimeMicros) {
+        public static final Realtime NONE = new Realtime(0, 0);
+
+        boolean isNone() {
+            return periodMicros == 0 && runtimeMicros == 0;
+        }
+    }
 
     /// @param name e.g. `nofile`
     /// @param soft -1 is no limit

@@ -28,7 +28,7 @@ final class Checks {
     }
 
     static void runtime(String value) {
-        if (value.indexOf('=') <= 0) throw new IllegalArgumentException("invalid runtime argument: " + value);
+        RuntimeSettings.parse(value);
     }
 
     static void execOption(String value) {

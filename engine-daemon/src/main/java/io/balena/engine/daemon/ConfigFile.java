@@ -48,6 +48,11 @@ final class ConfigFile {
         if (!root.isObject()) throw new ConfigException(file, "json: cannot unmarshal " + word(root) + " into an object");
         Settings settings = read(file, root);
         refuseConflicts(file, flags, settings);
+        try {
+            if (root.hasNonNull("runtimes")) settings.addRuntimes(RuntimeSettings.read(root.get("runtimes")));
+        } catch (IllegalArgumentException e) {
+            throw new ConfigException(file, e.getMessage());
+        }
         flags.addAll(settings);
     }
 
@@ -121,7 +126,7 @@ final class ConfigFile {
         return option.isMany() ? "[" + values + "]" : values;
     }
 
-    private static String word(JsonNode value) {
+    static String word(JsonNode value) {
         return switch (value.getNodeType()) {
             case STRING -> "string";
             case NUMBER -> "number";

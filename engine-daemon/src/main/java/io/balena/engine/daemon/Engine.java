@@ -129,7 +129,7 @@ final class Engine implements AutoCloseable {
     private static ContainerEngine.Settings containerSettings(EngineConfig config) {
         var defaults = config.containers();
         return new ContainerEngine.Settings(config.dataRoot(), config.execRoot(), ShimProgram.command(),
-                defaults.host(), defaults.spec(), defaults.dns(), config.owners());
+                defaults.host(), defaults.spec(), defaults.dns(), defaults.runtimes(), defaults.cdiSpecs(), config.owners());
     }
 
     private static Inventory inventory(ContainerEngine containers, Images images, LayerStore layers) {

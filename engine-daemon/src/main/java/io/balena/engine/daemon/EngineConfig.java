@@ -1,6 +1,7 @@
 package io.balena.engine.daemon;
 
 import io.balena.engine.daemon.container.DnsDefaults;
+import io.balena.engine.daemon.container.Runtimes;
 import io.balena.engine.daemon.container.config.ByteSize;
 import io.balena.engine.daemon.container.config.HostDefaults;
 import io.balena.engine.daemon.container.spec.CgroupDriver;
@@ -59,6 +60,8 @@ public record EngineConfig(
             HostDefaults host,
             SpecDefaults spec,
             DnsDefaults dns,
+            Runtimes runtimes,
+            List<Path> cdiSpecs,
             int shutdownSeconds,
             boolean liveRestore) {}
 
@@ -149,7 +152,11 @@ public record EngineConfig(
                 settings.flag("no-new-privileges"), SeccompSource.ofFlag(settings.text("seccomp-profile")),
                 new SpecDefaults.Realtime(settings.number("cpu-rt-period"), settings.number("cpu-rt-runtime")));
         var dns = new DnsDefaults(settings.list("dns"), settings.list("dns-opt"), settings.list("dns-search"));
-        return new ContainerDefaults(host, spec, dns, settings.number("shutdown-timeout"), settings.flag("live-restore"));
+        Runtimes runtimes = RuntimeSettings.of(settings);
+        runtimes.checkDefault(host.runtime());
+        List<Path> cdiSpecs = (settings.says("cdi-spec-dir") ? settings.list("cdi-spec-dir") : List.of("/etc/cdi", "/var/run/cdi"))
+                .stream().filter(folder -> !folder.isEmpty()).map(Path::of).toList();
+        return new ContainerDefaults(host, spec, dns, runtimes, cdiSpecs, settings.number("shutdown-timeout"), settings.flag("live-restore"));
     }
 
     private static String ipcMode(String mode) {

@@ -1,5 +1,6 @@
 package io.balena.engine.daemon;
 
+import io.balena.engine.runtime.RuntimeCommand;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -9,6 +10,7 @@ import java.util.Optional;
 /// What was said about the options, by the command line or by daemon.json. What was not said is absent.
 final class Settings {
     private final Map<Option, List<String>> values = new LinkedHashMap<>();
+    private final Map<String, RuntimeCommand> runtimes = new LinkedHashMap<>();
 
     void add(Option option, String value) {
         List<String> given = values.computeIfAbsent(option, _ -> new ArrayList<>());
@@ -36,6 +38,16 @@ final class Settings {
     /// All of `others` besides these.
     void addAll(Settings others) {
         others.values.forEach(values::putIfAbsent);
+        runtimes.putAll(others.runtimes);
+    }
+
+    /// The one thing that daemon.json says and no flag can.
+    void addRuntimes(Map<String, RuntimeCommand> named) {
+        runtimes.putAll(named);
+    }
+
+    Map<String, RuntimeCommand> runtimes() {
+        return Map.copyOf(runtimes);
     }
 
     boolean flag(String flag) {

@@ -56,7 +56,23 @@ class CommandLineTest {
         assertEquals("balena0", config.network().bridge().orElseThrow().name());
         assertEquals(10, config.registries().downloads().attempts());
         assertEquals(List.of("10.114.102.1"), config.containers().dns().servers());
-        assertTrue(EngineConfig.warnings(settings).contains("--add-runtime is not supported yet and has no effect"));
+        assertEquals("/usr/bin/balena-extension-runtime", config.containers().runtimes().others().get("extension").program());
+    }
+
+    @Test
+    void otherRuntimesAreRefusedInDockersWords() throws CommandLine.UsageException {
+        for (String each : List.of("x", "=x", "x=")) {
+            var thrown = assertThrows(CommandLine.UsageException.class, () -> parse("--add-runtime", each));
+            assertTrue(thrown.getMessage().contains("invalid runtime argument: " + each), thrown.getMessage());
+        }
+        var reserved = assertThrows(CommandLine.UsageException.class, () -> parse("--add-runtime", "RUNC=/x"));
+        assertTrue(reserved.getMessage().contains("runtime name 'runc' is reserved"), reserved.getMessage());
+        Settings twice = parse("--add-runtime", "a=/x", "--add-runtime", "a=/y");
+        assertEquals("invalid argument \"a=/y\" for \"--add-runtime\" flag: runtime 'a' was already defined",
+                assertThrows(IllegalArgumentException.class, () -> EngineConfig.of(twice)).getMessage());
+        Settings nobody = parse("--default-runtime", "nope");
+        assertEquals("specified default runtime 'nope' does not exist",
+                assertThrows(IllegalArgumentException.class, () -> EngineConfig.of(nobody)).getMessage());
     }
 
     @Test

@@ -4,6 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.balena.engine.runtime.RuntimeCommand;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -30,6 +31,17 @@ class ConfigFileTest {
     private void refused(String reason, String json, String... flags) {
         var thrown = assertThrows(ConfigFile.ConfigException.class, () -> read(json, flags));
         assertEquals("unable to configure the Docker daemon with file " + folder.resolve("daemon.json") + ": " + reason, thrown.getMessage());
+    }
+
+    @Test
+    void itNamesOtherRuntimesWithTheirArguments() throws Exception {
+        Settings settings = read("{\"runtimes\":{\"a\":{\"path\":\"/x\",\"runtimeArgs\":[\"--debug\"]}},\"default-runtime\":\"a\"}", "--add-runtime=b=/y");
+        var runtimes = EngineConfig.of(settings).containers().runtimes().others();
+        assertEquals(Map.of("a", new RuntimeCommand("/x", List.of("--debug")), "b", new RuntimeCommand("/y", List.of())), runtimes);
+        refused("configuration validation from file failed: runtime name 'runc' is reserved", "{\"runtimes\":{\"runc\":{\"path\":\"/x\"}}}");
+        refused("json: cannot unmarshal number into Go struct field Runtime.runtimes.path of type string", "{\"runtimes\":{\"a\":{\"path\":1}}}");
+        refused("json: cannot unmarshal string into Go struct field Config.runtimes of type types.Runtime", "{\"runtimes\":{\"a\":\"x\"}}");
+        refused("json: cannot unmarshal array into Go struct field Config.runtimes of type map[string]types.Runtime", "{\"runtimes\":[]}");
     }
 
     @Test

@@ -242,6 +242,15 @@ public final class LayerStore implements AutoCloseable {
     ///
     /// @throws NoSuchLayerException when `parent` is not in the store
     public ContainerLayer createContainerLayer(String containerId, Optional<ChainId> parent) throws IOException {
+        return createContainerLayer(containerId, parent, true);
+    }
+
+    /// As [#createContainerLayer], without an `-init` layer: nothing is in it but what the image brings.
+    public ContainerLayer createBareLayer(String containerId, Optional<ChainId> parent) throws IOException {
+        return createContainerLayer(containerId, parent, false);
+    }
+
+    private ContainerLayer createContainerLayer(String containerId, Optional<ChainId> parent, boolean init) throws IOException {
         if (!containerId.matches("[A-Za-z0-9][A-Za-z0-9_.-]*")) throw new IllegalArgumentException("no container id: " + containerId);
         synchronized (containers) {
             if (containers.containsKey(containerId)) throw new IOException("mount already exists: " + containerId);
@@ -252,7 +261,7 @@ public final class LayerStore implements AutoCloseable {
             if (parent.isPresent() && !table.retain(parent.get())) throw new NoSuchLayerException(parent.get());
             try {
                 Optional<CacheId> top = parent.isPresent() ? Optional.of(table.require(parent.get()).cacheId()) : Optional.empty();
-                MountFiles.Content content = new ContainerLayerCreation(paths, overlay, fileSystem, owners).create(containerId, top, parent);
+                MountFiles.Content content = new ContainerLayerCreation(paths, overlay, fileSystem, owners).create(containerId, top, parent, init);
                 made = new ContainerLayer(this, paths, overlay, containerId, content);
                 return made;
             } finally {

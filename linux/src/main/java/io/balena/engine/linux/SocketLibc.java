@@ -25,6 +25,8 @@ final class SocketLibc {
     static final int SO_REUSEADDR = 2;
     static final int SO_PEERCRED = 17;
     static final int MSG_NOSIGNAL = 0x4000;
+    static final int MSG_CMSG_CLOEXEC = 0x40000000;
+    static final int SCM_RIGHTS = 1;
 
     private SocketLibc() {}
 
@@ -60,4 +62,7 @@ final class SocketLibc {
 
     /// `ssize_t recv(int sockfd, void *buf, size_t len, int flags)`
     static native int recv(int socket, Pointer buffer, int length, int flags);
+
+    /// `ssize_t recvmsg(int sockfd, struct msghdr *msg, int flags)`
+    static native int recvmsg(int socket, Pointer message, int flags);
 }

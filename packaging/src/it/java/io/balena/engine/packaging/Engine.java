@@ -205,6 +205,18 @@ final class Engine implements AutoCloseable {
         }
     }
 
+    /// The shim, of which there is one once there was a container.
+    ProcessHandle shim() {
+        return shims().getFirst();
+    }
+
+    /// Kills the shim alone. The daemon starts another.
+    void killShim() {
+        var shim = shim();
+        shim.destroyForcibly();
+        shim.onExit().join();
+    }
+
     private List<ProcessHandle> shims() {
         return processes().stream().filter(process -> commandLine(process).contains("balena-engine-shim")).toList();
     }

@@ -13,7 +13,7 @@ import org.junit.jupiter.api.Assumptions;
 
 /// Runs bundles with [OciRuntime] and takes what they print. Everything is removed again by [#close].
 final class RuntimeFixture implements AutoCloseable {
-    /// Tests of another build may run at the same time.
+    /// Of this process alone: another may run the same tests at the same time.
     static final String CGROUP = "balena-it-" + ProcessHandle.current().pid();
     private static final AtomicInteger NUMBER = new AtomicInteger();
 

@@ -90,7 +90,7 @@ sealed interface Cgroup permits CgroupV1, CgroupV2, CgroupOfSystemd {
     /// [Kills][#kill] its processes and removes the folders. Does nothing where they are gone.
     void destroy() throws IOException;
 
-    /// See [OciRuntime#watchOutOfMemory].
+    /// See [ContainerRuntime#watchOutOfMemory].
     Optional<Fd> watchOutOfMemory() throws IOException;
 
     long outOfMemoryKills() throws IOException;

@@ -20,10 +20,21 @@ public final class ContainerFailure extends IOException {
     }
 
     private final Kind kind;
+    private final boolean ofOtherRuntime;
 
     public ContainerFailure(Kind kind, String message) {
+        this(kind, message, false);
+    }
+
+    ContainerFailure(Kind kind, String message, boolean ofOtherRuntime) {
         super(message);
         this.kind = kind;
+        this.ofOtherRuntime = ofOtherRuntime;
+    }
+
+    /// Whether another runtime has worded it, from its beginning: runc itself begins with what could not be done.
+    public boolean isOfOtherRuntime() {
+        return ofOtherRuntime;
     }
 
     public Kind kind() {

@@ -12,10 +12,8 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.ConcurrentHashMap;
 
-/// The OCI runtime: makes container processes out of bundles. Knows nothing of pipes' other ends, logs or daemons.
-///
-/// The process that calls is the parent of what it makes and reaps it.
-final class OciRuntime {
+/// The OCI runtime of the shim itself: no other program is run.
+final class OciRuntime implements ContainerRuntime {
     private final Path stateRoot;
     private final HostFacts host;
     private final Hierarchies hierarchies;
@@ -34,8 +32,8 @@ final class OciRuntime {
         }
     }
 
-    /// Sets a container up to the point before its program starts.
-    ContainerProcess create(String id, Path bundle, StandardStreams streams) throws IOException {
+    @Override
+    public ContainerProcess create(String id, Path bundle, StandardStreams streams) throws IOException {
         StateFile.reserve(stateRoot, id);
         Container container = null;
         try {
@@ -57,7 +55,7 @@ final class OciRuntime {
         }
     }
 
-    private static byte[] readConfig(Path bundle) throws IOException {
+    static byte[] readConfig(Path bundle) throws IOException {
         try {
             return Files.readAllBytes(bundle.resolve("config.json"));
         } catch (NoSuchFileException _) {
@@ -70,26 +68,29 @@ final class OciRuntime {
         return path == null || path.isEmpty() ? "/" + id : path;
     }
 
-    /// Lets a created container run its program; returns when execve(2) has succeeded.
-    void start(String id) throws IOException {
+    /// Returns when execve(2) has succeeded.
+    @Override
+    public void start(String id) throws IOException {
         container(id).start();
     }
 
-    /// Runs a further program in a running container; returns when execve(2) has succeeded.
-    ContainerProcess exec(String id, byte[] processJson, StandardStreams streams) throws IOException {
+    @Override
+    public ContainerProcess exec(String id, byte[] processJson, StandardStreams streams) throws IOException {
         return container(id).exec(SpecReader.process(processJson), streams);
     }
 
-    void pause(String id) throws IOException {
+    @Override
+    public void pause(String id) throws IOException {
         container(id).cgroup().freeze(true);
     }
 
-    void resume(String id) throws IOException {
+    @Override
+    public void resume(String id) throws IOException {
         container(id).cgroup().freeze(false);
     }
 
-    /// Changes the limits of a running container; see [Cgroup#update].
-    void update(String id, RuntimeSpec.Resources resources) throws IOException {
+    @Override
+    public void update(String id, RuntimeSpec.Resources resources) throws IOException {
         container(id).cgroup().update(resources);
     }
 
@@ -97,8 +98,8 @@ final class OciRuntime {
         return container(id).cgroup().stats();
     }
 
-    /// Ends whatever is left in the container's cgroups and removes cgroups and state. Does nothing for an unknown id.
-    void delete(String id) throws IOException {
+    @Override
+    public void delete(String id) throws IOException {
         Optional<Container> known = find(id);
         if (known.isPresent()) {
             known.get().delete();
@@ -107,8 +108,8 @@ final class OciRuntime {
         StateFile.remove(stateRoot, id);
     }
 
-    /// Ends what is left of a container whose first process has ended. Only a pid namespace of its own makes the kernel do so.
-    void killAll(String id) throws IOException {
+    @Override
+    public void killAll(String id) throws IOException {
         container(id).cgroup().kill();
     }
 
@@ -124,14 +125,13 @@ final class OciRuntime {
         return living;
     }
 
-    /// A descriptor that becomes readable when the OOM killer strikes in the container (cgroup v1: an eventfd; v2: an inotify on
-    /// `memory.events`); empty where there is no memory controller.
-    Optional<Fd> watchOutOfMemory(String id) throws IOException {
+    @Override
+    public Optional<Fd> watchOutOfMemory(String id) throws IOException {
         return container(id).cgroup().watchOutOfMemory();
     }
 
-    /// How often it struck so far.
-    long outOfMemoryKills(String id) throws IOException {
+    @Override
+    public long outOfMemoryKills(String id) throws IOException {
         return container(id).cgroup().outOfMemoryKills();
     }
 

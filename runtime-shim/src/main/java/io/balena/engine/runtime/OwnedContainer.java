@@ -18,6 +18,7 @@ final class OwnedContainer {
     }
 
     private final String id;
+    private final ContainerRuntime runtime;
     private final OwnedProcess first;
     private final Map<String, OwnedProcess> execs = new LinkedHashMap<>();
     private final ArrayDeque<Runnable> waiting = new ArrayDeque<>();
@@ -27,13 +28,19 @@ final class OwnedContainer {
     EventLoop.Watch outOfMemoryWatch;
     long outOfMemoryKills;
 
-    OwnedContainer(String id, OwnedProcess first) {
+    OwnedContainer(String id, ContainerRuntime runtime, OwnedProcess first) {
         this.id = id;
+        this.runtime = runtime;
         this.first = first;
     }
 
     String id() {
         return id;
+    }
+
+    /// The one that made it, or is to.
+    ContainerRuntime runtime() {
+        return runtime;
     }
 
     OwnedProcess first() {

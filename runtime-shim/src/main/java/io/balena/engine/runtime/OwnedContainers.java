@@ -5,6 +5,7 @@ import io.balena.engine.linux.Epoll;
 import io.balena.engine.linux.Errno;
 import io.balena.engine.linux.ErrnoException;
 import io.balena.engine.linux.Fd;
+import io.balena.engine.linux.PidFd;
 import java.io.File;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -21,8 +22,7 @@ final class OwnedContainers implements OwnedProcess.Listener {
     /// Orphans that were left to the shim wait for this long, in case nothing else happens meanwhile.
     private static final int ORPHANS_MILLIS = 60_000;
 
-    private final OciRuntime runtime;
-    private final ProcessMaker maker;
+    private final Runtimes runtimes;
     private final ExitRecord exits;
     private final StreamsRecord pipes;
     private final EventLoop loop;
@@ -42,8 +42,7 @@ final class OwnedContainers implements OwnedProcess.Listener {
             ShimBuffers buffers,
             Subscribers subscribers,
             Diagnostics diagnostics) {
-        this.runtime = new OciRuntime(stateRoot);
-        this.maker = new ProcessMaker(runtime);
+        this.runtimes = new Runtimes(stateRoot);
         this.exits = new ExitRecord(stateRoot.toFile());
         this.pipes = new StreamsRecord(stateRoot.toFile());
         this.loop = loop;
@@ -51,18 +50,20 @@ final class OwnedContainers implements OwnedProcess.Listener {
         this.buffers = buffers;
         this.subscribers = subscribers;
         this.diagnostics = diagnostics;
+        // Another runtime may have left children, and as long as one is not reaped, its pid namespace cannot end.
+        workers.whenIdle(this::lookForOrphansSoon);
     }
 
     /// Takes over what an earlier shim left: the living, whose exit codes will stay unknown, and the records of the dead.
     void adopt(File stateRoot) throws IOException {
-        Map<String, ContainerProcess> living = runtime.recover();
+        Map<String, ContainerProcess> living = runtimes.recover();
         for (Map.Entry<String, ContainerProcess> found : living.entrySet()) {
-            OwnedContainer container = add(found.getKey());
+            OwnedContainer container = add(found.getKey(), runtimes.of(found.getKey()));
             container.phase = OwnedContainer.Phase.RUNNING;
             reopen(container.first(), found.getValue().pidFd().pid());
             container.first().made(found.getValue().pidFd(), StartTime.of(found.getValue().pidFd().pid()), this);
             try {
-                watchMemory(container, runtime.watchOutOfMemory(found.getKey()));
+                watchMemory(container, container.runtime().watchOutOfMemory(found.getKey()));
             } catch (IOException e) {
                 diagnostics.error("cannot watch the memory of " + found.getKey(), e);
             }
@@ -71,7 +72,7 @@ final class OwnedContainers implements OwnedProcess.Listener {
         for (int i = 0; names != null && i < names.length; i++) {
             if (living.containsKey(names[i]) || !new File(stateRoot, names[i]).isDirectory()) continue;
             ExitStatus unknown = new ExitStatus(255, false, false, Instant.now());
-            add(names[i]).first().madeAndEnded(exits.load(names[i]).orElse(unknown));
+            add(names[i], runtimes.of(names[i])).first().madeAndEnded(exits.load(names[i]).orElse(unknown));
         }
         if (!containers.isEmpty()) diagnostics.info("adopted " + living.size() + " running of " + containers.size() + " containers");
         lookForOrphansLater();
@@ -127,7 +128,7 @@ final class OwnedContainers implements OwnedProcess.Listener {
         reply.done(result);
     }
 
-    void create(String id, Path bundle, Stdio stdio, Reply reply) {
+    void create(String id, Path bundle, Stdio stdio, Optional<RuntimeCommand> runtime, Reply reply) {
         if (!isValidId(id)) {
             reply.failed(ContainerFailure.Kind.SETUP, "invalid container id: " + id);
             return;
@@ -143,7 +144,8 @@ final class OwnedContainers implements OwnedProcess.Listener {
             reply.failed(ContainerFailure.Kind.SETUP, "failed to open the log: " + e.getMessage());
             return;
         }
-        OwnedContainer container = add(id);
+        OwnedContainer container = add(id, runtimes.named(runtime));
+        var maker = new ProcessMaker(container.runtime());
         container.inTurn(() -> workers.run(() -> maker.create(id, bundle, stdio.stdin()), new Workers.Outcome<>() {
             @Override
             public void succeeded(ProcessMaker.Made made) {
@@ -176,7 +178,7 @@ final class OwnedContainers implements OwnedProcess.Listener {
                 container.next();
                 return;
             }
-            runInTurn(container, () -> runtime.start(id), reply, () -> {
+            runInTurn(container, () -> container.runtime().start(id), reply, () -> {
                 container.phase = OwnedContainer.Phase.RUNNING;
                 container.first().started(Instant.now());
             });
@@ -187,20 +189,20 @@ final class OwnedContainers implements OwnedProcess.Listener {
         OwnedContainer container = containers.get(id);
         if (isMissing(container, id, reply)) return;
         container.inTurn(() ->
-                runInTurn(container, () -> runtime.pause(id), reply, () -> container.phase = OwnedContainer.Phase.PAUSED));
+                runInTurn(container, () -> container.runtime().pause(id), reply, () -> container.phase = OwnedContainer.Phase.PAUSED));
     }
 
     void resume(String id, Reply reply) {
         OwnedContainer container = containers.get(id);
         if (isMissing(container, id, reply)) return;
         container.inTurn(() ->
-                runInTurn(container, () -> runtime.resume(id), reply, () -> container.phase = OwnedContainer.Phase.RUNNING));
+                runInTurn(container, () -> container.runtime().resume(id), reply, () -> container.phase = OwnedContainer.Phase.RUNNING));
     }
 
     void update(String id, byte[] resourcesJson, Reply reply) {
         OwnedContainer container = containers.get(id);
         if (isMissing(container, id, reply)) return;
-        container.inTurn(() -> runInTurn(container, () -> runtime.update(id, SpecReader.resources(resourcesJson)), reply, () -> {}));
+        container.inTurn(() -> runInTurn(container, () -> container.runtime().update(id, SpecReader.resources(resourcesJson)), reply, () -> {}));
     }
 
     void exec(ProcessKey key, byte[] processJson, Stdio stdio, Reply reply) {
@@ -219,6 +221,7 @@ final class OwnedContainers implements OwnedProcess.Listener {
                 container.next();
                 return;
             }
+            var maker = new ProcessMaker(container.runtime());
             workers.run(() -> maker.exec(container.id(), processJson, stdio.stdin()), new Workers.Outcome<>() {
                 @Override
                 public void succeeded(ProcessMaker.Made made) {
@@ -269,6 +272,10 @@ final class OwnedContainers implements OwnedProcess.Listener {
                 reply.failed(ContainerFailure.Kind.NO_SUCH_PROCESS, "process already finished");
                 return;
             }
+            if (key.execId().isEmpty() && containers.get(key.containerId()).runtime() instanceof ExternalRuntime other) {
+                signal(other, process, signal, reply);
+                return;
+            }
             process.signal(signal);
             reply.done();
         } catch (ErrnoException e) {
@@ -277,6 +284,17 @@ final class OwnedContainers implements OwnedProcess.Listener {
         } catch (IOException e) {
             reply.failed(e);
         }
+    }
+
+    /// What another runtime has made may be more than the process it names, a machine for instance. Asking it takes time.
+    private void signal(ExternalRuntime runtime, OwnedProcess process, int signal, Reply reply) {
+        PidFd first = process.pidFd().orElseThrow();
+        workers.run(
+                () -> {
+                    runtime.kill(process.key().containerId(), first, signal);
+                    return null;
+                },
+                answering(reply, () -> {}));
     }
 
     void delete(ProcessKey key, Reply reply) {
@@ -292,7 +310,7 @@ final class OwnedContainers implements OwnedProcess.Listener {
         } else if (container == null) {
             // Perhaps known to the runtime alone. It is gone afterwards in any case, which is what was asked for.
             if (!isValidId(key.containerId())) reply.done();
-            else workers.run(() -> remove(key.containerId()), answering(reply, () -> {}));
+            else workers.run(() -> remove(runtimes.of(key.containerId()), key.containerId()), answering(reply, () -> {}));
         } else {
             container.inTurn(() -> {
                 boolean ran = container.phase == OwnedContainer.Phase.RUNNING || container.phase == OwnedContainer.Phase.PAUSED;
@@ -302,7 +320,7 @@ final class OwnedContainers implements OwnedProcess.Listener {
                     return;
                 }
                 container.stopWatchingMemory(); // the removal of a cgroup looks like an event
-                runInTurn(container, () -> remove(container.id()), reply, () -> discard(container));
+                runInTurn(container, () -> remove(container.runtime(), container.id()), reply, () -> discard(container));
             });
         }
     }
@@ -319,9 +337,9 @@ final class OwnedContainers implements OwnedProcess.Listener {
         if (process.status().isPresent()) connection.send(Subscribers.exit(process.key(), process.status().get()));
     }
 
-    private OwnedContainer add(String id) {
+    private OwnedContainer add(String id, ContainerRuntime runtime) {
         OwnedProcess first = new OwnedProcess(ProcessKey.container(id), new ProcessStreams(buffers, loop), loop);
-        OwnedContainer container = new OwnedContainer(id, first);
+        OwnedContainer container = new OwnedContainer(id, runtime, first);
         containers.put(id, container);
         return container;
     }
@@ -379,7 +397,7 @@ final class OwnedContainers implements OwnedProcess.Listener {
         if (container == null || process != container.first()) return;
         workers.run(
                 () -> {
-                    runtime.killAll(id);
+                    container.runtime().killAll(id);
                     return null;
                 },
                 new Workers.Outcome<>() {
@@ -402,9 +420,7 @@ final class OwnedContainers implements OwnedProcess.Listener {
             record(container, process, code, at);
             container.next();
         });
-        // Not at once: it may find another end, and that one the next, each deeper in the stack.
-        if (!orphansExpected) loop.after(0, this::lookForOrphans);
-        orphansExpected = true;
+        lookForOrphansSoon();
     }
 
     private void record(OwnedContainer container, OwnedProcess process, OptionalInt code, Instant at) {
@@ -442,7 +458,7 @@ final class OwnedContainers implements OwnedProcess.Listener {
 
     private void countOutOfMemory(OwnedContainer container) {
         try {
-            long kills = runtime.outOfMemoryKills(container.id());
+            long kills = container.runtime().outOfMemoryKills(container.id());
             if (kills > container.outOfMemoryKills) {
                 container.outOfMemoryKills = kills;
                 subscribers.outOfMemory(container.id());
@@ -471,9 +487,9 @@ final class OwnedContainers implements OwnedProcess.Listener {
                             }
 
                             @Override
-                            public void failed(ContainerFailure.Kind kind, String message) {
+                            public void failed(ContainerFailure failure) {
                                 if (container.phase == OwnedContainer.Phase.CREATED) container.phase = OwnedContainer.Phase.FAILED;
-                                reply.failed(kind, message);
+                                reply.failed(failure);
                                 container.next();
                             }
                         },
@@ -495,7 +511,7 @@ final class OwnedContainers implements OwnedProcess.Listener {
         };
     }
 
-    private Object remove(String id) throws IOException {
+    private Object remove(ContainerRuntime runtime, String id) throws IOException {
         exits.delete(id);
         pipes.delete(id);
         runtime.delete(id);
@@ -532,6 +548,12 @@ final class OwnedContainers implements OwnedProcess.Listener {
             if (!letterOrDigit && (i == 0 || c != '_' && c != '.' && c != '-')) return false;
         }
         return true;
+    }
+
+    /// Not at once: it may find another end, and that one the next, each deeper in the stack.
+    private void lookForOrphansSoon() {
+        if (!orphansExpected) loop.after(0, this::lookForOrphans);
+        orphansExpected = true;
     }
 
     private void lookForOrphansLater() {

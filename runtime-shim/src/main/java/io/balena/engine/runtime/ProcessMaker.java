@@ -9,16 +9,16 @@ import java.util.Optional;
 
 /// Gives new processes their standard streams. Runs on worker threads.
 final class ProcessMaker {
-    private final OciRuntime runtime;
+    private final ContainerRuntime runtime;
 
-    ProcessMaker(OciRuntime runtime) {
+    ProcessMaker(ContainerRuntime runtime) {
         this.runtime = runtime;
     }
 
     /// A process, and the shim's ends of its streams, all non-blocking.
     ///
     /// @param streams `stdout` and `stderr` for pipes, or a terminal
-    /// @param outOfMemory see [OciRuntime#watchOutOfMemory(String)]
+    /// @param outOfMemory see [ContainerRuntime#watchOutOfMemory(String)]
     record Made(ContainerProcess process, Streams streams, Optional<Fd> outOfMemory) {}
 
     sealed interface Streams {

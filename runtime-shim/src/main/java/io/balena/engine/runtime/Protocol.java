@@ -48,6 +48,8 @@ final class Protocol {
     static final int CONTAINER = 68;
     /// The `log` of a process to be made.
     static final int LOG = 69;
+    /// The runtime that is to make a container; the shim's own when there is none.
+    static final int RUNTIME = 70;
 
     /// Values of [Tag#STATE].
     static final int CREATED = 1;
@@ -92,6 +94,10 @@ final class Protocol {
         static final int STDERR_PIPE = 32;
         /// The `resources` object of the OCI runtime-spec.
         static final int RESOURCES_JSON = 33;
+        static final int RUNTIME = 40;
+        static final int PROGRAM = 41;
+        static final int ARGUMENT = 42;
+        static final int OF_OTHER_RUNTIME = 43;
 
         private Tag() {}
     }
@@ -144,6 +150,19 @@ final class Protocol {
             request.message(Tag.LOG, field);
         }
         return request;
+    }
+
+    static Message.Builder withRuntime(Message.Builder message, RuntimeCommand runtime) {
+        Message.Builder field = Message.of(RUNTIME).text(Tag.PROGRAM, runtime.program());
+        for (String argument : runtime.arguments()) field.text(Tag.ARGUMENT, argument);
+        return message.message(Tag.RUNTIME, field);
+    }
+
+    static Optional<RuntimeCommand> runtime(Message message) throws IOException {
+        for (Message field : message.messages(Tag.RUNTIME)) {
+            return Optional.of(new RuntimeCommand(field.text(Tag.PROGRAM), field.texts(Tag.ARGUMENT)));
+        }
+        return Optional.empty();
     }
 
     static Stdio stdio(Message request) throws IOException {

@@ -4,7 +4,11 @@ package io.balena.engine.runtime;
 interface Reply {
     void done(Message.Builder result);
 
-    void failed(ContainerFailure.Kind kind, String message);
+    void failed(ContainerFailure failure);
+
+    default void failed(ContainerFailure.Kind kind, String message) {
+        failed(new ContainerFailure(kind, message));
+    }
 
     default void done() {
         done(Message.of(Protocol.DONE));
@@ -12,7 +16,7 @@ interface Reply {
 
     default void failed(Throwable cause) {
         if (cause instanceof ContainerFailure failure) {
-            failed(failure.kind(), failure.getMessage());
+            failed(failure);
         } else {
             String message = cause.getMessage();
             failed(ContainerFailure.Kind.SETUP, message == null ? cause.toString() : message);

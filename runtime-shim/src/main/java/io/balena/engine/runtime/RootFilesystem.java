@@ -67,6 +67,9 @@ final class RootFilesystem {
     /// Rows that open what is to be hidden or made read-only.
     private final List<Integer> protectedRows = new ArrayList<>();
 
+    /// Filesystems made by now that are to be read-only in the end: until then, there may be something to mount in them.
+    private final List<RuntimeSpec.Mount> toBeReadonly = new ArrayList<>();
+
     private record MissingDestination(int row, String path, boolean isFile, long how) {}
 
     /// @param after the row to go on with
@@ -179,6 +182,8 @@ final class RootFilesystem {
         openDestination(mount.destination(), false, how);
         long source = mount.source() == null ? 0 : program.text(mount.source());
         long data = options.data() == null ? 0 : program.text(options.data());
+        boolean later = "tmpfs".equals(type) && (options.flags() & MS_RDONLY) != 0;
+        if (later) toBeReadonly.add(mount);
         program.add(
                 Syscall.MOUNT,
                 "mount " + type + " on",
@@ -186,7 +191,7 @@ final class RootFilesystem {
                 source,
                 targetPath,
                 program.text(type == null ? "" : type),
-                options.flags(),
+                later ? options.flags() & ~MS_RDONLY : options.flags(),
                 data);
         close(target);
         if (options.propagation().length > 0) {
@@ -227,7 +232,9 @@ final class RootFilesystem {
     private void addBind(RuntimeSpec.Mount mount, MountOptions options) throws ContainerFailure {
         Path source = source(mount);
         String attempt = "mount " + source + " on";
-        openDestination(mount.destination(), !Files.isDirectory(source), anywhere);
+        boolean isFolder = Files.isDirectory(source);
+        openDestination(mount.destination(), !isFolder, isFolder ? folder : anywhere);
+        if (!isFolder) addRefusalOfFolders(attempt, mount.destination());
         if (sources == root) {
             addOpenSource(mount);
         } else {
@@ -265,6 +272,14 @@ final class RootFilesystem {
         long attributes = program.words(flags & (MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC), 0, 0, 0);
         program.add(Syscall.MOUNT_SETATTR, attempt, destination, AT_FDCWD, path, 0, attributes, MOUNT_ATTRIBUTES_BYTES);
         program.onFailure(over, program.next());
+    }
+
+    /// A file cannot be mounted on a folder, for which the kernel has no better word than EINVAL.
+    private void addRefusalOfFolders(String attempt, String destination) {
+        long flags = OpenFlags.PATH | OpenFlags.DIRECTORY | OpenFlags.CLOEXEC;
+        int isFolder = program.add(Syscall.OPENAT, attempt, destination, target, program.text("."), flags);
+        program.add(Syscall.OPENAT, attempt, destination, AT_FDCWD, program.text("/dev/null"), flags); // ENOTDIR
+        program.onFailure(isFolder, program.next());
     }
 
     /// Mounts the detached tree that was opened last onto the destination that was opened before it.
@@ -430,6 +445,13 @@ final class RootFilesystem {
 
     /// Hides what the container may not see, and makes read-only what it may not change.
     void addProtectedPaths() {
+        for (int i = 0; i < toBeReadonly.size(); i++) {
+            var mount = toBeReadonly.get(i);
+            openDestination(mount.destination(), false, anywhere);
+            long flags = MountOptions.of(mount.options()).flags() | MS_REMOUNT | MS_BIND;
+            program.add(Syscall.MOUNT, "remount read-only", mount.destination(), 0, targetPath, 0, flags, 0);
+            close(target);
+        }
         if (spec.linux() == null) return;
         long nullDevice = program.text("/dev/null");
         long tmpfs = program.text("tmpfs");

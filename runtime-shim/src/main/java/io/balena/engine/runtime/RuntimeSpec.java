@@ -38,6 +38,12 @@ public record RuntimeSpec(
         annotations = orEmpty(annotations);
     }
 
+    /// The same under the oldest version of the specification that other runtimes still ask for: crun 1.8 refuses any but 1.0. What a
+    /// later one has added they pass over.
+    public RuntimeSpec asOldest() {
+        return new RuntimeSpec("1.0.2", process, root, hostname, domainname, mounts, hooks, annotations, linux);
+    }
+
     /// What to execute, and as whom. Also what `exec` is given.
     ///
     /// @param consoleSize may be missing, also with a terminal

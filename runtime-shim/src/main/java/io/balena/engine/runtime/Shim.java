@@ -9,6 +9,7 @@ import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.function.Consumer;
 
@@ -91,10 +92,18 @@ public final class Shim implements AutoCloseable {
     /// @return pid of its first process in the host's pid namespace
     /// @throws ContainerFailure when it cannot be set up; nothing is left behind
     public int create(String containerId, Path bundle, Stdio stdio) throws IOException {
+        return create(containerId, bundle, stdio, Optional.empty());
+    }
+
+    /// As [#create(String, Path, Stdio)], by another runtime, which is then asked for everything that is done to the container.
+    ///
+    /// @param runtime empty for the shim's own
+    public int create(String containerId, Path bundle, Stdio stdio, Optional<RuntimeCommand> runtime) throws IOException {
         forgetHeard(containerId);
         Message.Builder request = Message.of(Protocol.CREATE)
                 .text(Tag.CONTAINER_ID, containerId)
                 .text(Tag.BUNDLE, bundle.toAbsolutePath().toString());
+        if (runtime.isPresent()) Protocol.withRuntime(request, runtime.get());
         int pid = (int) ask(Protocol.withStdio(request, stdio)).number(Tag.PID);
         spares.hold(containerId, pid);
         return pid;

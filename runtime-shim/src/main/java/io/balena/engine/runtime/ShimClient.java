@@ -76,7 +76,10 @@ final class ShimClient implements Connection.Receiver {
         String id = request.text(Protocol.Tag.CONTAINER_ID);
         switch (request.kind()) {
             case Protocol.LIST -> containers.list(reply);
-            case Protocol.CREATE -> containers.create(id, Path.of(request.text(Protocol.Tag.BUNDLE)), Protocol.stdio(request), reply);
+            case Protocol.CREATE -> {
+                Path bundle = Path.of(request.text(Protocol.Tag.BUNDLE));
+                containers.create(id, bundle, Protocol.stdio(request), Protocol.runtime(request), reply);
+            }
             case Protocol.START -> containers.start(id, reply);
             case Protocol.PAUSE -> containers.pause(id, reply);
             case Protocol.RESUME -> containers.resume(id, reply);
@@ -135,10 +138,11 @@ final class ShimClient implements Connection.Receiver {
         }
 
         @Override
-        public void failed(ContainerFailure.Kind kind, String message) {
+        public void failed(ContainerFailure failure) {
             answer(Message.of(Protocol.FAILED)
-                    .text(Protocol.Tag.FAILURE_KIND, kind.name())
-                    .text(Protocol.Tag.TEXT, message));
+                    .text(Protocol.Tag.FAILURE_KIND, failure.kind().name())
+                    .text(Protocol.Tag.TEXT, failure.getMessage())
+                    .flag(Protocol.Tag.OF_OTHER_RUNTIME, failure.isOfOtherRuntime()));
         }
 
         private void answer(Message.Builder message) {

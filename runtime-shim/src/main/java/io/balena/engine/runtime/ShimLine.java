@@ -54,7 +54,10 @@ final class ShimLine implements AutoCloseable {
     Message answer() throws IOException {
         Message answer = read(channel);
         if (answer.kind() == Protocol.FAILED) {
-            throw new ContainerFailure(kind(answer.text(Protocol.Tag.FAILURE_KIND)), answer.text(Protocol.Tag.TEXT));
+            throw new ContainerFailure(
+                    kind(answer.text(Protocol.Tag.FAILURE_KIND)),
+                    answer.text(Protocol.Tag.TEXT),
+                    answer.flag(Protocol.Tag.OF_OTHER_RUNTIME));
         }
         return answer;
     }

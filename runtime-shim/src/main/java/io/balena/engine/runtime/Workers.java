@@ -21,10 +21,16 @@ final class Workers {
     private final ThreadPoolExecutor threads =
             new ThreadPoolExecutor(MOST_THREADS, MOST_THREADS, IDLE_SECONDS, TimeUnit.SECONDS, new LinkedBlockingQueue<>());
     private int underWay;
+    private Runnable whenIdle = () -> {};
 
     Workers(EventLoop loop) {
         this.loop = loop;
         threads.allowCoreThreadTimeOut(true);
+    }
+
+    /// @param task run on the loop's thread whenever everything that was begun has been finished
+    void whenIdle(Runnable task) {
+        whenIdle = task;
     }
 
     /// For the loop's thread.
@@ -35,17 +41,17 @@ final class Workers {
             try {
                 result = work.call();
             } catch (Throwable e) { // an Error too must not leave somebody without an answer
-                loop.execute(() -> {
-                    underWay--;
-                    outcome.failed(e);
-                });
+                loop.execute(() -> finished(() -> outcome.failed(e)));
                 return;
             }
-            loop.execute(() -> {
-                underWay--;
-                outcome.succeeded(result);
-            });
+            loop.execute(() -> finished(() -> outcome.succeeded(result)));
         });
+    }
+
+    private void finished(Runnable outcome) {
+        underWay--;
+        outcome.run();
+        if (underWay == 0) whenIdle.run();
     }
 
     /// Nothing was begun that is not finished. For the loop's thread.

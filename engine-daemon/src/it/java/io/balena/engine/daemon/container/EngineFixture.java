@@ -62,7 +62,8 @@ final class EngineFixture implements AutoCloseable {
                 "-Xmx24m", "-XX:-UsePerfData", "--enable-native-access=ALL-UNNAMED", "-cp", System.getProperty("java.class.path"),
                 "io.balena.engine.runtime.ShimMain"));
         engine = ContainerEngine.open(new ContainerEngine.Settings(dataRoot, execRoot, shim,
-                HostDefaults.DOCKERS, SpecDefaults.DOCKERS, new DnsDefaults(List.of(), List.of(), List.of()), IdentityMapping.NONE), images, layers,
+                HostDefaults.DOCKERS, SpecDefaults.DOCKERS, new DnsDefaults(List.of(), List.of(), List.of()),
+                new Runtimes(Map.of()), List.of(), IdentityMapping.NONE), images, layers,
                 Volumes.open(dataRoot, IdentityMapping.NONE, events), Optional.empty(), List.of(), events);
     }
 

@@ -3,6 +3,7 @@ package io.balena.engine.daemon.container;
 import com.fasterxml.jackson.databind.JsonNode;
 import io.balena.engine.daemon.container.config.HostDefaults;
 import io.balena.engine.daemon.container.log.FileChanges;
+import io.balena.engine.daemon.container.spec.DeviceRequests;
 import io.balena.engine.daemon.container.spec.SpecBuilder;
 import io.balena.engine.daemon.container.spec.SpecDefaults;
 import io.balena.engine.daemon.event.Events;
@@ -43,8 +44,9 @@ public final class ContainerEngine implements AutoCloseable {
     private final List<Route> routes;
 
     /// @param execRoot on a tmpfs
+    /// @param cdiSpecs folders of the Container Device Interface, the last one first
     public record Settings(Path dataRoot, Path execRoot, ShimCommand shim, HostDefaults host, SpecDefaults spec, DnsDefaults dns,
-            IdentityMapping owners) {}
+            Runtimes runtimes, List<Path> cdiSpecs, IdentityMapping owners) {}
 
     /// How many containers there are, for `/info`.
     public record Counts(int running, int paused, int stopped) {
@@ -88,9 +90,10 @@ public final class ContainerEngine implements AutoCloseable {
         var ears = new Ears(opened);
         Shim shim = Shim.connect(settings.execRoot, settings.shim, ears);
         var memory = new SharedMemory(directory, settings.owners);
-        var namespaces = new NamespaceDonors(store, memory);
+        var donors = new NamespaceDonors(store, memory);
         var specs = new SpecBuilder(settings.spec, settings.owners);
-        var start = new Start(store, layers, volumes, networking, etc, memory, namespaces, events, shim, bundles, specs, settings.owners);
+        var start = new Start(store, layers, volumes, networking, etc, memory, donors, events, shim, bundles, specs, settings.runtimes,
+                new DeviceRequests(settings.cdiSpecs), new SubpathMounts(settings.execRoot.resolve("subpaths")), settings.owners);
         var restarts = new Restarts(store, start);
         var ending = new Ending(store, start, restarts, removal, events, shim);
         var execs = new Execs(store, start, events, shim);
@@ -103,7 +106,7 @@ public final class ContainerEngine implements AutoCloseable {
         var containers = new Containers(store, start, restarts, removal, events, shim);
         var inspect = new ContainerInspect(layers, etc, execs);
         var list = new ContainerList(store, images, layers, Clock.systemUTC());
-        var creation = new Creation(store, images, layers, volumes, networking, events, settings.spec.cgroups(),
+        var creation = new Creation(store, images, layers, volumes, networking, events, settings.runtimes, settings.spec.cgroups(),
                 new NamespaceModes(store, !settings.owners.isNone()));
         List<Route> routes = new ArrayList<>(new ContainerRoutes(store, creation, settings.host, containers, new Updates(store, events, shim), inspect, list, layers).table());
         routes.addAll(new ObservationRoutes(store, bundles).table());

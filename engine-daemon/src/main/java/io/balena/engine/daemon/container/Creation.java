@@ -41,15 +41,21 @@ final class Creation {
     private final ContainerEvents events;
     private final NamespaceModes modes;
     private final CgroupDriver cgroups;
+    private final Runtimes runtimes;
 
     /// @param name empty to get one
     /// @param networks the request's `NetworkingConfig.EndpointsConfig`; may be missing
-    record Request(Optional<String> name, ContainerConfig config, HostConfig host, JsonNode networks) {}
+    /// @param recursivelyReadOnly see [MountRequests]
+    record Request(Optional<String> name, ContainerConfig config, HostConfig host, JsonNode networks, boolean recursivelyReadOnly) {
+        Request(Optional<String> name, ContainerConfig config, HostConfig host, JsonNode networks) {
+            this(name, config, host, networks, true);
+        }
+    }
 
     record Created(ContainerId id, List<String> warnings) {}
 
     Creation(ContainerStore store, Images images, LayerStore layers, ContainerVolumes volumes, Networking networking,
-            ContainerEvents events, CgroupDriver cgroups, NamespaceModes modes) {
+            ContainerEvents events, Runtimes runtimes, CgroupDriver cgroups, NamespaceModes modes) {
         this.store = store;
         this.images = images;
         this.layers = layers;
@@ -58,6 +64,7 @@ final class Creation {
         this.events = events;
         this.modes = modes;
         this.cgroups = cgroups;
+        this.runtimes = runtimes;
     }
 
     Created create(Request request) throws IOException {
@@ -71,13 +78,14 @@ final class Creation {
         }
         validate(request.config, host);
         modes.validate(request.config, host);
+        runtimes.requireForCreation(host.runtime());
         Image image = image(request.config.image());
         ContainerConfig config = request.config.over(image.config().path("config"));
         if (config.arguments().isEmpty()) throw new InvalidRequest("No command specified");
         ContainerId id = ContainerId.random();
         config = withDefaults(config, host, id);
         networking.validate(config, host);
-        List<MountPoint> mounts = MountRequests.of(config, host, this::mountsOf);
+        List<MountPoint> mounts = MountRequests.of(config, host, this::mountsOf, request.recursivelyReadOnly);
         NetworkSettings network = networking.networkOf(host.networkMode())
                 .map(on -> NetworkSettings.of(on, request.networks.path(asAsked(request.networks, on)))).orElseGet(NetworkSettings::none);
 
@@ -85,7 +93,8 @@ final class Creation {
         List<MountPoint> provided = List.of();
         try {
             store.prepare(id);
-            ContainerLayer layer = layers.createContainerLayer(id.hex(), image.chain());
+            ContainerLayer layer = runtimes.isBare(host.runtime()) ? layers.createBareLayer(id.hex(), image.chain())
+                    : layers.createContainerLayer(id.hex(), image.chain());
             provided = volumes.provide(id, mounts, layer, store);
             Container container = store.add(new ContainerRecord(id, Instant.now(), taken, image.id().toString(), config, host,
                     ContainerState.created(), provided, network, 0, false, false, store.logPath(id, host),

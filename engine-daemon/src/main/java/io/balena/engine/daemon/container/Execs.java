@@ -180,7 +180,8 @@ final class Execs {
                 case NOT_FOUND -> 127;
                 default -> 126;
             });
-            String message = "OCI runtime exec failed: exec failed: unable to start container process: " + e.getMessage() + ": unknown";
+            String message = "OCI runtime exec failed: " + (e.isOfOtherRuntime() ? "" : "exec failed: unable to start container process: ")
+                    + e.getMessage() + ": unknown";
             throw switch (e.kind()) {
                 case NOT_FOUND, NOT_EXECUTABLE -> new InvalidRequest(message);
                 case NO_SUCH_PROCESS, SETUP -> new SystemFailure(message, e);

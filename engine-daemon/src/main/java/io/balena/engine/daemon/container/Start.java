@@ -8,6 +8,7 @@ import io.balena.engine.daemon.container.ContainerStore.Durability;
 import io.balena.engine.daemon.container.config.NetworkMode;
 import io.balena.engine.daemon.container.mount.MountPoint;
 import io.balena.engine.daemon.container.spec.ContainerRoot;
+import io.balena.engine.daemon.container.spec.DeviceRequests;
 import io.balena.engine.daemon.container.spec.SpecBuilder;
 import io.balena.engine.graphdriver.ContainerLayer;
 import io.balena.engine.graphdriver.IdentityMapping;
@@ -15,17 +16,22 @@ import io.balena.engine.graphdriver.LayerStore;
 import io.balena.engine.network.Endpoint;
 import io.balena.engine.runtime.ContainerFailure;
 import io.balena.engine.runtime.ProcessKey;
+import io.balena.engine.runtime.RuntimeCommand;
 import io.balena.engine.runtime.RuntimeSpec;
 import io.balena.engine.runtime.Shim;
 import io.balena.engine.runtime.Stdio;
 import java.io.IOException;
 import java.lang.System.Logger;
 import java.lang.System.Logger.Level;
+import java.nio.file.FileAlreadyExistsException;
+import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Instant;
 import java.util.ArrayDeque;
 import java.util.Deque;
+import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 
@@ -36,6 +42,8 @@ import java.util.Optional;
 final class Start {
     private static final Logger LOG = System.getLogger(Start.class.getName());
     private static final ObjectMapper JSON = new ObjectMapper();
+    private static final String MISMATCH = ": Are you trying to mount a directory onto a file (or vice-versa)? Check if the specified host path "
+            + "exists and is the expected type";
 
     private final ContainerStore store;
     private final LayerStore layers;
@@ -48,12 +56,15 @@ final class Start {
     private final Shim shim;
     private final Path bundles;
     private final SpecBuilder specs;
+    private final Runtimes runtimes;
+    private final DeviceRequests devices;
+    private final SubpathMounts subpaths;
     private final IdentityMapping owners;
 
     /// @param bundles folder on a tmpfs
     Start(ContainerStore store, LayerStore layers, ContainerVolumes volumes, Networking networking, EtcFiles etc,
-            SharedMemory memory, NamespaceDonors donors, ContainerEvents events,
-            Shim shim, Path bundles, SpecBuilder specs, IdentityMapping owners) {
+            SharedMemory memory, NamespaceDonors donors, ContainerEvents events, Shim shim, Path bundles, SpecBuilder specs,
+            Runtimes runtimes, DeviceRequests devices, SubpathMounts subpaths, IdentityMapping owners) {
         this.store = store;
         this.layers = layers;
         this.volumes = volumes;
@@ -65,6 +76,9 @@ final class Start {
         this.shim = shim;
         this.bundles = bundles;
         this.specs = specs;
+        this.runtimes = runtimes;
+        this.devices = devices;
+        this.subpaths = subpaths;
         this.owners = owners;
     }
 
@@ -92,20 +106,23 @@ final class Start {
     private void setUp(Container container, Deque<Step> done) throws IOException {
         ContainerRecord record = donors.named(container.record());
         String id = record.id().hex();
+        Optional<RuntimeCommand> runtime = runtimes.forStart(record.host().runtime());
         ContainerLayer layer = layers.containerLayer(id)
                 .orElseThrow(() -> new SystemFailure("the writable layer of container " + id + " is missing", null));
         Path rootfs = layer.mount();
         done.push(layer::unmount);
         // Before a root that is read-only to the container can refuse it.
-        if (!record.config().workingDirectory().isEmpty()) new ContainerRoot(rootfs).makeDirectory(record.config().workingDirectory(), owners);
+        if (!record.config().workingDirectory().isEmpty()) makeWorkingDirectory(new ContainerRoot(rootfs), record.config().workingDirectory());
         Optional<Endpoint> endpoint = networking.allocate(record);
         if (endpoint.isPresent()) done.push(() -> networking.release(record.id()));
         Map<String, Path> files = etcFiles(record, endpoint);
         done.push(() -> volumes.unmount(record));
         volumes.mount(record);
-        makeSources(record);
+        BindSources.prepare(record.mounts(), owners);
         if (memory.provide(record)) done.push(() -> memory.remove(record.id()));
-        Path bundle = writeBundle(record, rootfs, files);
+        done.push(() -> subpaths.unmount(record.id()));
+        List<MountPoint> mounts = subpaths.mount(record.id(), record.mounts());
+        Path bundle = writeBundle(record, new SpecBuilder.Surroundings(id, rootfs, files, mounts, donors.of(record)), runtime.isPresent());
         done.push(() -> deleteBundle(record.id()));
         Optional<Stdio.Log> log = record.logPath().isEmpty() ? Optional.empty()
                 : LogSettings.of(record.config(), record.host(), Path.of(record.logPath()));
@@ -113,7 +130,7 @@ final class Start {
             shim.delete(ProcessKey.container(id));
             container.unacknowledged = false;
         }
-        int pid = shim.create(id, bundle, new Stdio(record.config().openStdin(), record.config().stdinOnce(), log));
+        int pid = shim.create(id, bundle, new Stdio(record.config().openStdin(), record.config().stdinOnce(), log), runtime);
         done.push(() -> shim.delete(ProcessKey.container(id)));
         NetworkSettings network = record.network();
         if (endpoint.isPresent()) {
@@ -122,6 +139,17 @@ final class Start {
             events.network(record, "connect", "bridge");
         }
         store.save(container, record.with(new ContainerState.Running(pid, Instant.now())).with(network).wasStarted(), durability(record));
+    }
+
+    private void makeWorkingDirectory(ContainerRoot root, String path) throws IOException {
+        try {
+            root.makeDirectory(path, owners);
+        } catch (FileAlreadyExistsException e) {
+            throw new InvalidRequest("Cannot mkdir: " + path + " is not a directory");
+        } catch (FileSystemException e) {
+            if (!"Not a directory".equals(e.getReason())) throw e;
+            throw new SystemFailure("lstat " + e.getFile() + ": not a directory", e);
+        }
     }
 
     /// After a restart of the machine a `--rm` container is removed whatever it did, so nothing of its life needs to be durable.
@@ -138,25 +166,12 @@ final class Start {
         return etc.write(record, endpoint.map(Endpoint::address), networking.gateway());
     }
 
-    private void makeSources(ContainerRecord record) throws IOException {
-        for (MountPoint mount : record.mounts()) {
-            if (mount.type() != MountPoint.Type.BIND) continue;
-            Path source = Path.of(mount.source());
-            if (Files.exists(source)) continue;
-            if (!mount.createSource()) {
-                throw new InvalidRequest("invalid mount config for type \"bind\": bind source path does not exist: " + source);
-            }
-            owners.makeDirectories(source);
-        }
-    }
-
-    private Path writeBundle(ContainerRecord record, Path rootfs, Map<String, Path> files) throws IOException {
-        var around = new SpecBuilder.Surroundings(record.id().hex(), rootfs, files, record.mounts(), donors.of(record));
-        RuntimeSpec spec = specs.build(record.config(), record.host(), around);
+    private Path writeBundle(ContainerRecord record, SpecBuilder.Surroundings around, boolean forOthers) throws IOException {
+        RuntimeSpec spec = devices.addTo(specs.build(record.config(), record.host(), around), record.host());
         specs.prepareGroups(spec);
         Path bundle = bundles.resolve(record.id().hex());
         Files.createDirectories(bundle);
-        Files.write(bundle.resolve("config.json"), JSON.writeValueAsBytes(spec));
+        Files.write(bundle.resolve("config.json"), JSON.writeValueAsBytes(forOthers ? spec.asOldest() : spec));
         return bundle;
     }
 
@@ -199,6 +214,7 @@ final class Start {
     /// What failed before there was a process leaves the code of the last one, as long as that tells of a failure.
     private static int exitCode(Exception why, ContainerState before) {
         if (!(why instanceof ContainerFailure failure)) return before.exitCode() == 0 ? 128 : before.exitCode();
+        if (isAboutAFolder(failure)) return 127;
         return switch (failure.kind()) {
             case NOT_FOUND -> 127;
             case NOT_EXECUTABLE -> 126;
@@ -206,12 +222,17 @@ final class Start {
         };
     }
 
+    private static boolean isAboutAFolder(ContainerFailure failure) {
+        return failure.kind() == ContainerFailure.Kind.SETUP && failure.getMessage().toLowerCase(Locale.ROOT).contains("not a directory");
+    }
+
     /// Clients read exit codes out of these words: "executable file not found", "permission denied" and so on.
     private static EngineException told(Exception why) {
         return switch (why) {
             case ContainerFailure failure -> {
                 String message = "failed to create task for container: failed to create shim task: OCI runtime create failed: "
-                        + "unable to start container process: " + failure.getMessage() + ": unknown";
+                        + (failure.isOfOtherRuntime() ? "" : "unable to start container process: ") + failure.getMessage() + ": unknown";
+                if (isAboutAFolder(failure)) yield new InvalidRequest(message + MISMATCH);
                 yield switch (failure.kind()) {
                     case NOT_FOUND, NOT_EXECUTABLE -> new InvalidRequest(message);
                     case NO_SUCH_PROCESS, SETUP -> new SystemFailure(message, failure);
@@ -230,6 +251,7 @@ final class Start {
             if (layer.isPresent()) layer.get().unmount();
         });
         steps.push(() -> deleteBundle(id));
+        steps.push(() -> subpaths.unmount(id));
         steps.push(() -> networking.release(id));
         steps.push(() -> memory.remove(id));
         store.get(id.hex()).ifPresent(container -> steps.push(() -> volumes.unmount(container.record())));

@@ -4,6 +4,7 @@ import static io.balena.engine.daemon.http.Route.get;
 
 import io.balena.engine.daemon.EngineConfig;
 import io.balena.engine.daemon.EngineVersion;
+import io.balena.engine.daemon.container.Runtimes;
 import io.balena.engine.daemon.container.spec.AppArmor;
 import io.balena.engine.daemon.container.spec.CgroupSupport;
 import io.balena.engine.daemon.event.Events;
@@ -14,11 +15,13 @@ import io.balena.engine.distribution.Proxies;
 import io.balena.engine.distribution.RegistryEndpoints;
 import io.balena.engine.distribution.Rfc3339;
 import java.io.File;
+import java.nio.file.Path;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.TreeMap;
 
 /// `GET /info`: what `docker info` shows.
 public final class InfoRoutes {
@@ -77,8 +80,9 @@ public final class InfoRoutes {
         info.put("Labels", config.labels());
         info.put("ExperimentalBuild", config.experimental());
         info.put("ServerVersion", EngineVersion.current().version());
-        info.put("Runtimes", Map.of("runc", Map.of("path", "balena-engine-runc")));
-        info.put("DefaultRuntime", "runc");
+        info.put("Runtimes", runtimes());
+        info.put("DefaultRuntime", config.containers().host().runtime());
+        if (request.version().atLeast(1, 44)) info.put("CDISpecDirs", config.containers().cdiSpecs().stream().map(Path::toString).toList());
         info.put("Swarm", swarm());
         info.put("LiveRestoreEnabled", config.containers().liveRestore());
         info.put("Isolation", "");
@@ -97,6 +101,19 @@ public final class InfoRoutes {
         info.put("Architecture", Machine.kernelArchitecture());
         info.put("NCPU", Runtime.getRuntime().availableProcessors());
         info.put("MemTotal", Machine.memoryBytes());
+    }
+
+    private Map<String, Object> runtimes() {
+        Map<String, Object> runtimes = new TreeMap<>();
+        runtimes.put(Runtimes.STOCK, Map.of("path", "balena-engine-runc"));
+        runtimes.put("io.containerd.runc.v2", Map.of("path", "balena-engine-runc"));
+        config.containers().runtimes().others().forEach((name, command) -> {
+            Map<String, Object> shown = new LinkedHashMap<>();
+            shown.put("path", command.program());
+            if (!command.arguments().isEmpty()) shown.put("runtimeArgs", command.arguments());
+            runtimes.put(name, shown);
+        });
+        return runtimes;
     }
 
     private static Map<String, Object> plugins() {

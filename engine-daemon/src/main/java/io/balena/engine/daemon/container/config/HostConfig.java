@@ -178,6 +178,11 @@ public record HostConfig(ObjectNode document) {
         return flag("Init");
     }
 
+    /// The name of an OCI runtime.
+    public String runtime() {
+        return text("Runtime");
+    }
+
     public String logDriver() {
         return document.path("LogConfig").path("Type").asText("json-file");
     }

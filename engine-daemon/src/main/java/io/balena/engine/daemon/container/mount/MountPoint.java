@@ -3,8 +3,10 @@ package io.balena.engine.daemon.container.mount;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.balena.engine.daemon.EngineException.InvalidRequest;
 import io.balena.engine.daemon.volume.Description;
 import io.balena.engine.daemon.volume.Volume;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -21,6 +23,9 @@ import java.util.List;
 /// @param spec the wish itself, as one of `Mounts`; nothing for what an image asks for; never changed
 public record MountPoint(Type type, String name, String driver, String source, String destination, String mode, boolean writable,
         String propagation, boolean createSource, boolean copyUp, ObjectNode spec) {
+
+    /// mount_setattr(2) is there since Linux 5.12.
+    private static final boolean KERNEL_SETS_TREES = KernelVersion.ofThisMachine().atLeast(5, 12);
 
     public enum Type {
         BIND("bind"), VOLUME("volume"), TMPFS("tmpfs");
@@ -51,6 +56,39 @@ public record MountPoint(Type type, String name, String driver, String source, S
     /// The same in another container, as `--volumes-from` wants it.
     MountPoint shared(boolean writableThere) {
         return new MountPoint(type, name, driver, source, destination, "", writable && writableThere, propagation, createSource, false, spec);
+    }
+
+    /// What it names inside of its volume, to be mounted instead of the whole; empty for the whole.
+    public String subpath() {
+        return spec.path("VolumeOptions").path("Subpath").asText("");
+    }
+
+    /// The same from another place on the host.
+    public MountPoint from(Path other) {
+        return new MountPoint(type, name, driver, other.toString(), destination, mode, writable, propagation, createSource, copyUp, spec);
+    }
+
+    /// Whether what is mounted below its source comes with it.
+    public boolean isRecursive() {
+        return !spec.path("BindOptions").path("NonRecursive").asBoolean(false);
+    }
+
+    /// Whether what is mounted below it is read-only, too, where it is itself, and the kernel can do it.
+    ///
+    /// @throws InvalidRequest when it must be, and cannot
+    public boolean isRecursivelyReadOnly() {
+        JsonNode options = spec.path("BindOptions");
+        if (KERNEL_SETS_TREES) return !options.path("ReadOnlyNonRecursive").asBoolean(false);
+        if (!options.path("ReadOnlyForceRecursive").asBoolean(false)) return false;
+        throw new InvalidRequest("mount " + destination + " cannot be made recursively read-only: Linux 5.12 or newer is needed");
+    }
+
+    /// As clients before API 1.44 mean it.
+    MountPoint readOnlyAtTopAlone() {
+        ObjectNode changed = spec.deepCopy();
+        ObjectNode options = changed.get("BindOptions") instanceof ObjectNode given ? given : changed.putObject("BindOptions");
+        options.put("ReadOnlyNonRecursive", true).remove("ReadOnlyForceRecursive");
+        return new MountPoint(type, name, driver, source, destination, mode, writable, propagation, createSource, copyUp, changed);
     }
 
     public boolean isVolume() {

@@ -12,6 +12,7 @@ import io.balena.engine.daemon.volume.Volumes;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -32,6 +33,12 @@ public final class MountRequests {
     /// @param others the mounts of another container, by its id or name
     /// @throws InvalidRequest with Docker's words
     public static List<MountPoint> of(ContainerConfig config, HostConfig host, Function<String, List<MountPoint>> others) {
+        return of(config, host, others, true);
+    }
+
+    /// @param recursivelyReadOnly what is mounted below a read-only mount is read-only as well; before API 1.44 it was not
+    public static List<MountPoint> of(ContainerConfig config, HostConfig host, Function<String, List<MountPoint>> others,
+            boolean recursivelyReadOnly) {
         var requests = new MountRequests();
         String driver = host.text("VolumeDriver");
         for (String bind : host.texts("Binds")) requests.add(bind(bind, driver));
@@ -46,7 +53,8 @@ public final class MountRequests {
                 requests.add(new MountPoint(Type.VOLUME, "", driver, "", destination, "", true, "", true, true, JSON.objectNode()));
             }
         }
-        return List.copyOf(requests.byDestination.values());
+        return requests.byDestination.values().stream()
+                .map(mount -> mount.writable() || recursivelyReadOnly ? mount : mount.readOnlyAtTopAlone()).toList();
     }
 
     private void add(MountPoint mount) {
@@ -85,9 +93,14 @@ public final class MountRequests {
         boolean writable = true;
         boolean copyUp = type == Type.VOLUME;
         String propagation = type == Type.BIND ? "rprivate" : "";
-        for (String word : mode.isEmpty() ? new String[0] : mode.split(",", -1)) {
-            if (PROPAGATION.contains(word) && type == Type.BIND) propagation = word;
-            else if (!OTHER_MODES.contains(word)) throw new InvalidRequest(context + "invalid mode: " + mode);
+        for (String word : words(mode)) {
+            boolean propagates = PROPAGATION.contains(word);
+            boolean foreign = type == Type.BIND ? word.equals("nocopy") : propagates;
+            if (foreign) {
+                throw new InvalidRequest(context + "invalid mount config for type \"" + type + "\": field "
+                        + (propagates ? "BindOptions" : "VolumeOptions") + " must not be specified");
+            }
+            if (propagates) propagation = word;
             if (word.equals("ro")) writable = false;
             if (word.equals("nocopy")) copyUp = false;
         }
@@ -101,6 +114,25 @@ public final class MountRequests {
         // Docker gives a volume the label that all containers share where it has a name to be shared by.
         String relabel = mode.isEmpty() && !from.isEmpty() ? "z" : mode;
         return new MountPoint(type, from, driver, "", destination, relabel, writable, propagation, true, copyUp, wish);
+    }
+
+    /// Of each kind of word there may be one.
+    private static List<String> words(String mode) {
+        if (mode.isEmpty()) return List.of();
+        List<String> words = List.of(mode.split(",", -1));
+        var kinds = new HashSet<String>();
+        for (String word : words) {
+            boolean propagates = PROPAGATION.contains(word);
+            if (!propagates && !OTHER_MODES.contains(word)) throw new InvalidRequest("invalid mode: " + mode);
+            String kind = propagates ? "propagation" : switch (word) {
+                case "ro", "rw" -> "access";
+                case "z", "Z" -> "label";
+                case "nocopy" -> "copy";
+                default -> "consistency";
+            };
+            if (!kinds.add(kind)) throw new InvalidRequest("invalid mode: " + mode);
+        }
+        return words;
     }
 
     private static MountPoint mount(ObjectNode json) {
@@ -139,7 +171,14 @@ public final class MountRequests {
             }
             case VOLUME -> {
                 if (!source.isEmpty()) requireVolumeName("invalid mount config for type \"volume\": ", source);
-                boolean copyUp = !json.path("VolumeOptions").path("NoCopy").asBoolean(false);
+                if (source.isEmpty() && !writable) {
+                    throw new InvalidRequest("invalid mount config for type \"volume\": must not set ReadOnly mode when using anonymous volumes");
+                }
+                String subpath = json.path("VolumeOptions").path("Subpath").asText("");
+                if (!isLocal(subpath)) {
+                    throw new InvalidRequest("invalid mount config for type \"volume\": subpath must be a relative path within the volume");
+                }
+                boolean copyUp = subpath.isEmpty() && !json.path("VolumeOptions").path("NoCopy").asBoolean(false);
                 String driver = json.path("VolumeOptions").path("DriverConfig").path("Name").asText("");
                 yield new MountPoint(type, source, driver, "", destination, "z", writable, "", true, copyUp, json);
             }
@@ -148,6 +187,11 @@ public final class MountRequests {
                 yield new MountPoint(type, "", "", "", destination, "", writable, "", true, false, json);
             }
         };
+    }
+
+    private static boolean isLocal(String subpath) {
+        Path normalized = Path.of(subpath).normalize();
+        return !normalized.isAbsolute() && !normalized.startsWith("..");
     }
 
     private static void requireDestination(String context, Type type, String given, String destination) {

@@ -76,7 +76,8 @@ final class HostDevices {
         }
     }
 
-    private static Device device(Path path, String inside) throws IOException {
+    /// @return null when it is no device
+    static Device device(Path path, String inside) throws IOException {
         Map<String, Object> attributes = Files.readAttributes(path, "unix:mode,rdev,uid,gid", LinkOption.NOFOLLOW_LINKS);
         int mode = (Integer) attributes.get("mode");
         int type = mode & TYPE_MASK;

@@ -13,7 +13,6 @@ import io.balena.engine.runtime.RuntimeSpec.Namespace;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
@@ -219,7 +218,7 @@ public final class SpecBuilder {
         // Any node may be made (that is mknod's own capability's business), few may be opened.
         rules.add(new RuntimeSpec.DeviceRule(true, "c", null, null, "m"));
         rules.add(new RuntimeSpec.DeviceRule(true, "b", null, null, "m"));
-        // zero, null, urandom, random, full, tty, console, ptmx, all pseudo-terminals, and net/tun, which containers with CAP_NET_ADMIN make
+        // zero, null, urandom, random, full, tty, console, ptmx, and all pseudo-terminals; net/tun, which runc allows everybody
         for (Long[] allowed : new Long[][] {{1L, 5L}, {1L, 3L}, {1L, 9L}, {1L, 8L}, {1L, 7L}, {5L, 0L}, {5L, 1L}, {5L, 2L}, {136L, null}, {10L, 200L}}) {
             rules.add(new RuntimeSpec.DeviceRule(true, "c", allowed[0], allowed[1], "rwm"));
         }
@@ -246,13 +245,7 @@ public final class SpecBuilder {
         sharedMemory(all, host, around);
         around.etcFiles.forEach((inside, file) -> put(all, inside, "bind", file.toString(), "rbind", "rprivate"));
 
-        List<Mount> asked = new ArrayList<>();
-        host.textMap("Tmpfs").forEach((path, options) -> asked.add(new Mount(Path.of(path).normalize().toString(), "tmpfs", "tmpfs",
-                tmpfsOptions(options))));
-        for (MountPoint mount : around.mounts) asked.add(toMount(mount));
-        // Outer folders first: what is mounted on them would hide what came before inside.
-        asked.sort(Comparator.comparingInt(m -> Path.of(m.destination()).getNameCount()));
-        for (Mount mount : asked) {
+        for (Mount mount : RequestedMounts.of(host, around.mounts)) {
             all.remove(mount.destination());
             all.put(mount.destination(), mount);
         }
@@ -269,32 +262,5 @@ public final class SpecBuilder {
         } else if (!host.text("IpcMode").equals("none")) {
             put(all, "/dev/shm", "tmpfs", "shm", "nosuid", "noexec", "nodev", "mode=1777", "size=" + host.positive("ShmSize").orElse(64 << 20));
         }
-    }
-
-    private static List<String> tmpfsOptions(String given) {
-        List<String> options = new ArrayList<>(List.of("noexec", "nosuid", "nodev"));
-        for (String option : given.isEmpty() ? new String[0] : given.split(",")) {
-            options.remove(switch (option) {
-                case "exec" -> "noexec";
-                case "suid" -> "nosuid";
-                case "dev" -> "nodev";
-                default -> option;
-            });
-            options.add(option);
-        }
-        if (options.stream().noneMatch(o -> o.startsWith("mode="))) options.add("mode=1777");
-        return options;
-    }
-
-    private static Mount toMount(MountPoint mount) {
-        if (mount.type() == MountPoint.Type.TMPFS) {
-            List<String> options = tmpfsOptions(mount.tmpfsOptions());
-            if (!mount.writable()) options.add("ro");
-            return new Mount(mount.destination(), "tmpfs", "tmpfs", options);
-        }
-        List<String> options = new ArrayList<>(List.of("rbind"));
-        options.add(mount.propagation().isEmpty() ? "rprivate" : mount.propagation());
-        if (!mount.writable()) options.add("ro");
-        return new Mount(mount.destination(), "bind", mount.source(), options);
     }
 }

@@ -131,7 +131,7 @@ class SpecBuilderTest {
         assertEquals(1, mounts.stream().filter(m -> m.destination().equals("/etc/hosts")).count());
         var hosts = mounts.stream().filter(m -> m.destination().equals("/etc/hosts")).findFirst().orElseThrow();
         assertEquals("/a/b", hosts.source());
-        assertEquals(List.of("rbind", "rprivate", "ro"), hosts.options());
+        assertTrue(hosts.options().containsAll(List.of("rbind", "rprivate", "ro")), hosts.options()::toString);
         var order = mounts.stream().map(RuntimeSpec.Mount::destination).toList();
         assertTrue(order.indexOf("/x") < order.indexOf("/x/y"), "outer folders first");
     }

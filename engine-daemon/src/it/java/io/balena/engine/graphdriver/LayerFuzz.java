@@ -53,7 +53,7 @@ public final class LayerFuzz {
         try {
             LayerWriter.Extracted extracted;
             try (var record = Files.newOutputStream(RECORD)) {
-                extracted = new LayerExtractor(BLOCKS).extract(new ByteArrayInputStream(tar), ROOT, record).extracted();
+                extracted = new LayerExtractor(BLOCKS, IdentityMapping.NONE).extract(new ByteArrayInputStream(tar), ROOT, record).extracted();
             } catch (InvalidLayerException e) {
                 return;
             }
@@ -74,8 +74,8 @@ public final class LayerFuzz {
             if (files.anyMatch(file -> Files.isDirectory(file, NOFOLLOW_LINKS) && file.getFileName().toString().startsWith(".wh."))) return;
         }
         Files.createDirectory(SECOND);
-        try (var diff = LayerDiff.open(ROOT); var record = Files.newOutputStream(RECORD)) {
-            new LayerExtractor(BLOCKS).extract(diff, SECOND, record);
+        try (var diff = LayerDiff.open(ROOT, IdentityMapping.NONE); var record = Files.newOutputStream(RECORD)) {
+            new LayerExtractor(BLOCKS, IdentityMapping.NONE).extract(diff, SECOND, record);
             if (!members(ROOT).equals(members(SECOND))) throw new IllegalStateException("the diff of the diff is another");
         } finally {
             TreeRemoval.remove(SECOND);
@@ -85,7 +85,7 @@ public final class LayerFuzz {
     /// The headers of a folder's diff. Of a whiteout only its name means anything.
     private static List<String> members(Path folder) throws IOException {
         var members = new ArrayList<String>();
-        try (InputStream diff = LayerDiff.open(folder)) {
+        try (InputStream diff = LayerDiff.open(folder, IdentityMapping.NONE)) {
             var tar = diff.readAllBytes();
             new TarParser(new TarParser.Visitor() {
                 @Override

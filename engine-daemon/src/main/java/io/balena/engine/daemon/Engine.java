@@ -40,6 +40,7 @@ import java.io.IOException;
 import java.lang.System.Logger;
 import java.lang.System.Logger.Level;
 import java.nio.file.Files;
+import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
 import java.util.List;
@@ -67,13 +68,13 @@ final class Engine implements AutoCloseable {
 
     /// Opens what is on disk, finds what still runs. Nobody can reach the engine yet.
     static Engine open(EngineConfig config) throws IOException {
-        Files.createDirectories(config.dataRoot(), PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx--x---")));
+        makeDataRoot(config);
         Files.createDirectories(config.execRoot(), PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
         DataRootLock lock = DataRootLock.take(config.dataRoot());
         DurableFile.deleteTemporaries(config.dataRoot());
 
         var events = new Events();
-        LayerStore layers = LayerStore.open(config.dataRoot(), config.execRoot().resolve("mounts"));
+        LayerStore layers = LayerStore.open(config.dataRoot(), config.execRoot().resolve("mounts"), config.owners());
         Images images = Images.open(config.dataRoot(), layers);
         RegistryConfig registries = registries(config.registries());
         var puller = new ImagePuller(layers, images, registries);
@@ -82,7 +83,7 @@ final class Engine implements AutoCloseable {
         Optional<BridgeNetwork> bridge = bridge(config);
 
         List<DockerNetwork> dockerNetworks = DockerNetworks.read(config.dataRoot());
-        Volumes volumes = Volumes.open(config.dataRoot(), events);
+        Volumes volumes = Volumes.open(config.dataRoot(), config.owners(), events);
         ContainerEngine containers = ContainerEngine.open(containerSettings(config), images, layers, volumes, bridge, dockerNetworks, events);
 
         var list = new ImageList(images, layers, containers.imageUsers());
@@ -107,6 +108,14 @@ final class Engine implements AutoCloseable {
         return new Engine(config, containers, parts, routes);
     }
 
+    /// Containers' root must get through it, and through the one that holds those of all mappings.
+    private static void makeDataRoot(EngineConfig config) throws IOException {
+        Path dataRoot = config.dataRoot();
+        Files.createDirectories(dataRoot, PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx--x---")));
+        config.owners().shareWithRoot(dataRoot.getParent());
+        config.owners().shareWithRoot(dataRoot);
+    }
+
     private static Optional<BridgeNetwork> bridge(EngineConfig config) throws IOException {
         if (config.network().bridge().isEmpty()) return Optional.empty();
         return Optional.of(BridgeNetwork.open(config.network().bridge().get(), config.execRoot().resolve("network")));
@@ -120,7 +129,7 @@ final class Engine implements AutoCloseable {
     private static ContainerEngine.Settings containerSettings(EngineConfig config) {
         var defaults = config.containers();
         return new ContainerEngine.Settings(config.dataRoot(), config.execRoot(), ShimProgram.command(),
-                defaults.host(), defaults.spec(), defaults.dns(), defaults.runtimes(), defaults.cdiSpecs());
+                defaults.host(), defaults.spec(), defaults.dns(), defaults.runtimes(), defaults.cdiSpecs(), config.owners());
     }
 
     private static Inventory inventory(ContainerEngine containers, Images images, LayerStore layers) {

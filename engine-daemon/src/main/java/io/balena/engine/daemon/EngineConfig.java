@@ -12,8 +12,10 @@ import io.balena.engine.distribution.InsecureRegistries;
 import io.balena.engine.distribution.Proxies;
 import io.balena.engine.distribution.RegistryConfig;
 import io.balena.engine.distribution.RegistryEndpoints;
+import io.balena.engine.graphdriver.IdentityMapping;
 import io.balena.engine.network.BridgeConfig;
 import java.net.URI;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
@@ -21,10 +23,13 @@ import java.util.Optional;
 
 /// How this engine is to run: what flags and daemon.json said, checked and typed.
 ///
+/// @param dataRoot with a folder of its own for each mapping of owners
+/// @param owners whose files on the host those of containers are
 /// @param experimental shown to clients; and some behaviours depend on it
 /// @param labels `key=value`, shown by `/info`
 public record EngineConfig(
         Path dataRoot,
+        IdentityMapping owners,
         Path execRoot,
         Path pidFile,
         Api api,
@@ -68,8 +73,10 @@ public record EngineConfig(
         }
         // Serving without TLS where it was asked for would open the engine to everybody.
         if (settings.flag("tls") || settings.flag("tlsverify")) throw new IllegalArgumentException("TLS is not supported yet");
+        IdentityMapping owners = settings.optional("userns-remap").map(UserRemapping::parse).orElse(IdentityMapping.NONE);
         return new EngineConfig(
-                Path.of(settings.optional("graph").filter(_ -> !settings.says("data-root")).orElse(settings.text("data-root"))).toAbsolutePath(),
+                dataRoot(settings, owners),
+                owners,
                 Path.of(settings.text("exec-root")).toAbsolutePath(),
                 Path.of(settings.text("pidfile")).toAbsolutePath(),
                 new Api(settings.says("host") ? settings.list("host") : List.of("unix://" + Host.DEFAULT_SOCKET), settings.text("group"),
@@ -80,6 +87,12 @@ public record EngineConfig(
                 settings.flag("debug"),
                 settings.flag("experimental"),
                 settings.list("label"));
+    }
+
+    private static Path dataRoot(Settings settings, IdentityMapping owners) {
+        String given = settings.optional("graph").filter(_ -> !settings.says("data-root")).orElse(settings.text("data-root"));
+        Path root = Path.of(given).toAbsolutePath();
+        return settings.optional("userns-remap").isEmpty() ? root : root.resolve(Integer.toUnsignedString(owners.rootUser()) + "." + Integer.toUnsignedString(owners.rootGroup()));
     }
 
     private static RegistryEndpoints endpoints(Settings settings) {
@@ -127,8 +140,8 @@ public record EngineConfig(
             cgroups = CgroupDriver.named(option.substring(option.indexOf('=') + 1));
         }
         var host = new HostDefaults(new HostDefaults.Log(logDriver, logOptions), settings.text("default-runtime"),
-                oneOf(settings, "default-ipc-mode", "private", "shareable"),
-                settings.optional("default-cgroupns-mode").map(_ -> oneOf(settings, "default-cgroupns-mode", "private", "host")),
+                ipcMode(settings.text("default-ipc-mode")),
+                Optional.of(cgroupNamespace(settings.text("default-cgroupns-mode"))),
                 ByteSize.parse(settings.text("default-shm-size")));
         cgroups.checkParent(settings.text("cgroup-parent"));
         var spec = new SpecDefaults(cgroups, settings.optional("cgroup-parent"), settings.list("default-ulimit").stream().map(Checks::parseUlimit).toList(),
@@ -142,10 +155,22 @@ public record EngineConfig(
         return new ContainerDefaults(host, spec, dns, runtimes, cdiSpecs, settings.number("shutdown-timeout"), settings.flag("live-restore"));
     }
 
-    private static String oneOf(Settings settings, String flag, String... known) {
-        String value = settings.text(flag);
-        if (List.of(known).contains(value)) return value;
-        throw new IllegalArgumentException(flag.replace('-', ' ') + " (" + value + ") is invalid, use one of " + String.join(", ", known));
+    private static String ipcMode(String mode) {
+        return switch (mode) {
+            case "private", "shareable" -> mode;
+            case String other when other.equals("host") || other.equals("none") || other.startsWith("container:") ->
+                    throw new IllegalArgumentException("IPC mode \"" + other + "\" is not supported as default value; use \"shareable\" or \"private\"");
+            default -> throw new IllegalArgumentException("default IPC mode setting (" + mode + ") is invalid; use \"shareable\" or \"private\"");
+        };
+    }
+
+    private static String cgroupNamespace(String mode) {
+        return switch (mode) {
+            case "private", "host" -> mode;
+            // What containers saw of version 1 was there before there were such namespaces.
+            case "" -> Files.exists(Path.of("/sys/fs/cgroup/cgroup.controllers")) ? "private" : "host";
+            default -> throw new IllegalArgumentException("default cgroup namespace mode (" + mode + ") is invalid; use \"host\" or \"private\"");
+        };
     }
 
     /// What was asked for and is not done, in words for the log.

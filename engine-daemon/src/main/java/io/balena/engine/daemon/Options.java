@@ -86,7 +86,7 @@ final class Options {
             option(HONOURED, SWITCH, "no-new-privileges", '\0', "no-new-privileges", "", "Set no-new-privileges by default for new containers"),
             option(HONOURED, TEXT, "seccomp-profile", '\0', "seccomp-profile", "", "Path to seccomp profile"),
             option(NOT_YET, SWITCH, "selinux-enabled", '\0', "selinux-enabled", "", "Enable selinux support"),
-            option(NOT_YET, TEXT, "userns-remap", '\0', "userns-remap", "", "User/Group setting for user namespaces"),
+            option(HONOURED, TEXT, "userns-remap", '\0', "userns-remap", "", "User/Group setting for user namespaces"),
             option(NOT_YET, NUMBER, "oom-score-adjust", '\0', "oom-score-adjust", "0", "Set the oom_score_adj for the daemon"),
             option(HONOURED, NUMBER, "cpu-rt-period", '\0', "cpu-rt-period", "0", "Limit the CPU real-time period of the parent cgroup"),
             option(HONOURED, NUMBER, "cpu-rt-runtime", '\0', "cpu-rt-runtime", "0", "Limit the CPU real-time runtime of the parent cgroup"),

@@ -92,7 +92,7 @@ class LayerDiffIT {
             docker.docker("commit " + container + " committed");
             Machine.sh("cd " + scratch + "; mkdir saved; " + docker.command("save committed") + " | tar -x -C saved; "
                     + "ln $(python3 -c 'import json; print(\"saved/\" + json.load(open(\"saved/manifest.json\"))[0][\"Layers\"][-1])') theirs.tar");
-            try (var diff = LayerDiff.open(upper)) {
+            try (var diff = LayerDiff.open(upper, IdentityMapping.NONE)) {
                 Files.write(scratch.path().resolve("ours.tar"), diff.readAllBytes());
             }
         }
@@ -109,11 +109,11 @@ class LayerDiffIT {
         Instant start = Instant.now().minusMillis(20); // the clock that files are stamped by lags a tick behind
         Path tree = scratch.path().resolve("tree");
         Machine.sh("python3 - " + tree + " " + repetition.getCurrentRepetition() + " <<'EOF'\n" + RANDOM_TREE + "EOF\n");
-        try (var store = LayerStore.open(scratch.path().resolve("root")); var staged = store.stage(); var diff = LayerDiff.open(tree)) {
+        try (var store = LayerStore.open(scratch.path().resolve("root")); var staged = store.stage(); var diff = LayerDiff.open(tree, IdentityMapping.NONE)) {
             staged.extract(diff);
             Layer layer = staged.commit(Optional.empty());
             assertEquals(TreeListing.of(tree, start), TreeListing.of(Path.of(store.driverData(layer.chainId()).get("UpperDir")), start));
-            try (var again = store.openTar(layer.chainId()); var first = LayerDiff.open(tree)) {
+            try (var again = store.openTar(layer.chainId()); var first = LayerDiff.open(tree, IdentityMapping.NONE)) {
                 assertArrayEquals(first.readAllBytes(), again.readAllBytes());
             }
         }

@@ -115,7 +115,7 @@ public final class ContainerLayer {
 
     /// The changes as an uncompressed layer tar (for commit).
     public InputStream openDiff() throws IOException {
-        return new UntilRemoved(LayerDiff.open(paths.diff(content.mount())), () -> {});
+        return new UntilRemoved(LayerDiff.open(paths.diff(content.mount()), store.owners()), () -> {});
     }
 
     /// All files, as the container sees them without its mounts, as an uncompressed tar (for export).
@@ -125,7 +125,7 @@ public final class ContainerLayer {
         Path root = overlay.mount(content.mount());
         views++;
         try {
-            return new UntilRemoved(LayerDiff.open(root), this::endView);
+            return new UntilRemoved(LayerDiff.open(root, store.owners()), this::endView);
         } catch (IOException | RuntimeException e) {
             endView();
             throw e;

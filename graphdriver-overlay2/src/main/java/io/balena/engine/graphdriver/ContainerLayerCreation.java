@@ -14,11 +14,13 @@ final class ContainerLayerCreation {
     private final StorePaths paths;
     private final OverlayFolders overlay;
     private final FileSystemSync fileSystem;
+    private final IdentityMapping owners;
 
-    ContainerLayerCreation(StorePaths paths, OverlayFolders overlay, FileSystemSync fileSystem) {
+    ContainerLayerCreation(StorePaths paths, OverlayFolders overlay, FileSystemSync fileSystem, IdentityMapping owners) {
         this.paths = paths;
         this.overlay = overlay;
         this.fileSystem = fileSystem;
+        this.owners = owners;
     }
 
     /// @param top the image's uppermost layer
@@ -47,7 +49,7 @@ final class ContainerLayerCreation {
     private void makeInit(CacheId id, Optional<CacheId> top) throws IOException {
         overlay.create(id);
         if (top.isPresent()) overlay.stack(id, top.get(), true);
-        InitLayer.fill(overlay.mount(id));
+        InitLayer.fill(overlay.mount(id), owners);
         overlay.unmount(id);
     }
 

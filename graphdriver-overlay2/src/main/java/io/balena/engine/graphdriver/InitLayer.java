@@ -19,16 +19,19 @@ final class InitLayer {
 
     private final FileCalls calls = new FileCalls();
     private final int root;
+    private final IdentityMapping owners;
 
-    private InitLayer(int root) {
+    private InitLayer(int root, IdentityMapping owners) {
         this.root = root;
+        this.owners = owners;
     }
 
-    static void fill(Path root) throws IOException {
+    /// @param owners says who owns what is made
+    static void fill(Path root, IdentityMapping owners) throws IOException {
         var calls = new FileCalls();
         int fd = calls.open(root, OpenFlags.PATH | OpenFlags.DIRECTORY);
         try {
-            new InitLayer(fd).fill();
+            new InitLayer(fd, owners).fill();
         } finally {
             calls.close(fd);
         }
@@ -60,6 +63,7 @@ final class InitLayer {
                 try {
                     if (last) maker.make(folder, name);
                     else calls.mkdir(folder, name, 0, name.length, MODE);
+                    if (!owners.isNone()) calls.chown(folder, name, 0, name.length, owners.rootUser(), owners.rootGroup());
                 } catch (ErrnoException e) {
                     if (e.errno() != Errno.EEXIST) throw e;
                 }

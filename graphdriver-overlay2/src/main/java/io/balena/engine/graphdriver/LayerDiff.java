@@ -39,10 +39,15 @@ final class LayerDiff extends TarSource {
     private int padding;
     private boolean ended;
 
-    private LayerDiff() {}
+    private final IdentityMapping owners;
 
-    static InputStream open(Path upper) throws IOException {
-        var diff = new LayerDiff();
+    private LayerDiff(IdentityMapping owners) {
+        this.owners = owners;
+    }
+
+    /// @param owners says who the owners of files are in containers
+    static InputStream open(Path upper, IdentityMapping owners) throws IOException {
+        var diff = new LayerDiff(owners);
         diff.enter(diff.calls.open(upper, OpenFlags.RDONLY | OpenFlags.DIRECTORY), new byte[0]);
         return diff;
     }
@@ -96,7 +101,7 @@ final class LayerDiff extends TarSource {
     private boolean member(Folder folder, byte[] name) throws IOException {
         FileStat stat = calls.stat(folder.fd(), name);
         byte[] path = concat(folder.path(), name);
-        var out = new TarHeaders();
+        var out = new TarHeaders(owners);
         if (stat.isWhiteout()) {
             give(out.write(concat(folder.path(), concat(WHITEOUT, name)), stat, TarEntry.REGULAR, 0, null, Map.of()));
             return true;
@@ -142,9 +147,18 @@ final class LayerDiff extends TarSource {
         for (String key : calls.listXattrs(folder, name)) {
             if (key.equals("security.selinux")) continue; // the host's label, not the file's
             byte[] value = calls.getXattr(folder, name, key);
-            if (value != null) xattrs.put(key, value);
+            if (value != null) xattrs.put(key, key.equals("security.capability") ? withoutRoot(value) : value);
         }
         return xattrs;
+    }
+
+    /// Capabilities that a user namespace's root has given to a file name him (revision 3 of `struct vfs_ns_cap_data`); in an image,
+    /// which is nobody's, they do not (revision 2, shorter by his id).
+    private static byte[] withoutRoot(byte[] capability) {
+        if (capability.length != 24 || capability[3] != 3) return capability;
+        byte[] plain = Arrays.copyOf(capability, 20);
+        plain[3] = 2;
+        return plain;
     }
 
     private static byte[] concat(byte[] a, byte[] b) {
@@ -162,6 +176,11 @@ final class LayerDiff extends TarSource {
     /// Writes a member's headers: ustar, with a PAX header before it for what does not fit.
     private static final class TarHeaders {
         private final ByteArrayOutputStream out = new ByteArrayOutputStream();
+        private final IdentityMapping owners;
+
+        TarHeaders(IdentityMapping owners) {
+            this.owners = owners;
+        }
 
         byte[] bytes() {
             return out.toByteArray();
@@ -172,8 +191,8 @@ final class LayerDiff extends TarSource {
             if (name.length > 100) record(pax, "path", name);
             if (link != null && link.length > 100) record(pax, "linkpath", link);
             if (size > 077777777777L) record(pax, "size", text(size));
-            long uid = stat.uid() & 0xffffffffL;
-            long gid = stat.gid() & 0xffffffffL;
+            long uid = owners.containerUser(stat.uid()) & 0xffffffffL;
+            long gid = owners.containerGroup(stat.gid()) & 0xffffffffL;
             if (uid > 07777777) record(pax, "uid", text(uid));
             if (gid > 07777777) record(pax, "gid", text(gid));
             boolean plainTime = stat.mtimeNanos() == 0 && stat.mtimeSeconds() >= 0 && stat.mtimeSeconds() <= 077777777777L;

@@ -27,13 +27,15 @@ final class LayerExtractor {
     private static final Block END = new Block(0);
 
     private final Blocks blocks;
+    private final IdentityMapping owners;
     private final BlockingQueue<Block> free = new ArrayBlockingQueue<>(CAPACITY);
     private final BlockingQueue<Block> read = new ArrayBlockingQueue<>(CAPACITY);
     private final BlockingQueue<Block> parsed = new ArrayBlockingQueue<>(CAPACITY);
     private volatile Throwable failure;
 
-    LayerExtractor(Blocks blocks) {
+    LayerExtractor(Blocks blocks, IdentityMapping owners) {
         this.blocks = blocks;
+        this.owners = owners;
     }
 
     /// @param diffId digest of all bytes of the tar
@@ -132,7 +134,7 @@ final class LayerExtractor {
     }
 
     private LayerWriter.Extracted makeFiles() throws Exception {
-        try (var writer = new LayerWriter()) {
+        try (var writer = new LayerWriter(owners)) {
             for (Block block = parsed.take(); block != END && failure == null; block = parsed.take()) {
                 writer.write(block);
                 free.put(block);

@@ -20,6 +20,7 @@ import java.util.function.Predicate;
 /// last user is removed; what was brought in and not used yet stays until somebody takes or removes it. Safe for use by many threads.
 public final class LayerStore implements AutoCloseable {
     private final StorePaths paths;
+    private final IdentityMapping owners;
     private final OverlayFolders overlay;
     private final FileSystemSync fileSystem;
     private final Blocks blocks = new Blocks();
@@ -28,9 +29,10 @@ public final class LayerStore implements AutoCloseable {
     /// Guards itself.
     private final Map<String, ContainerLayer> containers = new HashMap<>();
 
-    private LayerStore(StorePaths paths) {
+    private LayerStore(StorePaths paths, IdentityMapping owners) {
         this.paths = paths;
-        overlay = new OverlayFolders(paths);
+        this.owners = owners;
+        overlay = new OverlayFolders(paths, owners);
         fileSystem = new FileSystemSync(paths);
         publication = new Publication(paths, overlay, fileSystem, table);
     }
@@ -40,32 +42,47 @@ public final class LayerStore implements AutoCloseable {
     ///
     /// @param dataRoot the engine's data root, e.g. `/var/lib/balena-engine`
     public static LayerStore open(Path dataRoot) throws IOException {
-        return open(dataRoot, Optional.empty());
+        return open(dataRoot, IdentityMapping.NONE);
+    }
+
+    /// @param owners whose files those of images and containers are; a data root knows only one mapping
+    /// @see #open(Path)
+    static LayerStore open(Path dataRoot, IdentityMapping owners) throws IOException {
+        return open(dataRoot, Optional.empty(), owners);
     }
 
     /// As above, with the folders that layers are mounted on in a place of their own: on a tmpfs they wear no flash.
     ///
     /// @param mountPoints a folder for them alone; made when missing
     public static LayerStore open(Path dataRoot, Path mountPoints) throws IOException {
-        return open(dataRoot, Optional.of(mountPoints));
+        return open(dataRoot, mountPoints, IdentityMapping.NONE);
     }
 
-    private static LayerStore open(Path dataRoot, Optional<Path> mountPoints) throws IOException {
+    /// @param owners whose files those of images and containers are; a data root knows only one mapping
+    /// @see #open(Path, Path)
+    public static LayerStore open(Path dataRoot, Path mountPoints, IdentityMapping owners) throws IOException {
+        return open(dataRoot, Optional.of(mountPoints), owners);
+    }
+
+    private static LayerStore open(Path dataRoot, Optional<Path> mountPoints, IdentityMapping owners) throws IOException {
         Files.createDirectories(dataRoot.toAbsolutePath());
         if (mountPoints.isPresent()) Files.createDirectories(mountPoints.get());
         // Paths are compared with the kernel's table of mounts, which knows no symbolic links.
         var paths = new StorePaths(dataRoot.toRealPath(), mountPoints.isPresent() ? Optional.of(mountPoints.get().toRealPath()) : mountPoints);
-        makeFolders(paths);
-        var store = new LayerStore(paths);
+        makeFolders(paths, owners);
+        var store = new LayerStore(paths, owners);
         var recovery = new Recovery(paths, store.overlay);
         recovery.run();
         store.load(recovery);
         return store;
     }
 
-    private static void makeFolders(StorePaths paths) throws IOException {
+    private static void makeFolders(StorePaths paths, IdentityMapping owners) throws IOException {
         makeIfMissing(paths.imageFolder().getParent(), "rwx------");
-        makeIfMissing(paths.overlay(), "rwx--x---");
+        if (!Files.isDirectory(paths.overlay())) {
+            OverlayFolders.makePassage(paths.overlay(), owners);
+            DurableFile.syncDirectory(paths.root());
+        }
         makeIfMissing(paths.links(), "rwx------");
         makeIfMissing(paths.imageFolder(), "rwx------");
         makeIfMissing(paths.layerdb(), "rwx------");
@@ -122,6 +139,10 @@ public final class LayerStore implements AutoCloseable {
     /// Begins a layer. Layers of one image may be staged side by side and in any order: only `commit` needs the parent.
     public StagedLayer stage() throws IOException {
         return new StagedLayer(this, paths, overlay);
+    }
+
+    IdentityMapping owners() {
+        return owners;
     }
 
     Blocks blocks() {
@@ -240,7 +261,7 @@ public final class LayerStore implements AutoCloseable {
             if (parent.isPresent() && !table.retain(parent.get())) throw new NoSuchLayerException(parent.get());
             try {
                 Optional<CacheId> top = parent.isPresent() ? Optional.of(table.require(parent.get()).cacheId()) : Optional.empty();
-                MountFiles.Content content = new ContainerLayerCreation(paths, overlay, fileSystem).create(containerId, top, parent, init);
+                MountFiles.Content content = new ContainerLayerCreation(paths, overlay, fileSystem, owners).create(containerId, top, parent, init);
                 made = new ContainerLayer(this, paths, overlay, containerId, content);
                 return made;
             } finally {

@@ -42,8 +42,9 @@ final class LayerWriter implements AutoCloseable {
     /// does not push out what applications have in the page cache.
     private static final long WRITE_BACK_WINDOW = 8 * 1024 * 1024;
 
+    private final IdentityMapping owners;
     private final FileCalls calls = new FileCalls();
-    private final OpenFolders folders = new OpenFolders(calls);
+    private final OpenFolders folders;
     private final List<TarEntry> directories = new ArrayList<>();
     private final List<byte[]> bigFiles = new ArrayList<>();
     private long size;
@@ -56,6 +57,12 @@ final class LayerWriter implements AutoCloseable {
     private long position;
     private long writeBackFrom;
     private long givenBackTo;
+
+    /// @param owners whose files on the host those of the tar's users are
+    LayerWriter(IdentityMapping owners) {
+        this.owners = owners;
+        this.folders = new OpenFolders(calls, owners);
+    }
 
     /// Does what the block says.
     void write(Block block) throws IOException {
@@ -128,7 +135,7 @@ final class LayerWriter implements AutoCloseable {
     private void root(TarEntry entry) throws IOException {
         if (!entry.isDirectory()) throw new InvalidLayerException("the root of a layer has to be a directory: " + entry);
         if (entry.isDot) return;
-        calls.chown(FileCalls.WORKING_DIRECTORY, ROOT, 0, 1, entry.uid, entry.gid);
+        calls.chown(FileCalls.WORKING_DIRECTORY, ROOT, 0, 1, owners.hostUser(entry.uid), owners.hostGroup(entry.gid));
         directories.add(entry);
         rootSet = true;
     }
@@ -183,8 +190,9 @@ final class LayerWriter implements AutoCloseable {
     private void endRegular() throws IOException {
         TarEntry entry = file;
         if (entry.sparse) calls.truncate(fd, entry.size);
-        boolean owned = entry.uid != 0 || entry.gid != 0;
-        if (owned) calls.chown(fd, entry.uid, entry.gid);
+        int user = owners.hostUser(entry.uid);
+        int group = owners.hostGroup(entry.gid);
+        if (user != 0 || group != 0) calls.chown(fd, user, group);
         // chown(2) takes these bits away, and open(2) does not give them on every file system.
         if ((entry.mode & SPECIAL_BITS) != 0) calls.chmod(fd, entry.mode & 07777);
         if (entry.xattrs != null) {
@@ -213,7 +221,7 @@ final class LayerWriter implements AutoCloseable {
                 calls.mkdir(parent, path, base, path.length, 0700);
             }
         }
-        calls.chown(parent, path, base, path.length, entry.uid, entry.gid);
+        chown(entry, parent, base, path.length);
         directories.add(entry);
     }
 
@@ -250,7 +258,7 @@ final class LayerWriter implements AutoCloseable {
             calls.symlink(entry.linkName, parent, path, base, path.length);
         }
         size += entry.linkName.length;
-        if (entry.uid != 0 || entry.gid != 0) calls.chown(parent, path, base, path.length, entry.uid, entry.gid);
+        chown(entry, parent, base, path.length);
         setXattrs(entry, parent, base);
         setTimes(entry, parent, base);
     }
@@ -271,8 +279,8 @@ final class LayerWriter implements AutoCloseable {
         // The link's own header counts, too, as it does in Docker; as a rule it says what is so already.
         FileStat stat = calls.stat(parent, path, base, path.length);
         boolean symlink = stat.isSymlink();
-        boolean owner = stat.uid() != entry.uid || stat.gid() != entry.gid;
-        if (owner) calls.chown(parent, path, base, path.length, entry.uid, entry.gid);
+        boolean owner = stat.uid() != owners.hostUser(entry.uid) || stat.gid() != owners.hostGroup(entry.gid);
+        if (owner) chown(entry, parent, base, path.length);
         if (!symlink && (owner || stat.permissions() != (entry.mode & 07777))) {
             calls.chmod(parent, path, base, path.length, entry.mode & 07777);
         }
@@ -292,7 +300,7 @@ final class LayerWriter implements AutoCloseable {
             makeRoom(parent, path, base);
             calls.mknod(parent, path, base, path.length, mode, entry.deviceMajor, entry.deviceMinor);
         }
-        calls.chown(parent, path, base, path.length, entry.uid, entry.gid);
+        chown(entry, parent, base, path.length);
         calls.chmod(parent, path, base, path.length, entry.mode & 07777);
         setXattrs(entry, parent, base);
         setTimes(entry, parent, base);
@@ -310,12 +318,16 @@ final class LayerWriter implements AutoCloseable {
             int hidden = base + WHITEOUT.length;
             if (hidden == path.length) throw new InvalidLayerException("whiteout of nothing: " + entry);
             calls.mknod(parent, path, hidden, path.length, FileStat.CHARACTER_DEVICE, 0, 0);
-            calls.chown(parent, path, hidden, path.length, entry.uid, entry.gid);
+            chown(entry, parent, hidden, path.length);
         }
         if (entry.isRegular() && entry.stored > 0) throw new InvalidLayerException("whiteout with content: " + entry);
     }
 
     // Common to several
+
+    private void chown(TarEntry entry, int parent, int from, int to) throws IOException {
+        calls.chown(parent, entry.path, from, to, owners.hostUser(entry.uid), owners.hostGroup(entry.gid));
+    }
 
     /// Removes what is in the way: a whiteout as a rule, or what the tar reached by another name. Without a file's content, or a
     /// link that led to some, the tar could not be put together again: Docker takes such a layer in, and cannot give it out.
@@ -389,11 +401,11 @@ final class LayerWriter implements AutoCloseable {
     /// Loads what this class needs, for a thread that will not be able to.
     static void load() {
         try {
-            for (Class<?> type : List.of(OpenFolders.class, TreeRemoval.class, TreeSize.class, Extracted.class, XattrCall.class,
+            for (Class<?> type : List.of(IdentityMapping.Range.class, UnmappedIdException.class, OpenFolders.class, TreeRemoval.class, TreeSize.class, Extracted.class, XattrCall.class,
                     InvalidLayerException.class, ErrnoException.class, FileStat.class, OpenFlags.class, TarPath.class)) {
                 MethodHandles.lookup().ensureInitialized(type);
             }
-            new LayerWriter().close();
+            new LayerWriter(IdentityMapping.NONE).close();
         } catch (IllegalAccessException e) {
             throw new AssertionError(e);
         }

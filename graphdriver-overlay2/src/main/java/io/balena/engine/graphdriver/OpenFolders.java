@@ -19,6 +19,7 @@ final class OpenFolders implements AutoCloseable {
     private static final int MAX_DEPTH = 32;
 
     private final FileCalls calls;
+    private final IdentityMapping owners;
     /// `fds[i]` is open on the first `lengths[i]` bytes of `path`; the first one is the root.
     private final int[] fds = new int[MAX_DEPTH];
     private final int[] lengths = new int[MAX_DEPTH];
@@ -26,8 +27,10 @@ final class OpenFolders implements AutoCloseable {
     private byte[] path = new byte[0];
     private boolean stale;
 
-    OpenFolders(FileCalls calls) {
+    /// @param owners says who owns what is made
+    OpenFolders(FileCalls calls, IdentityMapping owners) {
         this.calls = calls;
+        this.owners = owners;
     }
 
     int root() throws IOException {
@@ -85,6 +88,7 @@ final class OpenFolders implements AutoCloseable {
             if (end < to && of[end] != '/') continue;
             try {
                 calls.mkdir(parent, of, from, end, MISSING_MODE);
+                if (!owners.isNone()) calls.chown(parent, of, from, end, owners.rootUser(), owners.rootGroup());
             } catch (ErrnoException e) {
                 if (e.errno() != Errno.EEXIST) throw e;
             }

@@ -49,18 +49,21 @@ final class OverlayFolders {
     private static final int MAX_OPTIONS = 4095;
 
     private final StorePaths paths;
+    private final IdentityMapping owners;
     private final String optionsPrefix;
 
-    OverlayFolders(StorePaths paths) {
+    /// @param owners says whose the files of containers' root are
+    OverlayFolders(StorePaths paths, IdentityMapping owners) {
         this.paths = paths;
+        this.owners = owners;
         // With its index, overlayfs would refuse an upper folder that was used with other lower ones before.
         optionsPrefix = Files.exists(Path.of("/sys/module/overlay/parameters/index")) ? "index=off," : "";
     }
 
     /// Makes a folder without a parent.
     void create(CacheId id) throws IOException {
-        makeDirectory(paths.folder(id), "rwx--x---");
-        makeDirectory(paths.diff(id), "rwxr-xr-x");
+        makePassage(paths.folder(id), owners);
+        makeOwned(paths.diff(id), "rwxr-xr-x");
         String link = randomLink();
         Files.createSymbolicLink(paths.links().resolve(link), linkTarget(id));
         Files.write(paths.link(id), link.getBytes(US_ASCII));
@@ -73,7 +76,7 @@ final class OverlayFolders {
         String lower = lowerAbove(parent);
         if (lower.split(":").length > MAX_LOWERS) throw new IOException("max depth exceeded");
         Files.write(paths.lower(id), lower.getBytes(US_ASCII));
-        if (!Files.isDirectory(paths.work(id))) makeDirectory(paths.work(id), "rwx------");
+        if (!Files.isDirectory(paths.work(id))) makeOwned(paths.work(id), "rwx------");
         if (inheritRoot) inheritRoot(paths.diff(parent), paths.diff(id));
         markCommitted(parent);
     }
@@ -112,7 +115,7 @@ final class OverlayFolders {
     /// As [#repairLink]: what `id` lies on, which `parent` and its own list tell.
     void repairLower(CacheId id, CacheId parent) throws IOException {
         String lower = lowerAbove(parent);
-        if (!Files.isDirectory(paths.work(id))) makeDirectory(paths.work(id), "rwx------");
+        if (!Files.isDirectory(paths.work(id))) makeOwned(paths.work(id), "rwx------");
         if (Files.exists(paths.lower(id)) && Arrays.equals(Files.readAllBytes(paths.lower(id)), lower.getBytes(US_ASCII))) return;
         LOG.log(Level.WARNING, "what lies below overlay2/" + id + " is written anew, as it did not lead to " + parent);
         DurableFile.replace(paths.lower(id), lower.getBytes(US_ASCII), "rw-r--r--");
@@ -154,7 +157,7 @@ final class OverlayFolders {
         if (lowers.isEmpty()) return paths.diff(id);
         Path merged = paths.merged(id);
         if (Mounts.isMounted(merged)) return merged;
-        if (!Files.isDirectory(merged)) makeDirectory(merged, "rwx------");
+        if (!Files.isDirectory(merged)) makeOwned(merged, "rwx------");
         try {
             mount(id, lowers, merged);
         } catch (IOException e) {
@@ -258,6 +261,18 @@ final class OverlayFolders {
     private static String randomLink() {
         return RANDOM.ints(LINK_LENGTH, 0, LINK_ALPHABET.length())
                 .mapToObj(i -> LINK_ALPHABET.substring(i, i + 1)).collect(Collectors.joining());
+    }
+
+    /// Makes a folder that is containers' root's.
+    private void makeOwned(Path path, String permissions) throws IOException {
+        makeDirectory(path, permissions);
+        owners.giveToRoot(path);
+    }
+
+    /// Makes a folder that is ours, and that containers' root can go through.
+    static void makePassage(Path path, IdentityMapping owners) throws IOException {
+        makeDirectory(path, "rwx--x---");
+        owners.shareWithRoot(path);
     }
 
     /// Whatever the process's umask.

@@ -47,7 +47,7 @@ public final class StagedLayer implements AutoCloseable {
     public DiffId extract(InputStream tar) throws IOException {
         if (extracted != null) throw new IllegalStateException("a staged layer takes one tar");
         try (var record = Files.newOutputStream(files.tarSplit())) {
-            extracted = new LayerExtractor(store.blocks()).extract(tar, paths.diff(id), record);
+            extracted = new LayerExtractor(store.blocks(), store.owners()).extract(tar, paths.diff(id), record);
         }
         return extracted.diffId();
     }

@@ -109,6 +109,12 @@ public final class Fd implements AutoCloseable {
         Libc.check(LoopLibc.dup2(number(), other), "dup2", other);
     }
 
+    /// @param user -1 leaves it as it is
+    /// @param group -1 leaves it as it is
+    public void changeOwner(int user, int group) throws ErrnoException {
+        Libc.check(FileLibc.fchown(number(), user, group), "fchown", this);
+    }
+
     /// Hands ownership to the caller; this object no longer closes it.
     public int release() {
         int released = number();

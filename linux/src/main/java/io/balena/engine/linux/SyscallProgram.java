@@ -5,6 +5,7 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Optional;
 
 /// A table of system calls, built in Java and executed by a new process before its execve, or by this process at one stroke.
 ///
@@ -26,8 +27,11 @@ public final class SyscallProgram implements AutoCloseable {
 
     private static final long CLONE_VM = 0x100;
     private static final long CLONE_PIDFD = 0x1000;
+    private static final long CLONE_PARENT = 0x8000;
+    private static final long CLONE_PARENT_SETTID = 0x100000;
     private static final long CLONE_CLEAR_SIGHAND = 0x100000000L;
     private static final int CLONE_NEWPID = 0x20000000;
+    private static final int CLONE_ARGUMENTS_BYTES = 88;
     private static final int SIGCHLD = 17;
     private static final int PR_SET_DUMPABLE = 4;
 
@@ -207,6 +211,33 @@ public final class SyscallProgram implements AutoCloseable {
             Libc.check(Libc.setns(pidNamespace.number(), CLONE_NEWPID), "join pid namespace", pidNamespace);
             return spawn(namespaces);
         });
+    }
+
+    /// Adds rows by which the child makes a process that goes on with the following rows in its place, and ends: what only a
+    /// new process can get, a pid namespace above all, is given to it by a child that has joined another user namespace first.
+    ///
+    /// The successor is our child as the first one was. It must wait next, until the first one was seen to end: until then both
+    /// write down where they are. Of `namespaces` one must be a pid namespace, by which the two tell who they are: who is the first
+    /// in one has no parent there.
+    ///
+    /// @return what [#successor] wants
+    public long addSuccessor(long namespaces) {
+        long pid = space(8);
+        long arguments = words(namespaces | CLONE_VM | CLONE_PARENT | CLONE_PARENT_SETTID, 0, 0, pid, 0, 0, 0, 0, 0, 0, 0);
+        add(Syscall.CLONE3, "clone3", "0x" + Long.toHexString(namespaces), arguments, CLONE_ARGUMENTS_BYTES);
+        int parent = atLeast(add(Syscall.GETPPID, "getppid", null), 1);
+        add(Syscall.EXIT_GROUP, "exit", null, 0);
+        onFailure(parent, next());
+        return pid;
+    }
+
+    /// The process that follows the child, once that has ended.
+    ///
+    /// @param successor from [#addSuccessor]
+    /// @return empty when it was not made
+    public Optional<PidFd> successor(long successor) throws IOException {
+        int pid = memory().getInt(successor - base);
+        return pid == 0 ? Optional.empty() : Optional.of(PidFd.open(pid));
     }
 
     /// Keeps processes without power over this one from reading its memory, and that of its children before their execve.

@@ -69,7 +69,7 @@ class InsideIT {
     @Test void aProcessSeesTheSameAsInDockersContainers() throws IOException {
         assumeFalse(Engine.PEER, "compares with dockerd itself");
         ProbeImage.assumePossible();
-        try (var engines = SideBySide.start("--add-runtime", "here=" + ProbeImage.script("runc-here"), "--default-runtime", "here")) {
+        try (var engines = SideBySide.startTelling("--add-runtime", "here=" + ProbeImage.script("runc-here"), "--default-runtime", "here")) {
             var tar = ProbeImage.tar(engines.ours);
             for (var engine : List.of(engines.ours, engines.theirs)) ProbeImage.importInto(engine, tar);
             var table = new Difference.Table();

@@ -6,6 +6,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
 /// Our engine and Debian's dockerd, given the same commands; what they print must be the same but for ids and times.
 final class SideBySide implements AutoCloseable {
@@ -17,17 +18,28 @@ final class SideBySide implements AutoCloseable {
         this.theirs = theirs;
     }
 
-    /// @param theirFlags what dockerd is told besides
-    static SideBySide start(String... theirFlags) {
-        var flags = new ArrayList<>(List.of("--bridge=none", "--iptables=false"));
-        flags.addAll(List.of(theirFlags));
-        Engine theirs = Engine.startDockerd(flags.toArray(String[]::new));
+    /// @param flags for both, besides those for having no bridge
+    static SideBySide start(String... flags) {
+        return start(List.of(flags), List.of(flags));
+    }
+
+    /// @param theirFlags what dockerd alone is told
+    static SideBySide startTelling(String... theirFlags) {
+        return start(List.of(), List.of(theirFlags));
+    }
+
+    private static SideBySide start(List<String> ourFlags, List<String> theirFlags) {
+        Engine theirs = Engine.startDockerd(with(theirFlags, "--bridge=none", "--iptables=false"));
         try {
-            return new SideBySide(Engine.start("--bridge=none"), theirs);
+            return new SideBySide(Engine.start(with(ourFlags, "--bridge=none")), theirs);
         } catch (RuntimeException | Error e) {
             theirs.close();
             throw e;
         }
+    }
+
+    private static String[] with(List<String> flags, String... more) {
+        return Stream.concat(flags.stream(), Stream.of(more)).toArray(String[]::new);
     }
 
     /// Each a line for the shell, where `docker` and `curl` (with paths only) mean one of the engines.
@@ -55,11 +67,15 @@ final class SideBySide implements AutoCloseable {
     }
 
     static Outcome shell(Engine engine, String step) {
-        String names = """
+        return Command.of("bash", "-c", names(engine) + step).with("DOCKER_API_VERSION", "1.41").run();
+    }
+
+    /// What the shell is to know by which names.
+    static String names(Engine engine) {
+        return """
                 docker() { command %s -H unix://%s "$@"; }
                 api() { local path=$1; shift; curl -s --unix-socket %s "$@" "http://docker/v1.41$path"; }
                 """.formatted(DockerCli.newest(), engine.socket(), engine.socket());
-        return Command.of("bash", "-c", names + step).with("DOCKER_API_VERSION", "1.41").run();
     }
 
     private static String normalised(String step, String text) {

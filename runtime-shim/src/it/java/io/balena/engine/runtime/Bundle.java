@@ -53,6 +53,8 @@ final class Bundle {
             new RuntimeSpec.Namespace("pid", null),
             new RuntimeSpec.Namespace("ipc", null),
             new RuntimeSpec.Namespace("cgroup", null)));
+    List<RuntimeSpec.IdMapping> uidMappings;
+    List<RuntimeSpec.IdMapping> gidMappings;
     List<RuntimeSpec.Device> devices = List.of();
     RuntimeSpec.Memory memory;
     RuntimeSpec.Cpu cpu;
@@ -112,7 +114,7 @@ final class Bundle {
                 terminal, null, user, args, env, cwd, capabilitySets, rlimits, noNewPrivileges, apparmorProfile, oomScoreAdj, null);
         var resources = new RuntimeSpec.Resources(deviceRules, memory, cpu, pids, null, null, null);
         var linux = new RuntimeSpec.Linux(
-                namespaces, null, null, devices, resources, cgroupsPath, sysctl, seccomp, null, maskedPaths, readonlyPaths, null);
+                namespaces, uidMappings, gidMappings, devices, resources, cgroupsPath, sysctl, seccomp, null, maskedPaths, readonlyPaths, null);
         var spec = new RuntimeSpec(
                 RuntimeSpec.OCI_VERSION,
                 process,

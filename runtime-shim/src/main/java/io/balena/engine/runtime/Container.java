@@ -98,6 +98,7 @@ final class Container {
         if (spec.root() == null || spec.root().path() == null) throw failure("root must be specified");
         var linux = spec.linux();
         var namespaces = new Namespaces(linux == null ? List.of() : linux.namespaces());
+        var users = UserNamespace.of(linux, namespaces);
         hooks = spec.hooks();
         annotations = spec.annotations();
         hooksKnown = true;
@@ -113,15 +114,23 @@ final class Container {
                 var named = creation.named() ? NamedGate.make(stateFolder, StateFile.GATE, least) : null) {
             var gate = Gate.open(least);
             var process = creation.named() ? HomeFolder.given(spec.process(), bundle.resolve(spec.root().path())) : spec.process();
-            var setup = new ProcessSetup(program, process, host);
+            var setup = new ProcessSetup(program, process, users.exists() ? host.inUserNamespace() : host);
             int free = setup.addDescriptors(
                     passed, gate.childsEnd().number(), named == null ? -1 : named.childsEnd().number());
             int listener = free - 1;
-            if (creation.keyring()) setup.addKeyring(id);
             setup.addProcFiles(free);
             if (cgroup.needsProcess()) setup.addGate();
             addMembership(program, setup, free);
-            addJoins(program, namespaces, free);
+            long successor = users.addEntry(program, namespaces, free);
+            var files = new RootFilesystem(program, spec, bundle, free, users.exists());
+            if (users.exists()) {
+                setup.addGate();
+                files.addBindSources();
+            }
+            files.addRoot();
+            users.addPossession(program, namespaces);
+            free = files.free();
+            if (creation.keyring()) setup.addKeyring(id);
             if (namespaces.creates(CLONE_NEWCGROUP)) {
                 program.add(Syscall.UNSHARE, "unshare", "cgroup namespace", CLONE_NEWCGROUP);
             }
@@ -129,12 +138,10 @@ final class Container {
             addNames(program, spec, namespaces);
             addSysctls(setup, linux, namespaces, free);
 
-            var files = new RootFilesystem(program, spec, bundle, free);
-            files.addRoot();
             boolean ownCgroups = namespaces.separates(CLONE_NEWCGROUP);
             files.addMounts(new CgroupMount(hierarchies, ownCgroups, cgroup.relative()));
             files.addDevices();
-            int master = files.root() + 1;
+            int master = files.free();
             boolean terminal = streams instanceof StandardStreams.Terminal;
             files.addProtectedPaths();
             if (streams instanceof StandardStreams.Terminal t) {
@@ -148,7 +155,7 @@ final class Container {
             files.addPivot(terminal ? master + 2 : master);
             setup.addSession();
             if (terminal) setup.addControllingTerminal(master + 1);
-            setup.addIdentity(passed.owned(), free);
+            setup.addIdentity(passed.owned(), files.freeAfterPivot());
             setup.addGate();
             if (named != null) setup.addNamedGate(listener);
             seccompKnown = true;
@@ -156,10 +163,13 @@ final class Container {
             setup.addExecute(seccomp);
             files.addExceptions();
 
-            PidFd child = spawn(program, namespaces);
+            if (users.mappings().isPresent()) passed.give(users.mappings().get());
+            waiting = new WaitingProcess(program, setup, gate, spawn(program, namespaces, users.flags(namespaces)));
             gate.closeChildsEnd();
-            waiting = new WaitingProcess(program, setup, gate, child);
-            if (cgroup.needsProcess()) waiting.meanwhile(() -> cgroup.create(resources, child.pid()));
+            if (cgroup.needsProcess()) waiting.meanwhile(() -> cgroup.create(resources, waiting.child().pid()));
+            if (successor != 0) waiting.awaitSuccessor(successor);
+            PidFd child = waiting.child();
+            if (users.exists()) waiting.meanwhile(() -> users.prepare(child));
             if (hooked) waiting.meanwhile(() -> runCreateHooks(child));
             waiting.awaitReady();
             files.checkProtectedPaths();
@@ -175,9 +185,7 @@ final class Container {
         waiting = null;
     }
 
-    private static PidFd spawn(SyscallProgram program, Namespaces namespaces) throws IOException {
-        // The cgroup namespace is left by the child itself, once it is where its view is to begin.
-        long flags = namespaces.created() & ~CLONE_NEWCGROUP;
+    private static PidFd spawn(SyscallProgram program, Namespaces namespaces, long flags) throws IOException {
         String path = namespaces.path(CLONE_NEWPID);
         if (path == null) return program.spawn(flags);
         try (var namespace = Fd.open(Path.of(path), 0)) {
@@ -208,16 +216,6 @@ final class Container {
 
     private void addMembership(SyscallProgram program, ProcessSetup setup, int free) {
         for (String file : cgroup.membershipFiles()) setup.addWrite(file, "0", free);
-    }
-
-    private static void addJoins(SyscallProgram program, Namespaces namespaces, int free) {
-        for (long flag : new long[] {CLONE_NEWIPC, CLONE_NEWUTS, CLONE_NEWNET, CLONE_NEWCGROUP}) {
-            String path = namespaces.path(flag);
-            if (path == null) continue;
-            program.add(Syscall.OPENAT, "open namespace", path, AT_FDCWD, program.text(path), OpenFlags.CLOEXEC);
-            program.add(Syscall.SETNS, "join namespace", path, free, flag);
-            program.add(Syscall.CLOSE, "close", path, free);
-        }
     }
 
     /// A new network namespace has a loopback link that is down; programs expect 127.0.0.1 also where there is no other network.
@@ -271,7 +269,6 @@ final class Container {
             }
             case "kernel.domainname" -> {
                 if (namespaces.separates(CLONE_NEWUTS)) return;
-                throw failure("sysctl \"" + key + "\" requires a private UTS namespace");
             }
             default -> {}
         }
@@ -396,14 +393,17 @@ final class Container {
         int least = FIRST_PASSED + inherited;
         try (first; var passed = new PassedStreams(streams, least, inherited)) {
             var gate = Gate.open(least);
-            var setup = new ProcessSetup(program, process, name, host);
+            boolean otherUsers = Namespaces.isInOtherUserNamespace(first.pid());
+            if (otherUsers) passed.give(IdMappings.of(first.pid()));
+            var setup = new ProcessSetup(program, process, name, otherUsers ? host.inUserNamespace() : host);
             try (var kept = first.fd().duplicate(least)) {
                 int free = setup.addDescriptors(passed, gate.childsEnd().number(), kept.number());
                 int container = free - 1;
                 setup.addKeyring(id);
                 setup.addProcFiles(free);
                 addMembership(program, setup, free);
-                program.add(Syscall.SETNS, "join namespaces of", id, container, Namespaces.ALL_BUT_PID);
+                program.add(Syscall.SETNS, "join namespaces of", id, container, Namespaces.joinable(first.pid()));
+                if (otherUsers) UserNamespace.addBecomeRoot(program);
                 program.add(Syscall.CLOSE, "close", null, container);
                 free = container;
                 setup.addSession();

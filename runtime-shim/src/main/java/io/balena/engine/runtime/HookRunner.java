@@ -90,7 +90,8 @@ record HookRunner(String id, Path bundle, Map<String, String> annotations, Path 
             if (member != null) {
                 program.add(Syscall.DUP3, "dup3", "pidfd", member.number(), 3, OpenFlags.CLOEXEC);
                 program.add(Syscall.CLOSE_RANGE, "close_range", null, 4, 0xFFFFFFFFL, 0);
-                program.add(Syscall.SETNS, "join namespaces", null, 3, Namespaces.ALL_BUT_PID);
+                program.add(Syscall.SETNS, "join namespaces", null, 3, Namespaces.joinable(container.pid()));
+                if (Namespaces.isInOtherUserNamespace(container.pid())) UserNamespace.addBecomeRoot(program);
             } else {
                 program.add(Syscall.CLOSE_RANGE, "close_range", null, 3, 0xFFFFFFFFL, 0);
             }

@@ -1,5 +1,13 @@
 package io.balena.engine.runtime;
 
+import static io.balena.engine.runtime.ProcessSetup.AT_FDCWD;
+
+import io.balena.engine.linux.OpenFlags;
+import io.balena.engine.linux.Syscall;
+import io.balena.engine.linux.SyscallProgram;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.List;
 
 /// Which namespaces a container has for itself, and which it shares with whom.
@@ -13,7 +21,9 @@ final class Namespaces {
     static final long CLONE_NEWNET = 0x40000000;
 
     /// What a process can join after it was made; a pid namespace it can only be made in.
-    static final long ALL_BUT_PID = CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWNET;
+    private static final long ALL_BUT_PID = CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWNET;
+
+    private static final long[] JOINED = {CLONE_NEWIPC, CLONE_NEWUTS, CLONE_NEWNET, CLONE_NEWCGROUP};
 
     private final List<RuntimeSpec.Namespace> namespaces;
     private final long created;
@@ -33,7 +43,6 @@ final class Namespaces {
         if ((created & CLONE_NEWNS) == 0) {
             throw invalid("a container needs a mount namespace of its own");
         }
-        if ((listed & CLONE_NEWUSER) != 0) throw invalid("user namespaces are not supported yet");
     }
 
     /// Those that are made new, as flags of clone(2).
@@ -57,6 +66,42 @@ final class Namespaces {
     /// True when it has one that is not the runtime's own, be it new or joined.
     boolean separates(long flag) {
         return creates(flag) || path(flag) != null;
+    }
+
+    /// True when it is to join some namespace but those of pids and users, which are joined in ways of their own.
+    boolean joinsAny() {
+        for (long flag : JOINED) {
+            if (path(flag) != null) return true;
+        }
+        return false;
+    }
+
+    /// Rows that join these.
+    ///
+    /// @param free the child's lowest free descriptor
+    void addJoins(SyscallProgram program, int free) {
+        for (long flag : JOINED) {
+            String path = path(flag);
+            if (path != null) addJoin(program, path, flag, free);
+        }
+    }
+
+    static void addJoin(SyscallProgram program, String path, long flag, int free) {
+        program.add(Syscall.OPENAT, "open namespace", path, AT_FDCWD, program.text(path), OpenFlags.CLOEXEC);
+        program.add(Syscall.SETNS, "join namespace", path, free, flag);
+        program.add(Syscall.CLOSE, "close", path, free);
+    }
+
+    /// What a process that was made in a container's pid namespace has yet to join.
+    ///
+    /// @param pid the container's first process
+    static long joinable(int pid) throws IOException {
+        // The kernel refuses to join the user namespace one is in.
+        return isInOtherUserNamespace(pid) ? ALL_BUT_PID | CLONE_NEWUSER : ALL_BUT_PID;
+    }
+
+    static boolean isInOtherUserNamespace(int pid) throws IOException {
+        return !Files.isSameFile(Path.of("/proc/" + pid + "/ns/user"), Path.of("/proc/self/ns/user"));
     }
 
     private static boolean isEmpty(String path) {

@@ -56,6 +56,14 @@ final class PassedStreams implements AutoCloseable {
         return owned;
     }
 
+    /// Gives pipes to the root of a user namespace, to whom they are nobody's else.
+    void give(IdMappings mappings) throws IOException {
+        if (areTerminal()) return;
+        for (int i = 0; i < 3; i++) {
+            if (owned[i]) streams[i].changeOwner(mappings.hostRoot(), mappings.hostRootGroup());
+        }
+    }
+
     @Override
     public void close() {
         for (int i = 0; i < 3; i++) {

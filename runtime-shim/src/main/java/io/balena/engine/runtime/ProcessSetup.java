@@ -6,6 +6,7 @@ import static io.balena.engine.linux.OpenFlags.RESOLVE_NO_SYMLINKS;
 
 import io.balena.engine.linux.ErrnoException;
 import io.balena.engine.linux.OpenFlags;
+import io.balena.engine.linux.ResourceLimit;
 import io.balena.engine.linux.Syscall;
 import io.balena.engine.linux.SyscallProgram;
 import java.io.IOException;
@@ -176,23 +177,25 @@ final class ProcessSetup {
         program.add(Syscall.SETSID, "setsid", null);
     }
 
-    /// From here on the process is inside the container: rlimits, user, working folder, and the search for its program.
+    /// Sets the limits of a process that waits. It could not raise them by itself in a user namespace.
+    void limitResources(int pid) throws IOException {
+        for (int i = 0; i < process.rlimits().size(); i++) {
+            var limit = process.rlimits().get(i);
+            int resource = Rlimits.number(limit.type());
+            try {
+                ResourceLimit.set(pid, resource, limit.soft(), limit.hard());
+            } catch (ErrnoException e) {
+                throw new ContainerFailure(
+                        ContainerFailure.Kind.SETUP, "error setting rlimits for ready process: error setting rlimit type " + resource + ": " + e.errno().text());
+            }
+        }
+    }
+
+    /// From here on the process is inside the container: user, working folder, and the search for its program.
     ///
     /// @param chownStreams whether standard streams are to belong to its user; not for a `/dev/null`, which is everybody's
     /// @param free the child's lowest free descriptor
     void addIdentity(boolean[] chownStreams, int free) throws ContainerFailure {
-        for (int i = 0; i < process.rlimits().size(); i++) {
-            var limit = process.rlimits().get(i);
-            int resource = Rlimits.number(limit.type());
-            program.add(
-                    Syscall.PRLIMIT64,
-                    "error setting rlimits: setrlimit",
-                    limit.type(),
-                    0,
-                    resource,
-                    program.words(limit.soft(), limit.hard()),
-                    0);
-        }
         var user = process.user();
         if (user.uid() != 0) {
             for (int i = 0; i < 3; i++) {

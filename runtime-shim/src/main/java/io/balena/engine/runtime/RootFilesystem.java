@@ -37,6 +37,7 @@ final class RootFilesystem {
     private static final long MOVE_MOUNT_F_EMPTY_PATH = 4;
     private static final long MOVE_MOUNT_T_EMPTY_PATH = 0x40;
     private static final long MNT_DETACH = 2;
+    private static final int MOUNT_ATTRIBUTES_BYTES = 32;
     private static final int ENOENT = 2;
     private static final int ENOTDIR = 20;
 
@@ -45,6 +46,7 @@ final class RootFilesystem {
     private final Path bundle;
     private final String rootPath;
     private final int root;
+    private final int sources;
     private final int target;
     private final int tree;
 
@@ -57,6 +59,8 @@ final class RootFilesystem {
     private final long emptyFile;
     private final long whateverIsThere;
 
+    /// How many of the descriptors from [#addBindSources] have been mounted.
+    private int sourcesUsed;
     /// Blocks of rows that are only reached by jumps, to be added behind the program's end.
     private final List<MissingDestination> missing = new ArrayList<>();
     private final List<UnmadeDevice> unmade = new ArrayList<>();
@@ -68,10 +72,12 @@ final class RootFilesystem {
 
     private record MissingDestination(int row, String path, boolean isFile, long how) {}
 
-    private record UnmadeDevice(int row, RuntimeSpec.Device device) {}
+    /// @param after the row to go on with
+    private record UnmadeDevice(int row, RuntimeSpec.Device device, int after) {}
 
-    /// @param free the child's lowest free descriptor; becomes that of the container's root
-    RootFilesystem(SyscallProgram program, RuntimeSpec spec, Path bundle, int free) throws ContainerFailure {
+    /// @param free the child's lowest free descriptor
+    /// @param sourcesFirst whether [#addBindSources] will be called
+    RootFilesystem(SyscallProgram program, RuntimeSpec spec, Path bundle, int free, boolean sourcesFirst) throws ContainerFailure {
         this.program = program;
         this.spec = spec;
         this.bundle = bundle;
@@ -79,9 +85,10 @@ final class RootFilesystem {
             throw new ContainerFailure(ContainerFailure.Kind.SETUP, "root path is missing");
         }
         this.rootPath = bundle.resolve(spec.root().path()).toString();
-        this.root = free;
-        this.target = free + 1;
-        this.tree = free + 2;
+        this.sources = free;
+        this.root = free + (sourcesFirst ? bindCount(spec) : 0);
+        this.target = root + 1;
+        this.tree = root + 2;
         this.empty = program.text("");
         this.targetPath = program.text("/proc/self/fd/" + target);
         this.treePath = program.text("/proc/self/fd/" + tree);
@@ -98,6 +105,24 @@ final class RootFilesystem {
     /// Descriptor of the container's root.
     int root() {
         return root;
+    }
+
+    /// The child's lowest free descriptor between [#addRoot] and [#addPivot].
+    int free() {
+        return target;
+    }
+
+    /// The child's lowest free descriptor after [#addPivot].
+    int freeAfterPivot() {
+        return sources;
+    }
+
+    /// Opens what bind mounts are to show, each as a descriptor of its own, for a child that may not do so later.
+    void addBindSources() throws ContainerFailure {
+        for (int i = 0; i < spec.mounts().size(); i++) {
+            var mount = spec.mounts().get(i);
+            if (isBind(mount)) addOpenSource(mount);
+        }
     }
 
     void addRoot() throws ContainerFailure {
@@ -142,7 +167,7 @@ final class RootFilesystem {
         }
         ProcMounts.check(mount, rootPath);
         var options = MountOptions.of(mount.options());
-        if (options.isBind() || "bind".equals(mount.type())) {
+        if (isBind(mount)) {
             addBind(mount, options);
         } else if ("cgroup".equals(mount.type()) || "cgroup2".equals(mount.type())) {
             cgroups.addTo(this, destination, options);
@@ -179,23 +204,46 @@ final class RootFilesystem {
         }
     }
 
-    private void addBind(RuntimeSpec.Mount mount, MountOptions options) throws ContainerFailure {
+    private static boolean isBind(RuntimeSpec.Mount mount) {
+        return "bind".equals(mount.type()) || MountOptions.of(mount.options()).isBind();
+    }
+
+    private static int bindCount(RuntimeSpec spec) {
+        int count = 0;
+        for (int i = 0; i < spec.mounts().size(); i++) {
+            if (isBind(spec.mounts().get(i))) count++;
+        }
+        return count;
+    }
+
+    private Path source(RuntimeSpec.Mount mount) throws ContainerFailure {
         if (mount.source() == null) {
             throw new ContainerFailure(ContainerFailure.Kind.SETUP, "bind mount on " + mount.destination() + " has no source");
         }
-        Path source = bundle.resolve(mount.source());
+        return bundle.resolve(mount.source());
+    }
+
+    private void addOpenSource(RuntimeSpec.Mount mount) throws ContainerFailure {
+        Path source = source(mount);
+        long recursive = MountOptions.of(mount.options()).isRecursive() ? AT_RECURSIVE : 0;
+        long flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | recursive;
+        program.add(Syscall.OPEN_TREE, "bind mount source", source, AT_FDCWD, program.text(source.toString()), flags);
+    }
+
+    private void addBind(RuntimeSpec.Mount mount, MountOptions options) throws ContainerFailure {
+        Path source = source(mount);
         String attempt = "mount " + source + " on";
         boolean isFolder = Files.isDirectory(source);
         openDestination(mount.destination(), !isFolder, isFolder ? folder : anywhere);
         if (!isFolder) addRefusalOfFolders(attempt, mount.destination());
-        long flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | (options.isRecursive() ? AT_RECURSIVE : 0);
-        program.add(Syscall.OPEN_TREE, "bind mount source", source, AT_FDCWD, program.text(source.toString()), flags);
+        if (sources == root) {
+            addOpenSource(mount);
+        } else {
+            program.add(Syscall.DUP3, "dup3", source, sources + sourcesUsed++, tree, OpenFlags.CLOEXEC);
+        }
         attachTree(attempt, mount.destination());
         long changes = options.flags() & ~(MS_BIND | MS_REC | MS_REMOUNT);
-        if (changes != 0) {
-            program.add(
-                    Syscall.MOUNT, "remount", mount.destination(), 0, treePath, 0, changes | MS_REMOUNT | MS_BIND, 0);
-        }
+        if (changes != 0) remount("remount", mount.destination(), treePath, changes);
         if ((options.recursiveSet() | options.recursiveClear()) != 0) {
             // struct mount_attr { attr_set, attr_clr, propagation, userns_fd }; its flags have the numbers of MS_RDONLY to MS_NOEXEC.
             long attributes = program.words(options.recursiveSet(), options.recursiveClear(), 0, 0);
@@ -207,13 +255,24 @@ final class RootFilesystem {
                     empty,
                     AT_EMPTY_PATH | AT_RECURSIVE,
                     attributes,
-                    32);
+                    MOUNT_ATTRIBUTES_BYTES);
         }
         for (long flag : options.propagation()) {
             program.add(Syscall.MOUNT, "set propagation of", mount.destination(), 0, treePath, 0, flag, 0);
         }
         close(tree);
         close(target);
+    }
+
+    /// Gives a mount these flags and no others. Where it has some from outside that it must keep, as in a user namespace, they are
+    /// added to those.
+    private void remount(String attempt, String destination, long path, long flags) {
+        int exactly = program.add(Syscall.MOUNT, attempt, destination, 0, path, 0, flags | MS_REMOUNT | MS_BIND, 0);
+        int over = program.addJump();
+        program.onFailure(exactly, program.next());
+        long attributes = program.words(flags & (MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC), 0, 0, 0);
+        program.add(Syscall.MOUNT_SETATTR, attempt, destination, AT_FDCWD, path, 0, attributes, MOUNT_ATTRIBUTES_BYTES);
+        program.onFailure(over, program.next());
     }
 
     /// A file cannot be mounted on a folder, for which the kernel has no better word than EINVAL.
@@ -297,9 +356,7 @@ final class RootFilesystem {
     void addDevices() throws ContainerFailure {
         for (int i = 0; i < spec.mounts().size(); i++) {
             var mount = spec.mounts().get(i);
-            if ("/dev".equals(mount.destination()) && ("bind".equals(mount.type()) || MountOptions.of(mount.options()).isBind())) {
-                return;
-            }
+            if ("/dev".equals(mount.destination()) && isBind(mount)) return;
         }
         openFolder("/dev");
         addDefaultDevice("null", 1, 3);
@@ -339,12 +396,12 @@ final class RootFilesystem {
         long path = program.text(name);
         long number = device.minor() & 0xff | (device.major() & 0xfff) << 8 | (device.minor() & ~0xffL) << 12;
         int row = program.add(Syscall.MKNODAT, "mknod", device.path(), target, path, mode, number);
-        unmade.add(new UnmadeDevice(row, device));
         int uid = device.uid() == null ? 0 : device.uid();
         int gid = device.gid() == null ? 0 : device.gid();
         if (uid != 0 || gid != 0) {
             program.add(Syscall.FCHOWNAT, "chown", device.path(), target, path, uid & 0xFFFFFFFFL, gid & 0xFFFFFFFFL, 0x100);
         }
+        unmade.add(new UnmadeDevice(row, device, program.next()));
     }
 
     private static long fileType(RuntimeSpec.Device device) throws ContainerFailure {
@@ -411,8 +468,7 @@ final class RootFilesystem {
                     empty,
                     OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH | AT_RECURSIVE);
             attachTree("mount read-only", path);
-            long flags = MS_REMOUNT | MS_BIND | MS_RDONLY | inheritedFlags(path);
-            program.add(Syscall.MOUNT, "remount read-only", path, 0, treePath, 0, flags, 0);
+            remount("remount read-only", path, treePath, MS_RDONLY | inheritedFlags(path));
             close(tree);
             close(target);
             protectedRows.add(program.onFailure(open, program.next()));
@@ -457,7 +513,7 @@ final class RootFilesystem {
         return flags & (MS_NOSUID | MS_NODEV | MS_NOEXEC);
     }
 
-    /// Leaves the host's files for good; afterwards the child's lowest free descriptor is what [#root] was.
+    /// Leaves the host's files for good; afterwards the child's lowest free descriptor is [#freeAfterPivot].
     ///
     /// @param free the child's lowest free descriptor
     void addPivot(int free) {
@@ -473,8 +529,9 @@ final class RootFilesystem {
         program.add(Syscall.CHDIR, "chdir", "/", slash);
         close(free);
         if (spec.root().readonly()) {
-            program.add(Syscall.MOUNT, "remount read-only", "/", 0, slash, 0, MS_REMOUNT | MS_BIND | MS_RDONLY, 0);
+            remount("remount read-only", "/", slash, MS_RDONLY);
         }
+        if (sources < root) program.add(Syscall.CLOSE_RANGE, "close_range", null, sources, root - 1, 0);
         close(root);
     }
 
@@ -524,12 +581,12 @@ final class RootFilesystem {
         // The folder is open as `target`; the file becomes `tree`.
         int existing = program.add(Syscall.OPENAT2, "open device", path, root, program.text(path), whateverIsThere, 24);
         close(tree);
-        program.onFailure(program.addJump(), unmade.row() + 1);
+        program.onFailure(program.addJump(), unmade.after());
         program.onFailure(existing, program.next());
         program.add(Syscall.OPENAT2, "create device", path, root, program.text(path), emptyFile, 24);
         program.add(Syscall.MOUNT, "bind device", path, program.text(path), treePath, 0, MS_BIND, 0);
         close(tree);
-        program.onFailure(program.addJump(), unmade.row() + 1);
+        program.onFailure(program.addJump(), unmade.after());
     }
 
     private void close(int descriptor) {

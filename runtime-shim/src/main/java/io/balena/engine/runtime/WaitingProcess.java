@@ -12,13 +12,25 @@ final class WaitingProcess implements AutoCloseable {
     private final SyscallProgram program;
     private final ProcessSetup setup;
     private final Gate gate;
-    private final PidFd child;
+    private PidFd child;
 
     WaitingProcess(SyscallProgram program, ProcessSetup setup, Gate gate, PidFd child) {
         this.program = program;
         this.setup = setup;
         this.gate = gate;
         this.child = child;
+    }
+
+    /// Waits until the child has been followed by another process, which is the child from then on.
+    ///
+    /// @param successor from [SyscallProgram#addSuccessor]
+    /// @throws ContainerFailure when a row of its program failed
+    void awaitSuccessor(long successor) throws IOException {
+        child.awaitEnded(-1);
+        PidFd next = program.successor(successor).orElseThrow(setup::failure);
+        child.awaitEnd();
+        child.close();
+        child = next;
     }
 
     /// Waits at the gate before the child leaves the host's files, and lets it pass when `work` was done.
@@ -43,6 +55,7 @@ final class WaitingProcess implements AutoCloseable {
     /// @throws ContainerFailure when a row of its program failed
     void awaitReady() throws IOException {
         if (!gate.awaitReport()) throw setup.failure();
+        setup.limitResources(child.pid());
         setup.chooseExecutable();
     }
 

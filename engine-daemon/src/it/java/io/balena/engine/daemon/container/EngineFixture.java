@@ -14,6 +14,7 @@ import io.balena.engine.distribution.ImageReference;
 import io.balena.engine.distribution.Images;
 import io.balena.engine.graphdriver.LayerStore;
 import io.balena.engine.runtime.ShimCommand;
+import io.balena.engine.graphdriver.IdentityMapping;
 import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
@@ -62,8 +63,8 @@ final class EngineFixture implements AutoCloseable {
                 "io.balena.engine.runtime.ShimMain"));
         engine = ContainerEngine.open(new ContainerEngine.Settings(dataRoot, execRoot, shim,
                 HostDefaults.DOCKERS, SpecDefaults.DOCKERS, new DnsDefaults(List.of(), List.of(), List.of()),
-                new Runtimes(Map.of()), List.of()), images, layers,
-                Volumes.open(dataRoot, events), Optional.empty(), List.of(), events);
+                new Runtimes(Map.of()), List.of(), IdentityMapping.NONE), images, layers,
+                Volumes.open(dataRoot, IdentityMapping.NONE, events), Optional.empty(), List.of(), events);
     }
 
     /// The engine is gone; containers and shim are not.

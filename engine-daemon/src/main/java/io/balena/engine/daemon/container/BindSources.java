@@ -6,6 +6,7 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 import io.balena.engine.daemon.EngineException.InvalidRequest;
 import io.balena.engine.daemon.EngineException.SystemFailure;
 import io.balena.engine.daemon.container.mount.MountPoint;
+import io.balena.engine.graphdriver.IdentityMapping;
 import io.balena.engine.linux.KernelFile;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -16,8 +17,9 @@ import java.util.List;
 final class BindSources {
     private BindSources() {}
 
+    /// @param owners says whose those are that are made
     /// @throws InvalidRequest in Docker's words when one is missing and not to be made
-    static void prepare(List<MountPoint> mounts) throws IOException {
+    static void prepare(List<MountPoint> mounts, IdentityMapping owners) throws IOException {
         for (MountPoint mount : mounts) {
             if (mount.type() != MountPoint.Type.BIND) continue;
             Path source = Path.of(mount.source());
@@ -25,7 +27,7 @@ final class BindSources {
                 if (!mount.createSource()) {
                     throw new InvalidRequest("invalid mount config for type \"bind\": bind source path does not exist: " + source);
                 }
-                Files.createDirectories(source);
+                owners.makeDirectories(source);
             }
             if (mount.propagation().endsWith("shared")) requirePropagation(source, "a shared mount", "shared:");
             if (mount.propagation().endsWith("slave")) requirePropagation(source, "a shared or slave mount", "shared:", "master:");

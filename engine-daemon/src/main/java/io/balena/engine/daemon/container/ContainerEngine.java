@@ -14,6 +14,7 @@ import io.balena.engine.daemon.image.ImageEvents;
 import io.balena.engine.daemon.network.DockerNetwork;
 import io.balena.engine.daemon.volume.Volumes;
 import io.balena.engine.distribution.Images;
+import io.balena.engine.graphdriver.IdentityMapping;
 import io.balena.engine.graphdriver.LayerStore;
 import io.balena.engine.network.BridgeNetwork;
 import io.balena.engine.runtime.Shim;
@@ -45,7 +46,7 @@ public final class ContainerEngine implements AutoCloseable {
     /// @param execRoot on a tmpfs
     /// @param cdiSpecs folders of the Container Device Interface, the last one first
     public record Settings(Path dataRoot, Path execRoot, ShimCommand shim, HostDefaults host, SpecDefaults spec, DnsDefaults dns,
-            Runtimes runtimes, List<Path> cdiSpecs) {}
+            Runtimes runtimes, List<Path> cdiSpecs, IdentityMapping owners) {}
 
     /// How many containers there are, for `/info`.
     public record Counts(int running, int paused, int stopped) {
@@ -73,8 +74,8 @@ public final class ContainerEngine implements AutoCloseable {
         Path directory = settings.dataRoot.resolve("containers");
         Path bundles = settings.execRoot.resolve("bundles");
         Files.createDirectories(bundles);
-        var etc = new EtcFiles(directory, settings.dns);
-        var store = ContainerStore.open(directory, etc);
+        var etc = new EtcFiles(directory, settings.dns, settings.owners);
+        var store = ContainerStore.open(directory, etc, settings.owners);
         var volumes = new ContainerVolumes(allVolumes);
         volumes.adopt(store);
         var events = new ContainerEvents(bus);
@@ -88,9 +89,11 @@ public final class ContainerEngine implements AutoCloseable {
         var opened = new CountDownLatch(1);
         var ears = new Ears(opened);
         Shim shim = Shim.connect(settings.execRoot, settings.shim, ears);
-        var specs = new SpecBuilder(settings.spec);
-        var start = new Start(store, layers, volumes, networking, etc, events, shim, bundles, specs, settings.runtimes,
-                new DeviceRequests(settings.cdiSpecs), new SubpathMounts(settings.execRoot.resolve("subpaths")));
+        var memory = new SharedMemory(directory, settings.owners);
+        var donors = new NamespaceDonors(store, memory);
+        var specs = new SpecBuilder(settings.spec, settings.owners);
+        var start = new Start(store, layers, volumes, networking, etc, memory, donors, events, shim, bundles, specs, settings.runtimes,
+                new DeviceRequests(settings.cdiSpecs), new SubpathMounts(settings.execRoot.resolve("subpaths")), settings.owners);
         var restarts = new Restarts(store, start);
         var ending = new Ending(store, start, restarts, removal, events, shim);
         var execs = new Execs(store, start, events, shim);
@@ -103,7 +106,8 @@ public final class ContainerEngine implements AutoCloseable {
         var containers = new Containers(store, start, restarts, removal, events, shim);
         var inspect = new ContainerInspect(layers, etc, execs);
         var list = new ContainerList(store, images, layers, Clock.systemUTC());
-        var creation = new Creation(store, images, layers, volumes, networking, events, settings.runtimes, settings.spec.cgroups());
+        var creation = new Creation(store, images, layers, volumes, networking, events, settings.runtimes, settings.spec.cgroups(),
+                new NamespaceModes(store, !settings.owners.isNone()));
         List<Route> routes = new ArrayList<>(new ContainerRoutes(store, creation, settings.host, containers, new Updates(store, events, shim), inspect, list, layers).table());
         routes.addAll(new ObservationRoutes(store, bundles).table());
         routes.addAll(new StreamRoutes(store, containers, execs, events, shim, new ContainerLogs(store, changes)).table());

@@ -36,6 +36,11 @@ record ContainerRecord(ContainerId id, Instant created, String name, String imag
                 others);
     }
 
+    ContainerRecord with(ContainerConfig next) {
+        return new ContainerRecord(id, created, name, image, next, host, state, mounts, network, restarts, started, stoppedByUser, logPath,
+                others);
+    }
+
     ContainerRecord named(String next) {
         return new ContainerRecord(id, created, next, image, config, host, state, mounts, network, restarts, started, stoppedByUser, logPath,
                 others);

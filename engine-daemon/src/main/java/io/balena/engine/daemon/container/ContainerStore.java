@@ -8,6 +8,7 @@ import io.balena.engine.daemon.EngineException.InvalidRequest;
 import io.balena.engine.daemon.EngineException.NotFound;
 import io.balena.engine.daemon.container.config.HostConfig;
 import io.balena.engine.linux.DurableFile;
+import io.balena.engine.graphdriver.IdentityMapping;
 import io.balena.engine.graphdriver.Quarantine;
 import io.balena.engine.graphdriver.TreeRemoval;
 import java.io.IOException;
@@ -40,6 +41,7 @@ final class ContainerStore implements AutoCloseable {
     private final Path directory;
     private final Quarantine quarantine;
     private final RecordFiles files;
+    private final IdentityMapping owners;
     private final Map<String, Container> byId = new ConcurrentHashMap<>();
     /// Taken before a container exists, so that of two who want a name at once one is told.
     private final Map<String, String> idByName = new ConcurrentHashMap<>();
@@ -53,7 +55,8 @@ final class ContainerStore implements AutoCloseable {
         PROCESS_END
     }
 
-    private ContainerStore(Path directory, RecordFiles files) {
+    private ContainerStore(Path directory, RecordFiles files, IdentityMapping owners) {
+        this.owners = owners;
         this.directory = directory;
         this.quarantine = new Quarantine(directory.toAbsolutePath().getParent());
         this.files = files;
@@ -62,10 +65,12 @@ final class ContainerStore implements AutoCloseable {
     /// Loads all containers. One whose files make no sense is moved to `quarantine`, with a warning; nothing of it is deleted.
     ///
     /// @param directory `<data root>/containers`
-    static ContainerStore open(Path directory, EtcFiles etc) throws IOException {
+    /// @param owners says who must get through to what containers see of it
+    static ContainerStore open(Path directory, EtcFiles etc, IdentityMapping owners) throws IOException {
         Files.createDirectories(directory);
         Files.setPosixFilePermissions(directory, fromString("rwx--x---"));
-        var store = new ContainerStore(directory, RecordFiles.open(directory, etc));
+        owners.shareWithRoot(directory);
+        var store = new ContainerStore(directory, RecordFiles.open(directory, etc), owners);
         List<Path> folders = new ArrayList<>();
         try (var entries = Files.newDirectoryStream(directory, Files::isDirectory)) {
             entries.forEach(folders::add);
@@ -149,6 +154,7 @@ final class ContainerStore implements AutoCloseable {
     /// Makes the folder by which an unfinished creation is recognized.
     void prepare(ContainerId id) throws IOException {
         Files.createDirectory(folder(id), asFileAttribute(fromString("rwx--x---")));
+        owners.shareWithRoot(folder(id));
     }
 
     /// Notes that the volume `name`, which nobody else will want, goes with this container when its creation or removal is cut short.

@@ -40,6 +40,7 @@ final class Creation {
     private final ContainerVolumes volumes;
     private final Networking networking;
     private final ContainerEvents events;
+    private final NamespaceModes modes;
     private final CgroupDriver cgroups;
     private final Runtimes runtimes;
 
@@ -55,13 +56,14 @@ final class Creation {
     record Created(ContainerId id, List<String> warnings) {}
 
     Creation(ContainerStore store, Images images, LayerStore layers, ContainerVolumes volumes, Networking networking,
-            ContainerEvents events, Runtimes runtimes, CgroupDriver cgroups) {
+            ContainerEvents events, Runtimes runtimes, CgroupDriver cgroups, NamespaceModes modes) {
         this.store = store;
         this.images = images;
         this.layers = layers;
         this.volumes = volumes;
         this.networking = networking;
         this.events = events;
+        this.modes = modes;
         this.cgroups = cgroups;
         this.runtimes = runtimes;
     }
@@ -76,6 +78,7 @@ final class Creation {
             throw new InvalidRequest(e.getMessage());
         }
         validate(request.config, host);
+        modes.validate(request.config, host);
         runtimes.requireForCreation(host.runtime());
         Image image = image(request.config.image());
         ContainerConfig config = request.config.over(image.config().path("config"));
@@ -172,10 +175,7 @@ final class Creation {
         if (config.hostname().isEmpty()) {
             // As Docker, where sharing the host's names alone does not tell the container its name.
             boolean hosts = host.networkMode() instanceof NetworkMode.Host;
-            String name = host.networkMode() instanceof NetworkMode.OfContainer other
-                    ? store.find(other.idOrName()).record().config().hostname()
-                    : hosts ? hostName().orElse(id.shortHex()) : id.shortHex();
-            result = result.with("Hostname", name);
+            result = result.with("Hostname", hosts ? hostName().orElse(id.shortHex()) : id.shortHex());
         }
         if (host.containerIdVariable().isPresent()) {
             String variable = host.containerIdVariable().get() + "=";

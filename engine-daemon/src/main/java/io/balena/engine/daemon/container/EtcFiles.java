@@ -7,6 +7,7 @@ import static java.nio.file.StandardOpenOption.WRITE;
 
 import io.balena.engine.daemon.container.config.HostConfig;
 import io.balena.engine.daemon.container.config.NetworkMode;
+import io.balena.engine.graphdriver.IdentityMapping;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -35,9 +36,12 @@ final class EtcFiles {
 
     private final Path directory;
     private final DnsDefaults defaults;
+    private final IdentityMapping owners;
 
     /// @param directory `containers`
-    EtcFiles(Path directory, DnsDefaults defaults) {
+    /// @param owners says whose they are
+    EtcFiles(Path directory, DnsDefaults defaults, IdentityMapping owners) {
+        this.owners = owners;
         this.directory = directory;
         this.defaults = defaults;
     }
@@ -141,13 +145,14 @@ final class EtcFiles {
         }
     }
 
-    private static void write(Path file, String content) throws IOException {
+    private void write(Path file, String content) throws IOException {
         byte[] bytes = content.getBytes(UTF_8);
         boolean isNew = !Files.exists(file);
         if (!isNew && Files.size(file) == bytes.length && Arrays.equals(Files.readAllBytes(file), bytes)) return;
         try {
             // In place: what is mounted into a running container must stay the same inode.
             Files.write(file, bytes, CREATE, WRITE, TRUNCATE_EXISTING);
+            owners.giveToRoot(file);
         } catch (IOException e) {
             if (isNew) Files.deleteIfExists(file);
             throw e;

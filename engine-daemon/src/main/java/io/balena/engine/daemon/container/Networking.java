@@ -41,15 +41,8 @@ final class Networking {
         };
     }
 
-    /// Checks at create what a mode demands.
+    /// Checks the ports at create.
     void validate(ContainerConfig config, HostConfig host) {
-        NetworkMode mode = host.networkMode();
-        if (mode instanceof NetworkMode.OfContainer && !host.portBindings().isEmpty()) {
-            throw new InvalidRequest("conflicting options: port publishing and the container type network mode");
-        }
-        if (mode instanceof NetworkMode.Host && !host.texts("Links").isEmpty()) {
-            throw new InvalidRequest("conflicting options: host type networking can't be used with links. This would result in undefined behavior");
-        }
         ports(config, host);
     }
 

@@ -2,7 +2,6 @@ package io.balena.engine.daemon.container;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
 import io.balena.engine.daemon.EngineException;
-import io.balena.engine.daemon.EngineException.Conflict;
 import io.balena.engine.daemon.EngineException.InvalidRequest;
 import io.balena.engine.daemon.EngineException.SystemFailure;
 import io.balena.engine.daemon.container.ContainerStore.Durability;
@@ -12,6 +11,7 @@ import io.balena.engine.daemon.container.spec.ContainerRoot;
 import io.balena.engine.daemon.container.spec.DeviceRequests;
 import io.balena.engine.daemon.container.spec.SpecBuilder;
 import io.balena.engine.graphdriver.ContainerLayer;
+import io.balena.engine.graphdriver.IdentityMapping;
 import io.balena.engine.graphdriver.LayerStore;
 import io.balena.engine.network.Endpoint;
 import io.balena.engine.runtime.ContainerFailure;
@@ -50,6 +50,8 @@ final class Start {
     private final ContainerVolumes volumes;
     private final Networking networking;
     private final EtcFiles etc;
+    private final SharedMemory memory;
+    private final NamespaceDonors donors;
     private final ContainerEvents events;
     private final Shim shim;
     private final Path bundles;
@@ -57,15 +59,19 @@ final class Start {
     private final Runtimes runtimes;
     private final DeviceRequests devices;
     private final SubpathMounts subpaths;
+    private final IdentityMapping owners;
 
     /// @param bundles folder on a tmpfs
-    Start(ContainerStore store, LayerStore layers, ContainerVolumes volumes, Networking networking, EtcFiles etc, ContainerEvents events,
-            Shim shim, Path bundles, SpecBuilder specs, Runtimes runtimes, DeviceRequests devices, SubpathMounts subpaths) {
+    Start(ContainerStore store, LayerStore layers, ContainerVolumes volumes, Networking networking, EtcFiles etc,
+            SharedMemory memory, NamespaceDonors donors, ContainerEvents events, Shim shim, Path bundles, SpecBuilder specs,
+            Runtimes runtimes, DeviceRequests devices, SubpathMounts subpaths, IdentityMapping owners) {
         this.store = store;
         this.layers = layers;
         this.volumes = volumes;
         this.networking = networking;
         this.etc = etc;
+        this.memory = memory;
+        this.donors = donors;
         this.events = events;
         this.shim = shim;
         this.bundles = bundles;
@@ -73,6 +79,7 @@ final class Start {
         this.runtimes = runtimes;
         this.devices = devices;
         this.subpaths = subpaths;
+        this.owners = owners;
     }
 
     private interface Step {
@@ -97,7 +104,7 @@ final class Start {
     }
 
     private void setUp(Container container, Deque<Step> done) throws IOException {
-        ContainerRecord record = container.record();
+        ContainerRecord record = donors.named(container.record());
         String id = record.id().hex();
         Optional<RuntimeCommand> runtime = runtimes.forStart(record.host().runtime());
         ContainerLayer layer = layers.containerLayer(id)
@@ -111,10 +118,11 @@ final class Start {
         Map<String, Path> files = etcFiles(record, endpoint);
         done.push(() -> volumes.unmount(record));
         volumes.mount(record);
-        BindSources.prepare(record.mounts());
+        BindSources.prepare(record.mounts(), owners);
+        if (memory.provide(record)) done.push(() -> memory.remove(record.id()));
         done.push(() -> subpaths.unmount(record.id()));
         List<MountPoint> mounts = subpaths.mount(record.id(), record.mounts());
-        Path bundle = writeBundle(record, new SpecBuilder.Surroundings(id, rootfs, files, mounts, this::pidOf), runtime.isPresent());
+        Path bundle = writeBundle(record, new SpecBuilder.Surroundings(id, rootfs, files, mounts, donors.of(record)), runtime.isPresent());
         done.push(() -> deleteBundle(record.id()));
         Optional<Stdio.Log> log = log(record);
         if (container.unacknowledged) {
@@ -132,9 +140,9 @@ final class Start {
         store.save(container, record.with(new ContainerState.Running(pid, Instant.now())).with(network).wasStarted(), durability(record));
     }
 
-    private static void makeWorkingDirectory(ContainerRoot root, String path) throws IOException {
+    private void makeWorkingDirectory(ContainerRoot root, String path) throws IOException {
         try {
-            root.makeDirectory(path);
+            root.makeDirectory(path, owners);
         } catch (FileAlreadyExistsException e) {
             throw new InvalidRequest("Cannot mkdir: " + path + " is not a directory");
         } catch (FileSystemException e) {
@@ -174,12 +182,6 @@ final class Start {
         return bundle;
     }
 
-    private int pidOf(String idOrName) {
-        Container other = store.find(idOrName);
-        if (!other.state().isAlive()) throw new Conflict("cannot join network of a non running container: " + other.id());
-        return other.state().pid();
-    }
-
     private void deleteBundle(ContainerId id) throws IOException {
         Path bundle = bundles.resolve(id.hex());
         Files.deleteIfExists(bundle.resolve("config.json"));
@@ -198,7 +200,7 @@ final class Start {
 
     private EngineException failed(Container container, ContainerRecord before, Exception why) {
         EngineException told = told(why);
-        int code = exitCode(why);
+        int code = exitCode(why, before.state());
         container.attachments.failAll(new IOException(told.getMessage(), why));
         ContainerState next = switch (before.state()) {
             case ContainerState.Exited last ->
@@ -216,8 +218,9 @@ final class Start {
         return told;
     }
 
-    private static int exitCode(Exception why) {
-        if (!(why instanceof ContainerFailure failure)) return 128;
+    /// What failed before there was a process leaves the code of the last one, as long as that tells of a failure.
+    private static int exitCode(Exception why, ContainerState before) {
+        if (!(why instanceof ContainerFailure failure)) return before.exitCode() == 0 ? 128 : before.exitCode();
         if (isAboutAFolder(failure)) return 127;
         return switch (failure.kind()) {
             case NOT_FOUND -> 127;
@@ -258,6 +261,7 @@ final class Start {
         steps.push(() -> deleteBundle(id));
         steps.push(() -> subpaths.unmount(id));
         steps.push(() -> networking.release(id));
+        steps.push(() -> memory.remove(id));
         store.get(id.hex()).ifPresent(container -> steps.push(() -> volumes.unmount(container.record())));
         undo(id, steps);
     }

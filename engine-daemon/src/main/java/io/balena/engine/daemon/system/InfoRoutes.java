@@ -159,6 +159,7 @@ public final class InfoRoutes {
         List<String> options = new ArrayList<>();
         if (AppArmor.ofThisHost().isEnabled()) options.add("name=apparmor");
         options.add("name=seccomp,profile=" + config.containers().spec().seccomp().shown());
+        if (!config.owners().isNone()) options.add("name=userns");
         if (cgroups.version().equals("2")) options.add("name=cgroupns");
         return options;
     }

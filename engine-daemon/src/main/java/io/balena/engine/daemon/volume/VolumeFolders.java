@@ -8,6 +8,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.balena.engine.graphdriver.Digest;
+import io.balena.engine.graphdriver.IdentityMapping;
 import io.balena.engine.graphdriver.TreeRemoval;
 import io.balena.engine.linux.DurableFile;
 import java.io.IOException;
@@ -41,16 +42,18 @@ final class VolumeFolders {
 
     private final Path volumes;
     private final Path unfinished;
+    private final IdentityMapping owners;
     /// What `metadata.db` says; it does not change while we run.
     private final Map<String, byte[]> docker = new ConcurrentHashMap<>();
 
-    private VolumeFolders(Path dataRoot) {
+    private VolumeFolders(Path dataRoot, IdentityMapping owners) {
+        this.owners = owners;
         volumes = volumes(dataRoot);
         unfinished = dataRoot.resolve("tmp");
     }
 
-    static VolumeFolders open(Path dataRoot) throws IOException {
-        var folders = new VolumeFolders(dataRoot);
+    static VolumeFolders open(Path dataRoot, IdentityMapping owners) throws IOException {
+        var folders = new VolumeFolders(dataRoot, owners);
         Files.createDirectories(folders.volumes);
         Files.setPosixFilePermissions(folders.volumes, fromString("rwx-----x"));
         if (!Files.exists(folders.unfinished)) Files.createDirectory(folders.unfinished, asFileAttribute(fromString("rwx------")));
@@ -175,6 +178,7 @@ final class VolumeFolders {
             Files.setPosixFilePermissions(folder, fromString("rwx-----x")); // whatever the umask
             Files.createDirectory(data(folder));
             Files.setPosixFilePermissions(data(folder), fromString("rwxr-xr-x"));
+            owners.giveToRoot(data(folder));
         }
 
         /// Copies `content` into the volume, durably.

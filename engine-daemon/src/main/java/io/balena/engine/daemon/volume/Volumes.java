@@ -4,6 +4,7 @@ import io.balena.engine.daemon.EngineException.Conflict;
 import io.balena.engine.daemon.EngineException.InvalidRequest;
 import io.balena.engine.daemon.EngineException.NotFound;
 import io.balena.engine.daemon.event.Events;
+import io.balena.engine.graphdriver.IdentityMapping;
 import io.balena.engine.linux.Mounts;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -54,8 +55,10 @@ public final class Volumes {
     }
 
     /// Finds the volumes of a data root. One whose files are damaged is there nevertheless, with a warning.
-    public static Volumes open(Path dataRoot, Events events) throws IOException {
-        var volumes = new Volumes(VolumeFolders.open(dataRoot), events);
+    ///
+    /// @param owners says whose a new volume is
+    public static Volumes open(Path dataRoot, IdentityMapping owners, Events events) throws IOException {
+        var volumes = new Volumes(VolumeFolders.open(dataRoot, owners), events);
         for (Volume volume : volumes.folders.scan()) volumes.byName.put(volume.name(), new Held(volume));
         return volumes;
     }

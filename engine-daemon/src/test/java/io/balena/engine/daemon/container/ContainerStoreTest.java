@@ -19,6 +19,7 @@ import io.balena.engine.daemon.container.config.ContainerConfig;
 import io.balena.engine.daemon.container.config.HostConfig;
 import io.balena.engine.daemon.container.config.RestartPolicy;
 import io.balena.engine.graphdriver.TreeRemoval;
+import io.balena.engine.graphdriver.IdentityMapping;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -45,8 +46,8 @@ class ContainerStoreTest {
     @BeforeEach
     void open() throws Exception {
         directory = root.resolve("containers");
-        var etc = new EtcFiles(directory, new DnsDefaults(List.of(), List.of(), List.of()));
-        store = ContainerStore.open(directory, etc);
+        var etc = new EtcFiles(directory, new DnsDefaults(List.of(), List.of(), List.of()), IdentityMapping.NONE);
+        store = ContainerStore.open(directory, etc, IdentityMapping.NONE);
     }
 
     @Test

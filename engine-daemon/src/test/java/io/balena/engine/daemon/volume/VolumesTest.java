@@ -36,7 +36,7 @@ class VolumesTest {
 
     @BeforeEach
     void open() throws IOException {
-        volumes = Volumes.open(root, new Events());
+        volumes = Volumes.open(root, io.balena.engine.graphdriver.IdentityMapping.NONE, new Events());
     }
 
     @Test

@@ -2,6 +2,7 @@ package io.balena.engine.daemon.container.spec;
 
 import static java.nio.charset.StandardCharsets.UTF_8;
 
+import io.balena.engine.graphdriver.IdentityMapping;
 import io.balena.engine.linux.ErrnoException;
 import io.balena.engine.linux.Fd;
 import io.balena.engine.linux.FileCalls;
@@ -53,9 +54,10 @@ public record ContainerRoot(Path path) {
 
     /// Makes the folder and those above it where they are missing.
     ///
+    /// @param owners says whose they are
     /// @throws java.nio.file.FileAlreadyExistsException when something else has that name
-    public void makeDirectory(String inside) throws IOException {
-        Files.createDirectories(resolve(inside));
+    public void makeDirectory(String inside, IdentityMapping owners) throws IOException {
+        owners.makeDirectories(resolve(inside));
     }
 
     /// The content of a regular file, whoever exchanges it or the folders above it meanwhile.

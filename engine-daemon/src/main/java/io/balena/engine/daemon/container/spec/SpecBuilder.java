@@ -6,6 +6,7 @@ import io.balena.engine.daemon.container.config.ContainerConfig;
 import io.balena.engine.daemon.container.config.HostConfig;
 import io.balena.engine.daemon.container.config.NetworkMode;
 import io.balena.engine.daemon.container.mount.MountPoint;
+import io.balena.engine.graphdriver.IdentityMapping;
 import io.balena.engine.runtime.RuntimeSpec;
 import io.balena.engine.runtime.RuntimeSpec.Mount;
 import io.balena.engine.runtime.RuntimeSpec.Namespace;
@@ -19,6 +20,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalInt;
 
 /// Writes down for the runtime what a container is to be.
 public final class SpecBuilder {
@@ -27,9 +29,12 @@ public final class SpecBuilder {
     private final SeccompProfiles seccomp;
     private final AppArmor apparmor = AppArmor.ofThisHost();
     private final SpecDefaults defaults;
+    private final IdentityMapping owners;
 
-    public SpecBuilder(SpecDefaults defaults) {
+    /// @param owners whose users on the host those of containers are
+    public SpecBuilder(SpecDefaults defaults, IdentityMapping owners) {
         this.defaults = defaults;
+        this.owners = owners;
         this.seccomp = new SeccompProfiles(SeccompProfile.Machine.local(), defaults.seccomp());
     }
 
@@ -37,14 +42,8 @@ public final class SpecBuilder {
     ///
     /// @param rootfs the mounted file system
     /// @param etcFiles path in the container → file on the host
-    /// @param pidOf of a running container, by id or name, to join its namespaces
-    public record Surroundings(String id, Path rootfs, Map<String, Path> etcFiles, List<MountPoint> mounts, PidOf pidOf) {}
-
-    /// @see Surroundings
-    @FunctionalInterface
-    public interface PidOf {
-        int container(String idOrName);
-    }
+    public record Surroundings(
+            String id, Path rootfs, Map<String, Path> etcFiles, List<MountPoint> mounts, SharedNamespaces shared) {}
 
     /// @throws InvalidRequest when the configuration asks for what cannot be, e.g. a user that is not in the image
     public RuntimeSpec build(ContainerConfig config, HostConfig host, Surroundings around) throws IOException {
@@ -58,12 +57,13 @@ public final class SpecBuilder {
                 capabilitySets(capabilities, user.user()), rlimits(host), security.noNewPrivileges().orElse(defaults.noNewPrivileges()),
                 apparmor.profile(security.apparmor(), host.privileged()),
                 (int) host.positive("OomScoreAdj").orElse(0), null);
-        var linux = new RuntimeSpec.Linux(namespaces(host, around), List.of(), List.of(), devices(host), ResourceLimits.of(host, deviceRules(host)),
+        var linux = new RuntimeSpec.Linux(namespaces(host, around.shared), mappings(host, around.shared, owners.users()),
+                mappings(host, around.shared, owners.groups()), devices(host), ResourceLimits.of(host, deviceRules(host)),
                 cgroupPath(host, around.id), sysctls(host),
                 host.privileged() ? null : seccomp.of(security.seccomp().orElse(null), capabilities),
                 rootPropagation(around.mounts), host.texts("MaskedPaths"), host.texts("ReadonlyPaths"), null);
         return new RuntimeSpec(RuntimeSpec.OCI_VERSION, process, new RuntimeSpec.Root(around.rootfs.toString(), host.readonlyRootfs()),
-                ownHostname ? config.hostname() : null, ownHostname && !config.domainname().isEmpty() ? config.domainname() : null,
+                ownHostname ? config.hostname() : null, config.domainname().isEmpty() ? null : config.domainname(),
                 mounts(config, host, around), null, host.textMap("Annotations"), linux);
     }
 
@@ -146,29 +146,30 @@ public final class SpecBuilder {
         return new RuntimeSpec.Rlimit("RLIMIT_" + name.toUpperCase(Locale.ROOT), soft, hard);
     }
 
-    private static List<Namespace> namespaces(HostConfig host, Surroundings around) {
+    private List<Namespace> namespaces(HostConfig host, SharedNamespaces shared) {
         List<Namespace> all = new ArrayList<>();
         all.add(new Namespace("mount", null));
-        switch (host.networkMode()) {
-            case NetworkMode.Host _ -> {}
-            case NetworkMode.OfContainer other -> all.add(joined("network", "net", other.idOrName(), around));
-            default -> all.add(new Namespace("network", null));
-        }
-        share(all, "uts", "uts", host.text("UTSMode"), around);
-        share(all, "pid", "pid", host.text("PidMode"), around);
-        share(all, "ipc", "ipc", host.text("IpcMode"), around);
+        if (!(host.networkMode() instanceof NetworkMode.Host)) all.add(namespace("network", "net", shared.network()));
+        if (!host.text("UTSMode").equals("host")) all.add(new Namespace("uts", null));
+        if (!host.text("PidMode").equals("host")) all.add(namespace("pid", "pid", shared.pid()));
+        if (!host.text("IpcMode").equals("host")) all.add(namespace("ipc", "ipc", shared.ipc()));
         if (!host.text("CgroupnsMode").equals("host")) all.add(new Namespace("cgroup", null));
+        if (hasOwnUsers(host)) all.add(namespace("user", "user", shared.users()));
         return all;
     }
 
-    private static void share(List<Namespace> all, String type, String file, String mode, Surroundings around) {
-        if (mode.equals("host")) return;
-        if (mode.startsWith("container:")) all.add(joined(type, file, mode.substring("container:".length()), around));
-        else all.add(new Namespace(type, null));
+    private static Namespace namespace(String type, String file, OptionalInt donor) {
+        return new Namespace(type, donor.isEmpty() ? null : "/proc/" + donor.getAsInt() + "/ns/" + file);
     }
 
-    private static Namespace joined(String type, String file, String container, Surroundings around) {
-        return new Namespace(type, "/proc/" + around.pidOf.container(container) + "/ns/" + file);
+    private boolean hasOwnUsers(HostConfig host) {
+        return !owners.isNone() && !host.text("UsernsMode").equals("host");
+    }
+
+    private List<RuntimeSpec.IdMapping> mappings(HostConfig host, SharedNamespaces shared, List<IdentityMapping.Range> ranges) {
+        // The donor's namespace has them already.
+        if (!hasOwnUsers(host) || shared.users().isPresent()) return List.of();
+        return ranges.stream().map(range -> new RuntimeSpec.IdMapping(range.container(), range.host(), range.size())).toList();
     }
 
     /// Below the root of every hierarchy, or for systemd as `slice:prefix:name`.
@@ -187,12 +188,13 @@ public final class SpecBuilder {
         if (defaults.cgroups() == CgroupDriver.CGROUPFS) RealtimeGroups.prepareAbove(Path.of(spec.linux().cgroupsPath()), defaults.realtime());
     }
 
-    private static Map<String, String> sysctls(HostConfig host) {
+    private Map<String, String> sysctls(HostConfig host) {
         Map<String, String> all = new LinkedHashMap<>();
         boolean ownNetwork = !(host.networkMode() instanceof NetworkMode.Host || host.networkMode() instanceof NetworkMode.OfContainer);
         if (ownNetwork) {
             all.put("net.ipv4.ip_unprivileged_port_start", "0");
-            all.put("net.ipv4.ping_group_range", "0 2147483647");
+            // All groups there are; in a user namespace the kernel wants each of them mapped.
+            if (!hasOwnUsers(host)) all.put("net.ipv4.ping_group_range", "0 2147483647");
             // No network here has IPv6 addresses of its own; link-local ones would be a way around the rules for IPv4.
             if (Files.exists(Path.of("/proc/sys/net/ipv6"))) all.put("net.ipv6.conf.all.disable_ipv6", "1");
         }
@@ -234,16 +236,18 @@ public final class SpecBuilder {
         return rules;
     }
 
-    private static List<Mount> mounts(ContainerConfig config, HostConfig host, Surroundings around) {
+    private List<Mount> mounts(ContainerConfig config, HostConfig host, Surroundings around) {
         Map<String, Mount> all = new LinkedHashMap<>();
         boolean open = host.privileged();
         put(all, "/proc", "proc", "proc", "nosuid", "noexec", "nodev");
         put(all, "/dev", "tmpfs", "tmpfs", "nosuid", "strictatime", "mode=755", "size=65536k");
         put(all, "/dev/pts", "devpts", "devpts", "nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5");
         put(all, "/sys", "sysfs", "sysfs", "nosuid", "noexec", "nodev", open ? "rw" : "ro");
-        put(all, "/sys/fs/cgroup", "cgroup", "cgroup", open ? "rw" : "ro", "nosuid", "noexec", "nodev");
+        // With users of their own, containers can write only what their root was given.
+        put(all, "/sys/fs/cgroup", "cgroup", "cgroup", open || !owners.isNone() ? "rw" : "ro", "nosuid", "noexec", "nodev");
         put(all, "/dev/mqueue", "mqueue", "mqueue", "nosuid", "noexec", "nodev");
-        if (ownsSharedMemory(host.text("IpcMode"))) {
+        Optional<Path> memory = around.shared.memory();
+        if (memory.isEmpty() && !host.text("IpcMode").equals("none")) {
             put(all, "/dev/shm", "tmpfs", "shm", "nosuid", "noexec", "nodev", "mode=1777", "size=" + host.positive("ShmSize").orElse(64 << 20));
         }
 
@@ -251,7 +255,7 @@ public final class SpecBuilder {
         around.etcFiles.forEach((inside, file) -> {
             if (around.mounts.stream().noneMatch(m -> m.destination().equals(inside))) asked.add(etcFile(inside, file, host.readonlyRootfs()));
         });
-        sharedMemoryOfOthers(host, around).ifPresent(asked::add);
+        memory.ifPresent(shared -> asked.add(new Mount("/dev/shm", "bind", shared.toString(), List.of("rbind", "rprivate"))));
         // Outer folders first: what is mounted on them would hide what came before inside.
         asked.sort(Comparator.comparingInt(m -> Path.of(m.destination()).getNameCount()));
         for (Mount mount : asked) {
@@ -267,20 +271,5 @@ public final class SpecBuilder {
 
     private static Mount etcFile(String inside, Path file, boolean readonly) {
         return new Mount(inside, "bind", file.toString(), List.of("rbind", "rprivate", readonly ? "ro" : "rw"));
-    }
-
-    private static boolean ownsSharedMemory(String mode) {
-        return !mode.equals("host") && !mode.equals("none") && !mode.startsWith("container:");
-    }
-
-    private static Optional<Mount> sharedMemoryOfOthers(HostConfig host, Surroundings around) {
-        String mode = host.text("IpcMode");
-        if (mode.equals("host")) return Optional.of(sharedMemoryAt("/dev/shm"));
-        if (!mode.startsWith("container:")) return Optional.empty();
-        return Optional.of(sharedMemoryAt("/proc/" + around.pidOf.container(mode.substring("container:".length())) + "/root/dev/shm"));
-    }
-
-    private static Mount sharedMemoryAt(String source) {
-        return new Mount("/dev/shm", "bind", source, List.of("rbind", "rprivate"));
     }
 }

@@ -13,12 +13,14 @@ import io.balena.engine.daemon.EngineException.InvalidRequest;
 import io.balena.engine.daemon.container.config.ContainerConfig;
 import io.balena.engine.daemon.container.config.HostConfig;
 import io.balena.engine.daemon.container.mount.MountRequests;
+import io.balena.engine.graphdriver.IdentityMapping;
 import io.balena.engine.runtime.RuntimeSpec;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalInt;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -106,6 +108,7 @@ class SpecBuilderTest {
     void namespacesAreOwnUnlessShared() throws Exception {
         assertEquals(List.of("mount", "network", "uts", "pid", "ipc", "cgroup"), types("{'CgroupnsMode':'private'}"));
         assertEquals(List.of("mount"), types("{'NetworkMode':'host','UTSMode':'host','PidMode':'host','IpcMode':'host','CgroupnsMode':'host'}"));
+        shared = DONOR;
         var joined = spec("{'Cmd':['x']}", "{'NetworkMode':'container:other'}").linux().namespaces();
         assertTrue(joined.contains(new RuntimeSpec.Namespace("network", "/proc/4711/ns/net")));
     }
@@ -156,6 +159,27 @@ class SpecBuilderTest {
     }
 
     @Test
+    void aRemappedContainerHasUsersOfItsOwnAndWithThemItsControlGroups() throws Exception {
+        owners = new IdentityMapping(List.of(new IdentityMapping.Range(0, 100_000, 65_536)), List.of(new IdentityMapping.Range(0, 200_000, 65_536)));
+        var own = spec("{'Cmd':['x']}", "{}").linux();
+        assertTrue(own.namespaces().contains(new RuntimeSpec.Namespace("user", null)));
+        assertEquals(List.of(new RuntimeSpec.IdMapping(0, 100_000, 65_536)), own.uidMappings());
+        assertEquals(List.of(new RuntimeSpec.IdMapping(0, 200_000, 65_536)), own.gidMappings());
+        assertNull(own.sysctl().get("net.ipv4.ping_group_range"));
+        var cgroups = spec("{'Cmd':['x']}", "{}").mounts().stream().filter(mount -> mount.type().equals("cgroup")).findFirst().orElseThrow();
+        assertFalse(cgroups.options().contains("ro"));
+
+        var hosts = spec("{'Cmd':['x']}", "{'UsernsMode':'host'}").linux();
+        assertFalse(hosts.namespaces().stream().anyMatch(namespace -> namespace.type().equals("user")));
+        assertEquals(List.of(), hosts.uidMappings());
+
+        shared = DONOR;
+        var guest = spec("{'Cmd':['x']}", "{'NetworkMode':'container:other'}").linux();
+        assertTrue(guest.namespaces().contains(new RuntimeSpec.Namespace("user", "/proc/4711/ns/user")));
+        assertEquals(List.of(), guest.uidMappings());
+    }
+
+    @Test
     void noParentLeadsOutOfTheHierarchy() throws Exception {
         assertEquals("/x/" + ID, spec("{'Cmd':['x']}", "{'CgroupParent':'../../x'}").linux().cgroupsPath());
         assertEquals("/" + ID, spec("{'Cmd':['x']}", "{'CgroupParent':'/..'}").linux().cgroupsPath());
@@ -181,11 +205,17 @@ class SpecBuilderTest {
         return spec(config, host, SpecDefaults.DOCKERS);
     }
 
+    private static final SharedNamespaces DONOR = new SharedNamespaces(OptionalInt.of(4711), OptionalInt.of(4711), OptionalInt.of(4711),
+            Optional.of(Path.of("/shm")));
+
+    private IdentityMapping owners = IdentityMapping.NONE;
+    private SharedNamespaces shared = new SharedNamespaces(OptionalInt.empty(), OptionalInt.empty(), OptionalInt.empty(), Optional.empty());
+
     private RuntimeSpec spec(String config, String host, SpecDefaults defaults) throws Exception {
         var containerConfig = ContainerConfig.read(json(config));
         var hostConfig = HostConfig.read(json(host));
-        return new SpecBuilder(defaults).build(containerConfig, hostConfig, new SpecBuilder.Surroundings(ID, rootfs,
-                Map.of("/etc/hosts", Path.of("/h")), MountRequests.of(containerConfig, hostConfig, _ -> List.of()), _ -> 4711));
+        return new SpecBuilder(defaults, owners).build(containerConfig, hostConfig, new SpecBuilder.Surroundings(ID, rootfs,
+                Map.of("/etc/hosts", Path.of("/h")), MountRequests.of(containerConfig, hostConfig, _ -> List.of()), shared));
     }
 
     private static JsonNode json(String text) throws Exception {

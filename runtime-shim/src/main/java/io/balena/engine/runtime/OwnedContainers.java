@@ -5,6 +5,8 @@ import io.balena.engine.linux.Epoll;
 import io.balena.engine.linux.Errno;
 import io.balena.engine.linux.ErrnoException;
 import io.balena.engine.linux.Fd;
+import io.balena.engine.linux.PidFd;
+import io.balena.engine.linux.PseudoTerminal;
 import java.io.File;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -119,6 +121,7 @@ final class OwnedContainers implements OwnedProcess.Listener {
                     default -> Protocol.CREATED;
                 };
                 Protocol.withTime(entry.number(Protocol.Tag.STATE, state).number(Protocol.Tag.PID, first.pid()), first.since());
+                withTerminal(entry, first);
             } else {
                 continue;
             }
@@ -151,7 +154,8 @@ final class OwnedContainers implements OwnedProcess.Listener {
                 remember(id, made.streams(), stdio);
                 container.phase = OwnedContainer.Phase.CREATED;
                 watchMemory(container, made.outOfMemory());
-                reply.done(Message.of(Protocol.DONE).number(Protocol.Tag.PID, container.first().pid()));
+                Message.Builder answer = Message.of(Protocol.DONE).number(Protocol.Tag.PID, container.first().pid());
+                reply.done(withTerminal(answer, container.first()));
                 container.next();
                 lookForOrphansLater();
             }
@@ -231,6 +235,32 @@ final class OwnedContainers implements OwnedProcess.Listener {
         });
     }
 
+    private static Message.Builder withTerminal(Message.Builder message, OwnedProcess process) {
+        Optional<Fd> master = process.streams().terminal();
+        return master.isPresent() ? message.number(Protocol.Tag.TERMINAL, master.get().number()) : message;
+    }
+
+    /// Goes on with the terminal of a process that another shim made.
+    void adoptTerminal(String id, int daemon, int number, Reply reply) {
+        OwnedContainer container = containers.get(id);
+        if (isMissing(container, id, reply)) return;
+        ProcessStreams streams = container.first().streams();
+        try {
+            if (container.first().status().isEmpty() && streams.terminal().isEmpty()) {
+                Fd master;
+                try (PidFd holder = PidFd.open(daemon)) {
+                    master = holder.descriptor(number);
+                }
+                Stdio stdio = pipes.load(id).orElse(new Stdio(true, false, Optional.empty()));
+                streams.openTerminal(master, master.duplicate(), PseudoTerminal.openSlave(master), open(stdio.log()));
+            }
+            reply.done();
+        } catch (IOException e) {
+            diagnostics.error("cannot go on with the terminal of " + id, e);
+            reply.failed(e);
+        }
+    }
+
     /// Finds the streams a client wants to be attached to. An exec may be attached to before it is made, so that nothing it says
     /// is missed.
     Optional<ProcessStreams> streams(ProcessKey key) {
@@ -263,7 +293,8 @@ final class OwnedContainers implements OwnedProcess.Listener {
                 reply.failed(ContainerFailure.Kind.NO_SUCH_PROCESS, "process already finished");
                 return;
             }
-            process.signal(signal);
+            if (key.execId().isEmpty()) process.signal(signal);
+            else if (process.isWatched()) process.signalGroup(signal); // not after it was reaped: its number may be another's
             reply.done();
         } catch (ErrnoException e) {
             if (e.errno() == Errno.ESRCH) reply.failed(ContainerFailure.Kind.NO_SUCH_PROCESS, "process already finished");
@@ -356,9 +387,11 @@ final class OwnedContainers implements OwnedProcess.Listener {
     }
 
     private void remember(String id, ProcessMaker.Streams streams, Stdio stdio) {
-        if (!(streams instanceof ProcessMaker.Streams.Pipes(Optional<Fd> stdin, Fd stdout, Fd stderr))) return;
         try {
-            pipes.save(id, stdio, stdin, stdout, stderr);
+            switch (streams) {
+                case ProcessMaker.Streams.Pipes(Optional<Fd> stdin, Fd stdout, Fd stderr) -> pipes.save(id, stdio, stdin, stdout, stderr);
+                case ProcessMaker.Streams.Terminal _ -> pipes.save(id, stdio);
+            }
         } catch (IOException e) {
             diagnostics.error("another shim could not go on logging " + id, e);
         }

@@ -38,6 +38,9 @@ final class Protocol {
     /// Ends the shim if it has no containers.
     static final int LEAVE_IF_IDLE = 13;
 
+    /// Hands over a terminal's master, of which the daemon has a descriptor, to a shim that did not make it.
+    static final int ADOPT_TERMINAL = 30;
+
     static final int DONE = 64;
     static final int FAILED = 65;
     static final int EXITED = 66;
@@ -88,6 +91,8 @@ final class Protocol {
         static final int STDIN_PIPE = 30;
         static final int STDOUT_PIPE = 31;
         static final int STDERR_PIPE = 32;
+        /// Number of the sender's descriptor of a terminal's master.
+        static final int TERMINAL = 60;
 
         private Tag() {}
     }

@@ -4,6 +4,7 @@ import io.balena.engine.daemon.container.DnsDefaults;
 import io.balena.engine.daemon.container.config.ByteSize;
 import io.balena.engine.daemon.container.config.HostDefaults;
 import io.balena.engine.daemon.container.spec.CgroupDriver;
+import io.balena.engine.daemon.container.spec.InitProgram;
 import io.balena.engine.daemon.container.spec.SpecDefaults;
 import io.balena.engine.distribution.InsecureRegistries;
 import io.balena.engine.distribution.Proxies;
@@ -12,6 +13,7 @@ import io.balena.engine.distribution.RegistryEndpoints;
 import io.balena.engine.network.BridgeConfig;
 import java.net.URI;
 import java.nio.file.Path;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -74,7 +76,17 @@ public record EngineConfig(
                 containers(settings),
                 settings.flag("debug"),
                 settings.flag("experimental"),
-                settings.list("label"));
+                labels(settings.list("label")));
+    }
+
+    private static List<String> labels(List<String> given) {
+        Map<String, String> values = new HashMap<>();
+        for (String label : given) {
+            String key = label.substring(0, Math.max(0, label.indexOf('=')));
+            String before = values.put(key, label);
+            if (before != null && !before.equals(label)) throw new IllegalArgumentException("conflict labels for " + label + " and " + before);
+        }
+        return given;
     }
 
     private static RegistryEndpoints endpoints(Settings settings) {
@@ -131,7 +143,7 @@ public record EngineConfig(
                 settings.optional("default-cgroupns-mode").map(_ -> oneOf(settings, "default-cgroupns-mode", "private", "host")),
                 ByteSize.parse(settings.text("default-shm-size")));
         var spec = new SpecDefaults(cgroups, settings.optional("cgroup-parent"), settings.list("default-ulimit").stream().map(Checks::parseUlimit).toList(),
-                settings.flag("no-new-privileges"));
+                settings.flag("no-new-privileges"), new InitProgram(settings.flag("init"), settings.optional("init-path")));
         var dns = new DnsDefaults(settings.list("dns"), settings.list("dns-opt"), settings.list("dns-search"));
         return new ContainerDefaults(host, spec, dns, settings.number("shutdown-timeout"), settings.flag("live-restore"));
     }

@@ -61,7 +61,7 @@ final class EngineFixture implements AutoCloseable {
                 "-Xmx24m", "-XX:-UsePerfData", "--enable-native-access=ALL-UNNAMED", "-cp", System.getProperty("java.class.path"),
                 "io.balena.engine.runtime.ShimMain"));
         engine = ContainerEngine.open(new ContainerEngine.Settings(dataRoot, execRoot, shim,
-                HostDefaults.DOCKERS, SpecDefaults.DOCKERS, new DnsDefaults(List.of(), List.of(), List.of())), images, layers,
+                HostDefaults.DOCKERS, SpecDefaults.DOCKERS, new DnsDefaults(List.of(), List.of(), List.of()), false), images, layers,
                 Volumes.open(dataRoot, events), Optional.empty(), List.of(), events);
     }
 

@@ -6,6 +6,7 @@ import io.balena.engine.daemon.EngineException.Conflict;
 import io.balena.engine.daemon.EngineException.InvalidRequest;
 import io.balena.engine.daemon.EngineException.NotFound;
 import io.balena.engine.daemon.container.config.ContainerConfig;
+import io.balena.engine.daemon.container.config.HealthCheck;
 import io.balena.engine.daemon.container.config.HostConfig;
 import io.balena.engine.daemon.container.config.NetworkMode;
 import io.balena.engine.daemon.container.mount.MountPoint;
@@ -110,6 +111,7 @@ final class Creation {
         LogSettings.validate(host);
         SpecBuilder.validate(host);
         Signal.parse(config.stopSignal());
+        HealthCheck.validate(config);
         long memory = host.positive("Memory").orElse(0);
         if (memory < 0 || memory > 0 && memory < LEAST_MEMORY_BYTES) throw new InvalidRequest("Minimum memory limit allowed is 6MB");
         long swap = host.positive("MemorySwap").orElse(0);

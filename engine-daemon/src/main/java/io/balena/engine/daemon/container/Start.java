@@ -14,7 +14,6 @@ import io.balena.engine.graphdriver.ContainerLayer;
 import io.balena.engine.graphdriver.LayerStore;
 import io.balena.engine.network.Endpoint;
 import io.balena.engine.runtime.ContainerFailure;
-import io.balena.engine.runtime.ProcessKey;
 import io.balena.engine.runtime.RuntimeSpec;
 import io.balena.engine.runtime.Shim;
 import io.balena.engine.runtime.Stdio;
@@ -43,19 +42,21 @@ final class Start {
     private final Networking networking;
     private final EtcFiles etc;
     private final ContainerEvents events;
+    private final HealthMonitor health;
     private final Shim shim;
     private final Path bundles;
     private final SpecBuilder specs;
 
     /// @param bundles folder on a tmpfs
     Start(ContainerStore store, LayerStore layers, ContainerVolumes volumes, Networking networking, EtcFiles etc, ContainerEvents events,
-            Shim shim, Path bundles, SpecBuilder specs) {
+            HealthMonitor health, Shim shim, Path bundles, SpecBuilder specs) {
         this.store = store;
         this.layers = layers;
         this.volumes = volumes;
         this.networking = networking;
         this.etc = etc;
         this.events = events;
+        this.health = health;
         this.shim = shim;
         this.bundles = bundles;
         this.specs = specs;
@@ -79,6 +80,7 @@ final class Start {
             undo(before.id(), done);
             throw failed(container, before, e);
         }
+        health.started(container);
         events.publish(container.record(), "start");
     }
 
@@ -102,11 +104,12 @@ final class Start {
         Optional<Stdio.Log> log = record.logPath().isEmpty() ? Optional.empty()
                 : LogSettings.of(record.config(), record.host(), Path.of(record.logPath()));
         if (container.unacknowledged) {
-            shim.delete(ProcessKey.container(id));
+            new Disposal(shim).of(id);
             container.unacknowledged = false;
         }
+        // Also when its creation fails: the shim may have died in the middle of it.
+        done.push(() -> new Disposal(shim).of(id));
         int pid = shim.create(id, bundle, new Stdio(record.config().openStdin(), record.config().stdinOnce(), log));
-        done.push(() -> shim.delete(ProcessKey.container(id)));
         NetworkSettings network = record.network();
         if (endpoint.isPresent()) {
             networking.attach(record, endpoint.get(), pid);
@@ -234,9 +237,5 @@ final class Start {
     /// The mounted root of a container that runs.
     Path rootOf(ContainerId id) throws IOException {
         return layers.containerLayer(id.hex()).orElseThrow(() -> new IOException("no layer for container " + id)).mount();
-    }
-
-    SpecBuilder specs() {
-        return specs;
     }
 }

@@ -19,19 +19,21 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.Supplier;
 
 /// `GET /info`: what `docker info` shows.
 public final class InfoRoutes {
-    private final EngineConfig config;
+    private final Supplier<EngineConfig> configuration;
     private final Inventory inventory;
     private final Events events;
     private final EngineId id;
 
-    public InfoRoutes(EngineConfig config, Inventory inventory, Events events) {
-        this.config = config;
+    /// @param configuration may change
+    public InfoRoutes(Supplier<EngineConfig> configuration, Inventory inventory, Events events) {
+        this.configuration = configuration;
         this.inventory = inventory;
         this.events = events;
-        this.id = new EngineId(config.dataRoot());
+        this.id = new EngineId(configuration.get().dataRoot());
     }
 
     public List<Route> table() {
@@ -39,6 +41,7 @@ public final class InfoRoutes {
     }
 
     private Response info(Request request) throws Exception {
+        EngineConfig config = configuration.get();
         Map<String, Object> info = new LinkedHashMap<>();
         Inventory.ContainerCounts containers = inventory.containers();
         info.put("ID", id.get());
@@ -66,7 +69,7 @@ public final class InfoRoutes {
         info.put("NEventsListener", events.subscribers());
         addMachine(info);
         info.put("IndexServerAddress", "https://index.docker.io/v1/");
-        info.put("RegistryConfig", registries());
+        info.put("RegistryConfig", registries(config));
         info.put("GenericResources", null);
         info.put("DockerRootDir", config.dataRoot().toString());
         Proxies proxies = config.registries().endpoints().proxies();
@@ -82,10 +85,10 @@ public final class InfoRoutes {
         info.put("Swarm", swarm());
         info.put("LiveRestoreEnabled", config.containers().liveRestore());
         info.put("Isolation", "");
-        info.put("InitBinary", "balena-engine-init");
+        info.put("InitBinary", config.containers().spec().init().shown());
         for (String part : List.of("ContainerdCommit", "RuncCommit", "InitCommit")) info.put(part, Map.of("ID", "", "Expected", ""));
         info.put("SecurityOptions", securityOptions(cgroups));
-        info.put("Warnings", warnings(cgroups, info));
+        info.put("Warnings", warnings(config, cgroups, info));
         return Response.json(info);
     }
 
@@ -108,7 +111,7 @@ public final class InfoRoutes {
         return plugins;
     }
 
-    private Map<String, Object> registries() {
+    private static Map<String, Object> registries(EngineConfig config) {
         RegistryEndpoints endpoints = config.registries().endpoints();
         List<String> mirrors = endpoints.mirrors().stream().map(mirror -> mirror + "/").toList();
         Map<String, Object> indexes = new LinkedHashMap<>();
@@ -146,7 +149,7 @@ public final class InfoRoutes {
         return options;
     }
 
-    private List<String> warnings(CgroupSupport cgroups, Map<String, Object> info) {
+    private static List<String> warnings(EngineConfig config, CgroupSupport cgroups, Map<String, Object> info) {
         List<String> warnings = new ArrayList<>();
         for (String host : config.api().hosts()) {
             if (!host.startsWith("tcp://")) continue;

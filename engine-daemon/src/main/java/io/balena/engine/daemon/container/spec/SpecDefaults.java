@@ -8,8 +8,11 @@ import java.util.Optional;
 ///
 /// @param cgroupParent empty for the engine's own
 /// @param noNewPrivileges unless a container says otherwise
-public record SpecDefaults(CgroupDriver cgroups, Optional<String> cgroupParent, List<Ulimit> ulimits, boolean noNewPrivileges) {
-    public static final SpecDefaults DOCKERS = new SpecDefaults(CgroupDriver.CGROUPFS, Optional.empty(), List.of(), false);
+/// @param init unless a container says that it wants none
+public record SpecDefaults(CgroupDriver cgroups, Optional<String> cgroupParent, List<Ulimit> ulimits, boolean noNewPrivileges,
+        InitProgram init) {
+    public static final SpecDefaults DOCKERS = new SpecDefaults(CgroupDriver.CGROUPFS, Optional.empty(), List.of(), false,
+            new InitProgram(false, Optional.empty()));
 
     /// @param name e.g. `nofile`
     /// @param soft -1 is no limit

@@ -114,6 +114,11 @@ final class Engine implements AutoCloseable {
         return root.resolve("data");
     }
 
+    /// What is on a memory file system, on a device.
+    Path exec() {
+        return root.resolve("exec");
+    }
+
     /// A folder that goes away with the engine.
     Path scratch() {
         try {
@@ -176,6 +181,12 @@ final class Engine implements AutoCloseable {
         }
     }
 
+    /// Types into a container, whatever it has for input; what it says meanwhile is left to its log.
+    void type(String container, String text) {
+        String request = "POST /containers/" + container + "/attach?stream=1&stdin=1 HTTP/1.1\\r\\nHost: engine\\r\\nConnection: Upgrade\\r\\nUpgrade: tcp\\r\\n\\r\\n";
+        Command.of("sh", "-c", "(printf '" + request + "'; sleep 0.5; echo '" + text + "'; sleep 0.5) | socat -t1 - UNIX-CONNECT:" + socket()).run();
+    }
+
     /// What the API answers, as clients of Docker 20.10 see it.
     com.fasterxml.jackson.databind.JsonNode get(String path) {
         var answer = Command.of("curl", "-s", "--max-time", "60", "--unix-socket", socket().toString(), "http://docker/v1.41" + path).run();
@@ -203,6 +214,18 @@ final class Engine implements AutoCloseable {
         for (boolean none = false; !none; none = become(Duration.ofSeconds(1), () -> shims().isEmpty())) {
             shims().forEach(ProcessHandle::destroyForcibly);
         }
+    }
+
+    /// The shim, of which there is one once there was a container.
+    ProcessHandle shim() {
+        return shims().getFirst();
+    }
+
+    /// Kills the shim alone. The daemon starts another.
+    void killShim() {
+        var shim = shim();
+        shim.destroyForcibly();
+        shim.onExit().join();
     }
 
     private List<ProcessHandle> shims() {

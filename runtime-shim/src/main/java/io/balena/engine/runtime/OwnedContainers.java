@@ -240,25 +240,34 @@ final class OwnedContainers implements OwnedProcess.Listener {
         return master.isPresent() ? message.number(Protocol.Tag.TERMINAL, master.get().number()) : message;
     }
 
-    /// Goes on with the terminal of a process that another shim made.
-    void adoptTerminal(String id, int daemon, int number, Reply reply) {
+    /// Goes on with what a daemon has kept of a container that another shim made, see [Protocol#ADOPT].
+    void adopt(String id, Message kept, Reply reply) {
         OwnedContainer container = containers.get(id);
         if (isMissing(container, id, reply)) return;
-        ProcessStreams streams = container.first().streams();
-        try {
-            if (container.first().status().isEmpty() && streams.terminal().isEmpty()) {
-                Fd master;
-                try (PidFd holder = PidFd.open(daemon)) {
-                    master = holder.descriptor(number);
-                }
-                Stdio stdio = pipes.load(id).orElse(new Stdio(true, false, Optional.empty()));
-                streams.openTerminal(master, master.duplicate(), PseudoTerminal.openSlave(master), open(stdio.log()));
-            }
-            reply.done();
-        } catch (IOException e) {
-            diagnostics.error("cannot go on with the terminal of " + id, e);
-            reply.failed(e);
+        boolean ended = container.first().status().isPresent();
+        int terminal = (int) kept.number(Protocol.Tag.TERMINAL);
+        if (!ended && container.first().streams().hasOutput()) {
+            reply.done(); // its pipes were found by way of its process
+            return;
         }
+        ProcessStreams streams = ended ? new ProcessStreams(buffers, loop) : container.first().streams();
+        try (PidFd daemon = PidFd.open((int) kept.number(Protocol.Tag.PID))) {
+            Stdio stdio = pipes.load(id).orElse(new Stdio(true, false, Optional.empty()));
+            if (terminal != 0) {
+                Fd master = daemon.descriptor(terminal);
+                streams.openTerminal(master, master.duplicate(), PseudoTerminal.openSlave(master), open(stdio.log()));
+            } else {
+                Fd stdout = daemon.descriptor((int) kept.number(Protocol.Tag.STDOUT_END));
+                Fd stderr = daemon.descriptor((int) kept.number(Protocol.Tag.STDERR_END));
+                streams.openPipes(Optional.empty(), stdout, stderr, open(stdio.log()), false);
+            }
+        } catch (IOException e) {
+            diagnostics.error("cannot go on with the output of " + id, e);
+            reply.failed(e);
+            return;
+        }
+        if (ended) streams.processEnded(() -> {}, reply::done);
+        else reply.done();
     }
 
     /// Finds the streams a client wants to be attached to. An exec may be attached to before it is made, so that nothing it says

@@ -163,6 +163,11 @@ final class ProcessStreams {
         if (terminal != null && !outputs.get(0).ended) PseudoTerminal.setWindowSize(terminal, rows, columns);
     }
 
+    /// There is something it may be heard by.
+    boolean hasOutput() {
+        return !outputs.isEmpty();
+    }
+
     /// The terminal's master, while there is one.
     Optional<Fd> terminal() {
         return completed ? Optional.empty() : Optional.ofNullable(terminal);

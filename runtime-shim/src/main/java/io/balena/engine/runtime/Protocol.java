@@ -38,8 +38,9 @@ final class Protocol {
     /// Ends the shim if it has no containers.
     static final int LEAVE_IF_IDLE = 13;
 
-    /// Hands over a terminal's master, of which the daemon has a descriptor, to a shim that did not make it.
-    static final int ADOPT_TERMINAL = 30;
+    /// Hands over what the daemon holds of a container that another shim made: its terminal's master, or its output's pipes, from which
+    /// the last words of one that has ended are still to be logged.
+    static final int ADOPT = 30;
 
     static final int DONE = 64;
     static final int FAILED = 65;
@@ -93,6 +94,9 @@ final class Protocol {
         static final int STDERR_PIPE = 32;
         /// Number of the sender's descriptor of a terminal's master.
         static final int TERMINAL = 60;
+        /// The same, of the ends of pipes that output is read from.
+        static final int STDOUT_END = 61;
+        static final int STDERR_END = 62;
 
         private Tag() {}
     }

@@ -320,7 +320,7 @@ public final class Shim implements AutoCloseable {
                 ShimLine line = subscribe();
                 LOG.log(System.Logger.Level.INFO, "containers were adopted by shim with pid {0}", line.shimPid());
                 if (line.shimPid() != lost.shimPid()) {
-                    handOverTerminals();
+                    handOver();
                     reportLostExecs(lost.shimPid());
                 }
                 return line;
@@ -364,13 +364,13 @@ public final class Shim implements AutoCloseable {
         return code.isEmpty() ? status : new ExitStatus(code.getAsInt(), true, status.oomKilled(), status.at());
     }
 
-    private void handOverTerminals() {
-        for (Map.Entry<String, Integer> terminal : spares.terminals().entrySet()) {
+    /// Before anybody hears of the ends of containers: what they said last is logged by then.
+    private void handOver() {
+        for (Map.Entry<String, Message.Builder> adoption : spares.handOver().entrySet()) {
             try {
-                ask(Message.of(Protocol.ADOPT_TERMINAL).text(Tag.CONTAINER_ID, terminal.getKey())
-                        .number(Tag.PID, ProcessHandle.current().pid()).number(Tag.TERMINAL, terminal.getValue()));
+                ask(adoption.getValue());
             } catch (IOException e) {
-                LOG.log(System.Logger.Level.WARNING, "container {0} has no terminal any more: {1}", terminal.getKey(), e.getMessage());
+                LOG.log(System.Logger.Level.WARNING, "of the output of container {0} something may be missing: {1}", adoption.getKey(), e.getMessage());
             }
         }
     }

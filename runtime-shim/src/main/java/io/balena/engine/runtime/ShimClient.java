@@ -88,10 +88,7 @@ final class ShimClient implements Connection.Receiver {
                 int rows = (int) request.number(Protocol.Tag.ROWS);
                 containers.resize(Protocol.key(request), rows, (int) request.number(Protocol.Tag.COLUMNS), reply);
             }
-            case Protocol.ADOPT_TERMINAL -> {
-                int daemon = (int) request.number(Protocol.Tag.PID);
-                containers.adoptTerminal(id, daemon, (int) request.number(Protocol.Tag.TERMINAL), reply);
-            }
+            case Protocol.ADOPT -> containers.adopt(id, request, reply);
             case Protocol.ATTACH -> attach(request, reply);
             case Protocol.SUBSCRIBE -> {
                 reply.done();

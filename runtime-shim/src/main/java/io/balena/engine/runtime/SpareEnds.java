@@ -69,11 +69,24 @@ final class SpareEnds implements AutoCloseable {
         }
     }
 
-    /// The numbers of our descriptors of terminals' masters, by container.
-    synchronized Map<String, Integer> terminals() {
-        Map<String, Integer> numbers = new HashMap<>();
-        terminals.forEach((id, master) -> numbers.put(id, master.number()));
-        return numbers;
+    /// What is held, by container, as the requests that hand it over.
+    synchronized Map<String, Message.Builder> handOver() {
+        Map<String, Message.Builder> requests = new HashMap<>();
+        for (Map.Entry<String, Fd> terminal : terminals.entrySet()) {
+            requests.put(terminal.getKey(), adoption(terminal.getKey()).number(Protocol.Tag.TERMINAL, terminal.getValue().number()));
+        }
+        for (Map.Entry<String, List<Fd>> pipes : ends.entrySet()) {
+            if (pipes.getValue().size() < 2) continue;
+            requests.put(pipes.getKey(), adoption(pipes.getKey())
+                    .number(Protocol.Tag.STDOUT_END, pipes.getValue().get(0).number())
+                    .number(Protocol.Tag.STDERR_END, pipes.getValue().get(1).number()));
+        }
+        return requests;
+    }
+
+    private static Message.Builder adoption(String containerId) {
+        return Message.of(Protocol.ADOPT).text(Protocol.Tag.CONTAINER_ID, containerId)
+                .number(Protocol.Tag.PID, ProcessHandle.current().pid());
     }
 
     /// To be called when the container has ended, or others who write to the pipes would wait for ever.

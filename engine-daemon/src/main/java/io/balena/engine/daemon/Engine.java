@@ -35,6 +35,7 @@ import io.balena.engine.distribution.RegistryConfig;
 import io.balena.engine.distribution.TarDownloads;
 import io.balena.engine.graphdriver.LayerStore;
 import io.balena.engine.linux.DurableFile;
+import io.balena.engine.linux.MappedFiles;
 import io.balena.engine.network.BridgeNetwork;
 import java.io.IOException;
 import java.lang.System.Logger;
@@ -198,11 +199,20 @@ final class Engine implements AutoCloseable {
     void listen() throws IOException {
         EngineConfig config = configuration.get();
         List<Listener> listeners = Sockets.listeners(config.api());
-        server = ApiServer.bind(listeners, routes, new ApiIdentity(EngineVersion.current().version(), config.experimental()));
+        server = ApiServer.bind(listeners, routes, new ApiIdentity(EngineVersion.current().version(), config.experimental()),
+                Engine::releaseMappedFiles);
         LOG.log(Level.INFO, "Daemon has completed initialization");
         for (String address : server.addresses()) LOG.log(Level.INFO, "API listen on " + address);
         // After the API is there: a container's start may take long, and some want to reach the engine.
         Thread.ofVirtual().name("restarts").start(containers::startRestarting);
+    }
+
+    private static void releaseMappedFiles() {
+        try {
+            MappedFiles.release();
+        } catch (IOException e) {
+            LOG.log(Level.DEBUG, "What is mapped of files stays: " + e.getMessage());
+        }
     }
 
     /// Stops in the order in which nothing is lost: no new requests, then what was opened last first. One part that cannot be closed

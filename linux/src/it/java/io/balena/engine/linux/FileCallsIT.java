@@ -159,6 +159,21 @@ class FileCallsIT {
         assertFalse(Mounts.isMounted(folder.resolve("missing")));
     }
 
+    @Test
+    void mappedFilesAreGivenBackToThePageCacheAndComeAgain() throws Exception {
+        Files.list(folder).close(); // whatever it needs is loaded
+        long before = mappedKib();
+        MappedFiles.release();
+        // How much depends on the size of the page cache's folios: what is used at once comes back with all of its folio.
+        assertTrue(mappedKib() < before, () -> before + " KiB before");
+        assertEquals(List.of(1, 2, 3), List.of(3, 1, 2).stream().sorted().toList());
+    }
+
+    private static long mappedKib() throws IOException {
+        return Files.readAllLines(Path.of("/proc/self/status")).stream().filter(line -> line.startsWith("RssFile:"))
+                .mapToLong(line -> Long.parseLong(line.replaceAll("\\D", ""))).sum();
+    }
+
     private Errno refused(String path, long resolve) {
         return assertThrows(ErrnoException.class, () -> calls.openBy(fd, bytes(path), OpenFlags.RDONLY, resolve)).errno();
     }

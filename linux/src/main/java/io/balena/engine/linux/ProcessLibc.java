@@ -20,6 +20,9 @@ final class ProcessLibc {
     /// `int mprotect(void *addr, size_t len, int prot)`
     static native int mprotect(long address, long length, int protection);
 
+    /// `int madvise(void *addr, size_t length, int advice)`
+    static native int madvise(long address, long length, int advice);
+
     /// `int munmap(void *addr, size_t length)`
     static native int munmap(long address, long length);
 

@@ -27,6 +27,10 @@ final class EventLoop implements AutoCloseable {
     private final ArrayDeque<Integer> free = new ArrayDeque<>();
     private int generation;
     private volatile boolean ended;
+    private Runnable whenQuiet;
+    private long quietMillis;
+    private boolean awaitingQuiet;
+    private boolean stirred;
 
     EventLoop(Diagnostics diagnostics) throws ErrnoException {
         this.diagnostics = diagnostics;
@@ -82,6 +86,29 @@ final class EventLoop implements AutoCloseable {
         }
     }
 
+    /// Has `task` run each time that nothing has happened for so many milliseconds. A loop that has nothing to do is not woken by it. For
+    /// the loop's thread.
+    void whenQuiet(long millis, Runnable task) {
+        quietMillis = millis;
+        whenQuiet = task;
+        awaitQuiet();
+    }
+
+    private void stir() {
+        stirred = true;
+        if (whenQuiet != null && !awaitingQuiet) awaitQuiet();
+    }
+
+    private void awaitQuiet() {
+        awaitingQuiet = true;
+        stirred = false;
+        after(quietMillis, () -> {
+            awaitingQuiet = false;
+            if (stirred) awaitQuiet();
+            else whenQuiet.run();
+        });
+    }
+
     private record Moment(long nanoTime, Runnable task) {}
 
     Watch watch(Fd fd, Ready ready) {
@@ -118,6 +145,7 @@ final class EventLoop implements AutoCloseable {
     void run() throws ErrnoException {
         while (!ended) {
             int count = epoll.await(untilNextMoment());
+            if (count > 0) stir();
             for (int i = 0; i < count; i++) dispatch(epoll.token(i), epoll.events(i));
             if (!moments.isEmpty()) runMoments();
         }

@@ -3,6 +3,7 @@ package io.balena.engine.runtime;
 import io.balena.engine.linux.Children;
 import io.balena.engine.linux.ErrnoException;
 import io.balena.engine.linux.Fd;
+import io.balena.engine.linux.MappedFiles;
 import io.balena.engine.linux.OpenFlags;
 import java.io.File;
 import java.io.FileOutputStream;
@@ -17,6 +18,7 @@ import java.util.concurrent.CountDownLatch;
 public final class ShimMain {
     /// Exit code when another shim has this place.
     static final int TAKEN = 75;
+    private static final int LULL_MILLIS = 2000;
 
     private ShimMain() {}
 
@@ -46,6 +48,7 @@ public final class ShimMain {
             ShimServer server = new ShimServer(stateRoot, loop, diagnostics);
             server.open(socket, stateRoot);
             stayWhileContainersLive(server, loop);
+            loop.whenQuiet(LULL_MILLIS, () -> releaseMappedFiles(diagnostics));
             announce();
             loop.run();
         }
@@ -77,6 +80,14 @@ public final class ShimMain {
                 }
             }
         });
+    }
+
+    private static void releaseMappedFiles(Diagnostics diagnostics) {
+        try {
+            MappedFiles.release();
+        } catch (IOException e) {
+            diagnostics.warning("what is mapped of files stays: " + e.getMessage());
+        }
     }
 
     private static void announce() throws ErrnoException {

@@ -24,6 +24,7 @@ import java.nio.file.attribute.PosixFilePermissions;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
 import org.junit.jupiter.api.AfterEach;
@@ -82,6 +83,8 @@ class ApiServerIT {
                 }
             }));
 
+    private final Semaphore lulls = new Semaphore(0);
+
     private void waitForInterrupt() {
         begun.countDown();
         try {
@@ -94,7 +97,18 @@ class ApiServerIT {
     @BeforeEach
     void start() throws IOException {
         List<Listener> listeners = List.of(new Listener.Unix(folder.resolve("api.sock"), Optional.empty()), new Listener.Tcp("127.0.0.1", 0));
-        server = ApiServer.bind(listeners, routes, new ApiIdentity("0.1.0", false));
+        server = ApiServer.bind(listeners, routes, new ApiIdentity("0.1.0", false), lulls::release);
+    }
+
+    @Test
+    void itIsKnownWhenNobodyHasAskedForAWhile() throws Exception {
+        lulls.acquire(); // after the start
+        try (SocketChannel client = connect(Transport.UNIX)) {
+            send(client, "GET /_ping HTTP/1.0\r\n\r\n");
+            readAll(client);
+        }
+        lulls.acquire();
+        assertEquals(0, lulls.availablePermits(), "once each time");
     }
 
     @AfterEach

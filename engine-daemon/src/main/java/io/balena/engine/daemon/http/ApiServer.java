@@ -19,6 +19,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFileAttributeView;
 import java.nio.file.attribute.PosixFilePermissions;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -35,19 +36,26 @@ public final class ApiServer implements AutoCloseable {
     // One arena without caches: all buffers are made on one thread. Chunks of 128 KiB, where the default would take 4 MiB.
     private static final ByteBufAllocator ALLOCATOR = new PooledByteBufAllocator(true, 0, 1, 8192, 4, 0, 0, false);
 
+    private static final Duration LULL = Duration.ofSeconds(2);
+
     private final HangUpAwareEpoll.Factory epoll = HangUpAwareEpoll.factory(64);
     private final EventLoopGroup loop = new MultiThreadIoEventLoopGroup(1, Thread.ofPlatform().name("api").factory(), epoll);
     private final Map<Channel, String> listening = new LinkedHashMap<>();
     private final List<Path> socketFiles = new ArrayList<>();
+    private final Lull lull;
 
-    private ApiServer() {}
+    private ApiServer(Runnable whenQuiet) {
+        lull = new Lull(loop.next(), LULL, whenQuiet);
+        loop.next().execute(lull::stir);
+    }
 
     /// Listens. Requests are answered from now on.
     ///
+    /// @param whenQuiet run on a thread of its own each time that nobody has asked for anything for some seconds
     /// @throws IOException when one of `listeners` cannot be bound; none is bound then
-    public static ApiServer bind(List<Listener> listeners, List<Route> routes, ApiIdentity identity) throws IOException {
+    public static ApiServer bind(List<Listener> listeners, List<Route> routes, ApiIdentity identity, Runnable whenQuiet) throws IOException {
         var router = new Router(routes);
-        var server = new ApiServer();
+        var server = new ApiServer(whenQuiet);
         try {
             for (Listener listener : listeners) server.listen(listener, router, identity);
             return server;
@@ -61,6 +69,7 @@ public final class ApiServer implements AutoCloseable {
         HttpConnection.ExchangeStarter starter = (connection, head) -> {
             var exchange = new Exchange(connection, router, identity, head);
             Thread.ofVirtual().start(exchange);
+            lull.stir();
             return exchange;
         };
         var bootstrap = new ServerBootstrap()

@@ -36,7 +36,7 @@ class HealthIT {
                 both.agreeOn("api /containers/create -H 'Content-Type: application/json' -d '{\"Image\":\"busybox:it\",\"Healthcheck\":" + check + "}'");
             }
             both.agreeOn("docker run -d --name none --no-healthcheck busybox:it sleep 1000 >/dev/null; docker inspect -f '{{json .State.Health}} {{json .Config.Healthcheck}}' none",
-                    "docker run -d --name cmd --health-cmd 'echo out; echo err >&2; exit 3' --health-interval 200ms --health-retries 2 --health-timeout 90s busybox:it sleep 1000 >/dev/null",
+                    "docker run -d --name cmd --health-cmd 'echo failed >&2; exit 3' --health-interval 200ms --health-retries 2 --health-timeout 90s busybox:it sleep 1000 >/dev/null",
                     "docker inspect -f '{{json .Config.Healthcheck}}' cmd",
                     "until docker inspect -f '{{.State.Health.Status}}' cmd | grep -q unhealthy; do :; done; docker stop -t 0 cmd",
                     "docker inspect -f '{{.State.Health.Status}}' cmd; docker ps -aq --filter health=unhealthy | wc -l",

@@ -5,6 +5,7 @@ import io.balena.engine.daemon.container.config.ByteSize;
 import io.balena.engine.daemon.container.config.HostDefaults;
 import io.balena.engine.daemon.container.spec.CgroupDriver;
 import io.balena.engine.daemon.container.spec.InitProgram;
+import io.balena.engine.daemon.container.spec.SeccompSource;
 import io.balena.engine.daemon.container.spec.SpecDefaults;
 import io.balena.engine.distribution.InsecureRegistries;
 import io.balena.engine.distribution.Proxies;
@@ -142,8 +143,11 @@ public record EngineConfig(
                 oneOf(settings, "default-ipc-mode", "private", "shareable"),
                 settings.optional("default-cgroupns-mode").map(_ -> oneOf(settings, "default-cgroupns-mode", "private", "host")),
                 ByteSize.parse(settings.text("default-shm-size")));
+        cgroups.checkParent(settings.text("cgroup-parent"));
         var spec = new SpecDefaults(cgroups, settings.optional("cgroup-parent"), settings.list("default-ulimit").stream().map(Checks::parseUlimit).toList(),
-                settings.flag("no-new-privileges"), new InitProgram(settings.flag("init"), settings.optional("init-path")));
+                settings.flag("no-new-privileges"), SeccompSource.ofFlag(settings.text("seccomp-profile")),
+                new SpecDefaults.Realtime(settings.number("cpu-rt-period"), settings.number("cpu-rt-runtime")),
+                new InitProgram(settings.flag("init"), settings.optional("init-path")));
         var dns = new DnsDefaults(settings.list("dns"), settings.list("dns-opt"), settings.list("dns-search"));
         return new ContainerDefaults(host, spec, dns, settings.number("shutdown-timeout"), settings.flag("live-restore"));
     }

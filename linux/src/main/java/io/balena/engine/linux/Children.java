@@ -63,6 +63,11 @@ public final class Children {
         return ProcessLibc.getpid();
     }
 
+    /// The user this process acts as.
+    public static int ownUser() {
+        return ProcessLibc.geteuid();
+    }
+
     /// Leaves the terminal and process group of whoever started this process. Does nothing for the leader of a group.
     public static void leaveSession() {
         ProcessLibc.setsid();

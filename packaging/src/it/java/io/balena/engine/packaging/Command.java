@@ -34,6 +34,10 @@ record Command(List<String> words, Map<String, String> environment, Duration lim
         return new Command(words, all, limit);
     }
 
+    Command within(Duration longest) {
+        return new Command(words, environment, longest);
+    }
+
     Outcome run() {
         return run(InputStream.nullInputStream());
     }

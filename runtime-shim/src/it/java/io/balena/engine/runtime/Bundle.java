@@ -41,6 +41,7 @@ final class Bundle {
     List<String> ambient = List.of();
     List<RuntimeSpec.Rlimit> rlimits = List.of();
     boolean noNewPrivileges;
+    String apparmorProfile;
     Integer oomScoreAdj = 0;
     boolean readonly;
     String hostname = "box";
@@ -108,7 +109,7 @@ final class Bundle {
     Path write(String cgroupsPath) throws IOException {
         var capabilitySets = new RuntimeSpec.Capabilities(capabilities, capabilities, ambient, capabilities, ambient);
         var process = new RuntimeSpec.Process(
-                terminal, null, user, args, env, cwd, capabilitySets, rlimits, noNewPrivileges, null, oomScoreAdj, null);
+                terminal, null, user, args, env, cwd, capabilitySets, rlimits, noNewPrivileges, apparmorProfile, oomScoreAdj, null);
         var resources = new RuntimeSpec.Resources(deviceRules, memory, cpu, pids, null, null, null);
         var linux = new RuntimeSpec.Linux(
                 namespaces, null, null, devices, resources, cgroupsPath, sysctl, seccomp, null, maskedPaths, readonlyPaths, null);
@@ -139,7 +140,7 @@ final class Bundle {
                 capabilitySets,
                 rlimits,
                 noNewPrivileges,
-                null,
+                apparmorProfile,
                 oomScoreAdj,
                 null));
     }

@@ -125,7 +125,7 @@ class ContainerLifeIT {
     private Set<String> traces() throws IOException {
         Set<String> traces = new TreeSet<>();
         for (var hierarchy : Hierarchies.read().v1()) {
-            Path parent = hierarchy.mount().resolve("balena-it");
+            Path parent = hierarchy.mount().resolve(RuntimeFixture.CGROUP);
             if (!Files.exists(parent)) continue;
             try (var groups = Files.list(parent)) {
                 groups.filter(Files::isDirectory).forEach(g -> traces.add(g.toString()));
@@ -201,7 +201,7 @@ class ContainerLifeIT {
         String id = fixture.newId();
         var bundle = fixture.bundle();
         try (var streams = fixture.new Streams(); var first = sleeper(id, bundle, streams)) {
-            for (String path : List.of(RuntimeFixture.cgroupsPath(id), "/", "//", "/balena-it/../..", ".")) {
+            for (String path : List.of(RuntimeFixture.cgroupsPath(id), "/", "//", "/" + RuntimeFixture.CGROUP + "/../..", ".")) {
                 bundle.write(path);
                 assertThrows(
                         ContainerFailure.class,

@@ -3,7 +3,9 @@ package io.balena.engine.runtime;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNotEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assumptions.assumeFalse;
 
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -139,6 +141,22 @@ class IsolationIT {
     void noNewPrivilegesIsSet() throws Exception {
         bundle.noNewPrivileges = true;
         assertEquals("1", field(out("cat /proc/self/status"), "NoNewPrivs"));
+    }
+
+    @Test
+    void whoIsToBeConfinedByAppArmorDoesNotRunWithoutIt() throws Exception {
+        assumeFalse(Files.exists(Path.of("/sys/module/apparmor/parameters/enabled")), "needs a host without AppArmor");
+        bundle.apparmorProfile = "mine";
+        assertEquals("unable to apply apparmor profile: apparmor config provided but apparmor not supported",
+                assertThrows(ContainerFailure.class, () -> fixture.run(bundle.running("true"))).getMessage());
+    }
+
+    @Test
+    void capabilitiesTheRuntimeItselfLacksAreLeftOut() throws Exception {
+        bundle.capabilities = java.util.stream.IntStream.rangeClosed(0, 40).mapToObj(CapabilitySet::name).toList();
+        String bounding = field(Files.readString(Path.of("/proc/self/status")), "CapBnd");
+        String status = out("cat /proc/self/status");
+        for (String set : List.of("CapPrm", "CapEff", "CapBnd")) assertEquals(bounding, field(status, set), set);
     }
 
     @Test

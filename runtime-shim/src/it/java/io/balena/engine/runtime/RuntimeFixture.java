@@ -13,6 +13,8 @@ import org.junit.jupiter.api.Assumptions;
 
 /// Runs bundles with [OciRuntime] and takes what they print. Everything is removed again by [#close].
 final class RuntimeFixture implements AutoCloseable {
+    /// Tests of another build may run at the same time.
+    static final String CGROUP = "balena-it-" + ProcessHandle.current().pid();
     private static final AtomicInteger NUMBER = new AtomicInteger();
 
     final Path stateRoot;
@@ -48,7 +50,7 @@ final class RuntimeFixture implements AutoCloseable {
     }
 
     static String cgroupsPath(String id) {
-        return "/balena-it/" + id;
+        return "/" + CGROUP + "/" + id;
     }
 
     /// Creates, starts, waits for and deletes a container of its own.
@@ -113,9 +115,6 @@ final class RuntimeFixture implements AutoCloseable {
     @Override
     public void close() throws IOException {
         for (String id : ids) runtime.delete(id);
-        for (var hierarchy : Hierarchies.read().v1()) {
-            Path parent = hierarchy.mount().resolve("balena-it");
-            if (Files.exists(parent)) CgroupFiles.remove(parent);
-        }
+        for (Path root : Hierarchies.read().roots()) CgroupFiles.remove(root.resolve(CGROUP));
     }
 }

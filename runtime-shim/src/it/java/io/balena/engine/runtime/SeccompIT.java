@@ -93,6 +93,47 @@ class SeccompIT {
         }
     }
 
+    /// Nothing but what a static program needs to say hello: none of what the set-up of a container takes.
+    private static Seccomp strict(String otherwise) {
+        var needed = List.of("execve", "brk", "arch_prctl", "set_tid_address", "set_robust_list", "rseq", "mprotect", "prlimit64", "readlink",
+                "readlinkat", "getrandom", "getuid", "geteuid", "setuid", "setresuid", "write", "writev", "fstat", "newfstatat", "exit_group",
+                "ioctl", "uname", "getgid", "setgid", "setresgid", "mmap", "munmap", "fcntl", "dup2", "dup3", "close");
+        return new Seccomp(otherwise, null, List.of(), List.of(), List.of(new SyscallRule(needed, "SCMP_ACT_ALLOW", null, List.of())));
+    }
+
+    @Test
+    void aStrictFilterIsNoneOfTheRuntimesBusinessIfNoNewPrivilegesCanBeGained() throws Exception {
+        bundle.seccomp = strict("SCMP_ACT_ERRNO");
+        bundle.noNewPrivileges = true;
+        bundle.ambient = List.of("CAP_CHOWN");
+        assertEquals("hello\n", fixture.run(bundle.running("echo", "hello")).out());
+    }
+
+    @Test
+    void aFilterThatForbidsToGiveUpCapabilitiesIsToldByTheCallItForbids() throws Exception {
+        bundle.seccomp = strict("SCMP_ACT_ERRNO");
+        assertTrue(assertThrows(ContainerFailure.class, () -> fixture.run(bundle.running("echo", "hello"))).getMessage().startsWith("capset"));
+        bundle.seccomp = strict("SCMP_ACT_KILL");
+        assertEquals("container process was killed while it did: capset",
+                assertThrows(ContainerFailure.class, () -> fixture.run(bundle.running("echo", "hello"))).getMessage());
+    }
+
+    @Test
+    void aCallThatKillsKillsTheThreadOrTheProcess() throws Exception {
+        for (String action : List.of("SCMP_ACT_KILL", "SCMP_ACT_KILL_THREAD", "SCMP_ACT_KILL_PROCESS", "SCMP_ACT_TRAP")) {
+            bundle.seccomp = allowAllBut(new SyscallRule(List.of("mkdir", "mkdirat"), action, null, List.of()));
+            var ended = fixture.run(bundle.script("mkdir /tmp/x; echo $?"));
+            assertEquals("159\n", ended.out(), action + " " + ended);
+        }
+    }
+
+    @Test
+    void flagsAreTakenByTheKernel() throws Exception {
+        var flags = List.of("SECCOMP_FILTER_FLAG_LOG", "SECCOMP_FILTER_FLAG_SPEC_ALLOW", "SECCOMP_FILTER_FLAG_TSYNC");
+        bundle.seccomp = new Seccomp("SCMP_ACT_ALLOW", null, List.of(), flags, List.of(fail(13, List.of(), "mkdir", "mkdirat")));
+        assertTrue(fixture.run(bundle.script("mkdir /tmp/y")).err().contains("Permission denied"));
+    }
+
     @Test
     void aProfileThatMakesNoSenseIsRefused() throws Exception {
         for (var seccomp : List.of(

@@ -176,9 +176,6 @@ final class ShimFixture implements AutoCloseable {
         shim.endIfIdle();
         shim.close();
         process.ifPresent(handle -> handle.onExit().orTimeout(10, TimeUnit.SECONDS).join());
-        for (var hierarchy : Hierarchies.read().v1()) {
-            Path parent = hierarchy.mount().resolve(CGROUP);
-            if (Files.exists(parent)) CgroupFiles.remove(parent);
-        }
+        for (Path root : Hierarchies.read().roots()) CgroupFiles.remove(root.resolve(CGROUP));
     }
 }

@@ -15,7 +15,9 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 
 /// Reading and writing the files of a control group.
 final class CgroupFiles {
@@ -92,6 +94,55 @@ final class CgroupFiles {
             }
         }
         return 0;
+    }
+
+    /// @param otherwise for a file that is missing, or says `max`
+    static long numberOr(Path file, long otherwise) {
+        try {
+            return Long.parseLong(read(file));
+        } catch (IOException | NumberFormatException _) {
+            return otherwise;
+        }
+    }
+
+    /// Lines `name number`, in their order.
+    static Map<String, Long> table(String text) {
+        Map<String, Long> table = new LinkedHashMap<>();
+        for (String line : text.split("\n")) {
+            int space = line.indexOf(' ');
+            if (space <= 0) continue;
+            try {
+                table.put(line.substring(0, space), Long.parseLong(line.substring(space + 1)));
+            } catch (NumberFormatException _) {
+                // of another kind
+            }
+        }
+        return table;
+    }
+
+    /// Members of a group and of those below it, by their pids here.
+    static List<Integer> members(Path folder) throws IOException {
+        List<Integer> all = new ArrayList<>();
+        addMembers(folder, all);
+        return all;
+    }
+
+    private static void addMembers(Path folder, List<Integer> to) throws IOException {
+        to.addAll(ownMembers(folder));
+        for (Path child : childrenOf(folder)) addMembers(child, to);
+    }
+
+    /// Without those of groups below.
+    static List<Integer> ownMembers(Path folder) throws IOException {
+        List<Integer> all = new ArrayList<>();
+        String own = "";
+        try {
+            own = read(folder.resolve("cgroup.procs"));
+        } catch (NoSuchFileException _) {
+            // gone, or a group of threads, whose processes are members above
+        }
+        for (String pid : own.isEmpty() ? new String[0] : own.split("\n")) all.add(Integer.valueOf(pid));
+        return all;
     }
 
     /// @return false also when there is no such group

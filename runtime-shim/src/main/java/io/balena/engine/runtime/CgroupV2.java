@@ -27,28 +27,42 @@ final class CgroupV2 implements Cgroup {
     }
 
     @Override
-    public void create(RuntimeSpec.Resources resources) throws IOException {
+    public void create(RuntimeSpec.Resources resources, int pid) throws IOException {
         enableControllers();
         CgroupFiles.makeFolders(root, relative);
         if (resources == null) return;
-        if (resources.memory() != null) setMemory(resources.memory());
-        if (resources.cpu() != null) setCpu(resources.cpu());
-        if (resources.pids() != null && resources.pids().limit() != 0) {
-            long limit = resources.pids().limit();
-            set("pids.max", limit < 0 ? "max" : Long.toString(limit));
+        try {
+            new LimitsV2(folder, CgroupWrites.intoNewGroup()).apply(resources);
+        } catch (ContainerFailure e) {
+            throw new ContainerFailure(e.kind(), "error setting cgroup config for procHooks process: " + e.getMessage());
         }
-        if (resources.blockIO() != null) setBlockIo(resources.blockIO());
-        for (var limit : resources.hugepageLimits()) {
-            set("hugetlb." + limit.pageSize() + ".max", Long.toString(limit.limit()));
+    }
+
+    @Override
+    public void update(RuntimeSpec.Resources resources, Agreement also) throws IOException {
+        var writes = CgroupWrites.undoable();
+        try {
+            new LimitsV2(folder, writes).apply(resources);
+            also.ask();
+        } catch (IOException | RuntimeException e) {
+            writes.undo();
+            throw e;
         }
-        for (var setting : resources.unified().entrySet()) {
-            if (setting.getKey().indexOf('/') >= 0) {
-                throw new ContainerFailure(
-                        ContainerFailure.Kind.SETUP, "unified resource \"" + setting.getKey() + "\" must be a file name");
-            }
-            set(setting.getKey(), setting.getValue());
-        }
-        if (!resources.devices().isEmpty()) DeviceProgram.attach(resources.devices(), folder);
+    }
+
+    @Override
+    public CgroupStats stats() throws IOException {
+        return new StatsV2(folder).read();
+    }
+
+    @Override
+    public List<Integer> ownMembers() throws IOException {
+        return CgroupFiles.ownMembers(folder);
+    }
+
+    @Override
+    public List<Integer> members() throws IOException {
+        return CgroupFiles.members(folder);
     }
 
     /// A controller works in a group only when every group above hands it down.
@@ -66,60 +80,6 @@ final class CgroupV2 implements Cgroup {
             }
             parent = parent.resolve(names[i]);
             if (i < names.length - 1) CgroupFiles.makeFolders(root, root.relativize(parent).toString());
-        }
-    }
-
-    private void setMemory(RuntimeSpec.Memory memory) throws IOException {
-        Long limit = memory.limit();
-        Long swap = memory.swap();
-        if (limit != null && limit != 0) set("memory.max", limit < 0 ? "max" : limit.toString());
-        if (swap != null && swap != 0) {
-            if (swap < 0) {
-                setIfThere("memory.swap.max", "max");
-            } else if (limit != null && limit > 0) {
-                if (swap < limit) {
-                    throw new ContainerFailure(ContainerFailure.Kind.SETUP, "memory+swap limit should be >= memory limit");
-                }
-                // Here swap is counted alone.
-                setIfThere("memory.swap.max", Long.toString(swap - limit));
-            }
-        }
-        if (memory.reservation() != null && memory.reservation() != 0) {
-            set("memory.low", memory.reservation() < 0 ? "max" : memory.reservation().toString());
-        }
-    }
-
-    private void setCpu(RuntimeSpec.Cpu cpu) throws IOException {
-        if (cpu.shares() != null && cpu.shares() != 0) {
-            // 2..262144 to 1..10000, as all runtimes do.
-            set("cpu.weight", Long.toString(1 + (cpu.shares() - 2) * 9999 / 262142));
-        }
-        boolean quota = cpu.quota() != null && cpu.quota() != 0;
-        boolean period = cpu.period() != null && cpu.period() != 0;
-        if (quota || period) {
-            String most = quota && cpu.quota() > 0 ? cpu.quota().toString() : "max";
-            set("cpu.max", most + " " + (period ? cpu.period() : 100_000));
-        }
-        if (cpu.cpus() != null && !cpu.cpus().isEmpty()) set("cpuset.cpus", cpu.cpus());
-        if (cpu.mems() != null && !cpu.mems().isEmpty()) set("cpuset.mems", cpu.mems());
-    }
-
-    private void setBlockIo(RuntimeSpec.BlockIo block) throws IOException {
-        if (block.weight() != null && block.weight() != 0) {
-            if (!setIfThere("io.bfq.weight", block.weight().toString())) {
-                // 10..1000 to 1..10000
-                setIfThere("io.weight", Long.toString(1 + (block.weight() - 10L) * 9999 / 990));
-            }
-        }
-        throttle("rbps", block.throttleReadBpsDevice());
-        throttle("wbps", block.throttleWriteBpsDevice());
-        throttle("riops", block.throttleReadIOPSDevice());
-        throttle("wiops", block.throttleWriteIOPSDevice());
-    }
-
-    private void throttle(String key, List<RuntimeSpec.ThrottleDevice> devices) throws IOException {
-        for (var device : devices) {
-            set("io.max", device.major() + ":" + device.minor() + " " + key + "=" + device.rate());
         }
     }
 

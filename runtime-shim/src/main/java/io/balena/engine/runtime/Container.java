@@ -96,7 +96,8 @@ final class Container {
         annotations = spec.annotations();
         if (cgroup.hasMembers()) throw failure("container's cgroup is not empty: " + cgroupPath);
         ownsCgroup = true;
-        cgroup.create(linux == null ? null : linux.resources());
+        var resources = linux == null ? null : linux.resources();
+        if (!cgroup.needsProcess()) cgroup.create(resources, 0);
 
         var program = new SyscallProgram();
         try (var passed = new PassedStreams(streams, FIRST_PASSED)) {
@@ -106,6 +107,7 @@ final class Container {
             program.mayFail(program.add(
                     Syscall.KEYCTL, "keyctl", null, KEYCTL_JOIN_SESSION_KEYRING, program.text("_ses." + id)));
             setup.addProcFiles(free);
+            if (cgroup.needsProcess()) setup.addGate();
             addMembership(program, setup, free);
             addJoins(program, namespaces, free);
             if (namespaces.creates(CLONE_NEWCGROUP)) {
@@ -144,6 +146,7 @@ final class Container {
             PidFd child = spawn(program, namespaces);
             gate.closeChildsEnd();
             waiting = new WaitingProcess(program, setup, gate, child);
+            if (cgroup.needsProcess()) waiting.meanwhile(() -> cgroup.create(resources, child.pid()));
             if (hooked) waiting.meanwhile(() -> runCreateHooks(child));
             waiting.awaitReady();
             files.checkProtectedPaths();
@@ -261,6 +264,7 @@ final class Container {
                 hookRunner().run("startContainer", hooks.startContainer(), "created", process.pid(), waiting.child());
             }
             waiting.execute();
+            OomHeirs.correct(cgroup, process);
         } catch (IOException | RuntimeException e) {
             waiting.end();
             waiting = null;
@@ -307,6 +311,8 @@ final class Container {
                 child.awaitReady();
                 Optional<Fd> ptyMaster = terminal ? Optional.of(pidFd.descriptor(master)) : Optional.empty();
                 child.execute();
+                Optional<ProcessId> executed = ProcessId.of(pidFd.pid());
+                if (executed.isPresent()) OomHeirs.correct(cgroup, executed.get());
                 child.close();
                 return new ContainerProcess(pidFd, ptyMaster);
             }

@@ -61,6 +61,14 @@ record Hierarchies(List<Hierarchy> v1, Path unified) {
         };
     }
 
+    /// Where each is mounted, that of version 2 last.
+    List<Path> roots() {
+        List<Path> roots = new ArrayList<>();
+        for (int i = 0; i < v1.size(); i++) roots.add(v1.get(i).mount());
+        if (unified != null) roots.add(unified);
+        return roots;
+    }
+
     /// The hierarchy of version 1 that has a controller, or null.
     Hierarchy with(String controller) {
         for (int i = 0; i < v1.size(); i++) {

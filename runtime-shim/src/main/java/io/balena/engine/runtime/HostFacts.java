@@ -4,6 +4,7 @@ import io.balena.engine.linux.KernelFile;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Optional;
 
 /// What the runtime itself is allowed and has inherited, read once.
 ///
@@ -11,18 +12,24 @@ import java.nio.file.Path;
 /// @param bounding our bounding set
 /// @param ignoredSignals bit n-1 for signal n; handlers are reset for a child by the kernel, ignored signals are not
 /// @param lastCapability the highest capability the kernel knows
-/// @param apparmor whether profiles can be set
-record HostFacts(long permitted, long bounding, long ignoredSignals, int lastCapability, boolean apparmor) {
+/// @param apparmor the file a process writes its next profile to; empty where there is no AppArmor
+record HostFacts(long permitted, long bounding, long ignoredSignals, int lastCapability, Optional<String> apparmor) {
     static HostFacts read() throws IOException {
         String status = KernelFile.text(Path.of("/proc/self/status"));
         int last = Integer.parseInt(KernelFile.text(Path.of("/proc/sys/kernel/cap_last_cap")).trim());
-        Path apparmor = Path.of("/sys/module/apparmor/parameters/enabled");
         return new HostFacts(
                 hexField(status, "CapPrm:"),
                 hexField(status, "CapBnd:"),
                 hexField(status, "SigIgn:"),
                 last,
-                Files.exists(apparmor) && KernelFile.text(apparmor).startsWith("Y"));
+                fileForProfiles());
+    }
+
+    /// Since Linux 5.8 AppArmor has a file of its own; the older one may belong to another security module.
+    private static Optional<String> fileForProfiles() throws IOException {
+        Path enabled = Path.of("/sys/module/apparmor/parameters/enabled");
+        if (!Files.exists(enabled) || !KernelFile.text(enabled).startsWith("Y")) return Optional.empty();
+        return Optional.of(Files.exists(Path.of("/proc/self/attr/apparmor/exec")) ? "/proc/self/attr/apparmor/exec" : "/proc/self/attr/exec");
     }
 
     private static long hexField(String status, String name) {

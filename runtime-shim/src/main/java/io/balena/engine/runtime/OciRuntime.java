@@ -65,7 +65,7 @@ final class OciRuntime {
         }
     }
 
-    private static String cgroup(String id, RuntimeSpec spec) {
+    static String cgroup(String id, RuntimeSpec spec) {
         String path = spec.linux() == null ? null : spec.linux().cgroupsPath();
         return path == null || path.isEmpty() ? "/" + id : path;
     }
@@ -86,6 +86,15 @@ final class OciRuntime {
 
     void resume(String id) throws IOException {
         container(id).cgroup().freeze(false);
+    }
+
+    /// Changes the limits of a running container; see [Cgroup#update].
+    void update(String id, RuntimeSpec.Resources resources) throws IOException {
+        container(id).cgroup().update(resources);
+    }
+
+    CgroupStats stats(String id) throws IOException {
+        return container(id).cgroup().stats();
     }
 
     /// Ends whatever is left in the container's cgroups and removes cgroups and state. Does nothing for an unknown id.

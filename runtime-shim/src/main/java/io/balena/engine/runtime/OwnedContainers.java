@@ -201,6 +201,12 @@ final class OwnedContainers implements OwnedProcess.Listener {
                 runInTurn(container, () -> runtime.resume(id), reply, () -> container.phase = OwnedContainer.Phase.RUNNING));
     }
 
+    void update(String id, byte[] resourcesJson, Reply reply) {
+        OwnedContainer container = containers.get(id);
+        if (isMissing(container, id, reply)) return;
+        container.inTurn(() -> runInTurn(container, () -> runtime.update(id, SpecReader.resources(resourcesJson)), reply, () -> {}));
+    }
+
     void exec(ProcessKey key, byte[] processJson, Stdio stdio, Reply reply) {
         OwnedContainer container = containers.get(key.containerId());
         if (isMissing(container, key.containerId(), reply)) return;

@@ -84,10 +84,18 @@ final class ProcessSetup {
     /// What is written into files of the host's `/proc`, which must still be in sight.
     ///
     /// @param free the child's lowest free descriptor
-    void addProcFiles(int free) {
-        if (process.apparmorProfile() != null && !process.apparmorProfile().isEmpty() && host.apparmor()) {
-            addWrite("/proc/self/attr/exec", "exec " + process.apparmorProfile(), free);
-        }
+    /// @throws ContainerFailure when it is to be confined by what the host does not have
+    void addProcFiles(int free) throws ContainerFailure {
+        String profile = process.apparmorProfile();
+        if (profile == null || profile.isEmpty()) return;
+        // Whoever asked to be confined must not run unconfined.
+        if (host.apparmor().isEmpty()) throw unconfinable("apparmor config provided but apparmor not supported");
+        // Valid from the next execve on, which is the container's own.
+        addWrite(host.apparmor().get(), "exec " + profile, free);
+    }
+
+    private static ContainerFailure unconfinable(String why) {
+        return new ContainerFailure(ContainerFailure.Kind.SETUP, "unable to apply apparmor profile: " + why);
     }
 
     /// Gives the process its place in the order of those the kernel kills when memory runs out.
@@ -261,20 +269,34 @@ final class ProcessSetup {
     ///
     /// @param filter may be null
     void addExecute(SeccompFilter filter) {
-        if (process.noNewPrivileges()) {
-            program.add(Syscall.PRCTL, "prctl", "PR_SET_NO_NEW_PRIVS", PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-        }
         for (int signal = 1; signal <= 64; signal++) {
             if ((host.ignoredSignals() & 1L << (signal - 1)) != 0) {
                 program.add(Syscall.RT_SIGACTION, "reset signal", signal, signal, program.space(32), 0, 8);
             }
         }
-        // What the filter does not allow would fail after it, so it comes as late as the rights it needs last.
-        if (filter != null) {
-            // struct sock_fprog { unsigned short len; struct sock_filter *filter; }
-            long fprog = program.words(filter.code().length / 8, program.bytes(filter.code()));
-            program.add(Syscall.SECCOMP, "load seccomp filter", null, SECCOMP_SET_MODE_FILTER, filter.flags(), fprog);
+        program.add(Syscall.RT_SIGPROCMASK, "unblock signals", null, SIG_SETMASK, program.space(8), 0, 8);
+        // What a filter forbids is forbidden to the rows behind it, so it comes as late as it can: last if nothing can be gained
+        // any more, since anybody may then load one, else before the capability that it takes is given up.
+        if (process.noNewPrivileges()) {
+            addCapabilities();
+            program.add(Syscall.PRCTL, "prctl", "PR_SET_NO_NEW_PRIVS", PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+            addFilter(filter);
+        } else {
+            addFilter(filter);
+            addCapabilities();
         }
+        executeRow = program.add(
+                Syscall.EXECVE, "exec", process.args().getFirst(), 0, program.texts(process.args()), program.texts(process.env()));
+    }
+
+    private void addFilter(SeccompFilter filter) {
+        if (filter == null) return;
+        // struct sock_fprog { unsigned short len; struct sock_filter *filter; }
+        long fprog = program.words(filter.code().length / 8, program.bytes(filter.code()));
+        program.add(Syscall.SECCOMP, "load seccomp filter", null, SECCOMP_SET_MODE_FILTER, filter.flags(), fprog);
+    }
+
+    private void addCapabilities() {
         var capabilities = process.capabilities();
         long allowed = host.permitted();
         long effective = capabilities == null ? 0 : CapabilitySet.of(capabilities.effective()) & allowed;
@@ -287,9 +309,6 @@ final class ProcessSetup {
                 program.add(Syscall.PRCTL, "raise ambient capability", c, PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, c, 0, 0);
             }
         }
-        program.add(Syscall.RT_SIGPROCMASK, "unblock signals", null, SIG_SETMASK, program.space(8), 0, 8);
-        executeRow = program.add(
-                Syscall.EXECVE, "exec", process.args().getFirst(), 0, program.texts(process.args()), program.texts(process.env()));
     }
 
     private void addCapset(long effective, long permitted, long inheritable) {

@@ -37,6 +37,8 @@ final class Protocol {
     static final int SUBSCRIBE = 12;
     /// Ends the shim if it has no containers.
     static final int LEAVE_IF_IDLE = 13;
+    /// Changes a container's limits.
+    static final int UPDATE = 14;
 
     /// Hands over what the daemon holds of a container that another shim made: its terminal's master, or its output's pipes, from which
     /// the last words of one that has ended are still to be logged.
@@ -92,6 +94,8 @@ final class Protocol {
         static final int STDIN_PIPE = 30;
         static final int STDOUT_PIPE = 31;
         static final int STDERR_PIPE = 32;
+        /// The `resources` object of the OCI runtime-spec.
+        static final int RESOURCES_JSON = 33;
         /// Number of the sender's descriptor of a terminal's master.
         static final int TERMINAL = 60;
         /// The same, of the ends of pipes that output is read from.

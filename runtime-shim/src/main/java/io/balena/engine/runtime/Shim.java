@@ -181,6 +181,14 @@ public final class Shim implements AutoCloseable {
         ask(Message.of(Protocol.RESUME).text(Tag.CONTAINER_ID, containerId));
     }
 
+    /// Changes the limits of a container that runs or is paused; what `resources` leave out stays.
+    ///
+    /// @param resourcesJson the `resources` object of the OCI runtime-spec
+    /// @throws ContainerFailure when the kernel refuses one of them; then none has changed
+    public void update(String containerId, byte[] resourcesJson) throws IOException {
+        ask(Message.of(Protocol.UPDATE).text(Tag.CONTAINER_ID, containerId).bytes(Tag.RESOURCES_JSON, resourcesJson));
+    }
+
     /// Forgets a stopped container or exec: its cgroups and runtime state are removed and its exit is acknowledged. Everything it
     /// wrote is in the log by then. Also ends and forgets a container that was created and never started. Does nothing for what is
     /// not there.

@@ -45,6 +45,16 @@ final class SpecReader {
         }
     }
 
+    /// @throws ContainerFailure as for [#spec]
+    static RuntimeSpec.Resources resources(byte[] json) throws ContainerFailure {
+        try (var in = JSON.createParser(json)) {
+            in.nextToken();
+            return new SpecReader(in).resources();
+        } catch (IOException e) {
+            throw malformed("resources", e);
+        }
+    }
+
     private static ContainerFailure malformed(String what, IOException e) {
         String detail = e instanceof JsonProcessingException j ? j.getOriginalMessage() : e.getMessage();
         return new ContainerFailure(ContainerFailure.Kind.SETUP, "malformed " + what + ": " + detail);

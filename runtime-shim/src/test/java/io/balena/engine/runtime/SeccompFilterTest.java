@@ -1,6 +1,8 @@
 package io.balena.engine.runtime;
 
+import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
@@ -10,14 +12,13 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import io.balena.engine.runtime.RuntimeSpec.ArgumentCondition;
 import io.balena.engine.runtime.RuntimeSpec.Seccomp;
 import io.balena.engine.runtime.RuntimeSpec.SyscallRule;
-import io.balena.engine.runtime.SyscallNumbers.Architecture;
-import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 /// Executes filters as the kernel does, and compares with what the profile says.
 class SeccompFilterTest {
@@ -33,29 +34,7 @@ class SeccompFilterTest {
     private final SyscallNumbers numbers = SyscallNumbers.load();
 
     private static int execute(SeccompFilter filter, Architecture architecture, int number, long... arguments) {
-        var code = ByteBuffer.wrap(filter.code()).order(ByteOrder.LITTLE_ENDIAN);
-        var data = ByteBuffer.allocate(64).order(ByteOrder.LITTLE_ENDIAN);
-        data.putInt(0, number).putInt(4, architecture.audit);
-        for (int i = 0; i < arguments.length; i++) data.putLong(16 + 8 * i, arguments[i]);
-        int accumulator = 0;
-        for (int at = 0; ; at++) {
-            int operation = code.getShort(at * 8) & 0xffff;
-            int ifTrue = code.get(at * 8 + 2) & 0xff;
-            int ifFalse = code.get(at * 8 + 3) & 0xff;
-            int k = code.getInt(at * 8 + 4);
-            switch (operation) {
-                case 0x20 -> accumulator = data.getInt(k);
-                case 0x54 -> accumulator &= k;
-                case 0x05 -> at += k;
-                case 0x15 -> at += accumulator == k ? ifTrue : ifFalse;
-                case 0x25 -> at += Integer.compareUnsigned(accumulator, k) > 0 ? ifTrue : ifFalse;
-                case 0x35 -> at += Integer.compareUnsigned(accumulator, k) >= 0 ? ifTrue : ifFalse;
-                case 0x06 -> {
-                    return k;
-                }
-                default -> throw new AssertionError("operation " + operation);
-            }
-        }
+        return new BpfMachine(filter.code()).run(number, architecture.audit, arguments).action();
     }
 
     private static SyscallRule allow(List<ArgumentCondition> args, String... names) {
@@ -133,6 +112,23 @@ class SeccompFilterTest {
     }
 
     @Test
+    void anyCallMeetsFewInstructions() throws Exception {
+        List<SyscallRule> rules = new ArrayList<>();
+        // Every second number is treated in another way than its neighbours: no profile is worse.
+        try (var lines = new java.util.Scanner(SyscallNumbers.class.getResourceAsStream("syscalls.txt"))) {
+            while (lines.hasNextLine()) {
+                String[] fields = lines.nextLine().split(" ");
+                if (fields.length == 6 && fields[2].matches("[0-9]*[02468]")) rules.add(allow(List.of(), fields[0]));
+            }
+        }
+        var machine = new BpfMachine(SeccompFilter.of(denyAllBut(rules.toArray(SyscallRule[]::new))).code());
+        for (int number = 0; number < 500; number++) {
+            int steps = machine.run(number, Architecture.X86_64.audit).steps();
+            assertTrue(steps <= 26, "call " + number + " takes " + steps);
+        }
+    }
+
+    @Test
     void conditionsCompareAllSixtyFourBits() throws Exception {
         long[] values = {0, 1, 5, 0x7fffffffL, 0x80000000L, 0xffffffffL, 0x100000000L, 0x100000005L, -1, Long.MIN_VALUE};
         int read = numbers.of("read", Architecture.X86_64);
@@ -196,10 +192,112 @@ class SeccompFilterTest {
     }
 
     @Test
-    void aProfileThatMakesNoSenseIsRefused() {
-        assertThrows(ContainerFailure.class, () -> SeccompFilter.of(new Seccomp(null, null, null, null, null)));
-        assertThrows(
-                ContainerFailure.class,
-                () -> SeccompFilter.of(denyAllBut(allow(List.of(new ArgumentCondition(7, 0, 0, "SCMP_CMP_EQ")), "read"))));
+    void theNumberThatTracersPassCallsOverWithIsNoCallOfX32() throws Exception {
+        var filter = SeccompFilter.of(new Seccomp("SCMP_ACT_ALLOW", null, List.of("SCMP_ARCH_X86_64"), null, List.of()));
+        assertEquals(ALLOW, execute(filter, Architecture.X86_64, -1));
+        assertEquals(KILL, execute(filter, Architecture.X86_64, -2));
+    }
+
+    @Test
+    void aRuleWithoutConditionsMakesThoseWithConditionsVoid() throws Exception {
+        var plain = new SyscallRule(List.of("acct"), "SCMP_ACT_ERRNO", 5, List.of());
+        var conditional = new SyscallRule(List.of("acct"), "SCMP_ACT_ERRNO", 6, List.of(new ArgumentCondition(0, 1, 0, "SCMP_CMP_EQ")));
+        int acct = numbers.of("acct", Architecture.X86_64);
+        for (var rules : List.of(List.of(plain, conditional), List.of(conditional, plain))) {
+            var filter = SeccompFilter.of(new Seccomp("SCMP_ACT_ALLOW", null, ALL_ARCHITECTURES, null, rules));
+            assertEquals(ERRNO | 5, execute(filter, Architecture.X86_64, acct, 1));
+        }
+    }
+
+    @Test
+    void noWayLeadsAroundARuleThroughTheMultiplexedCallsOfX86() throws Exception {
+        var filter = SeccompFilter.of(new Seccomp("SCMP_ACT_ALLOW", null, ALL_ARCHITECTURES, null, List.of(
+                new SyscallRule(List.of("socket"), "SCMP_ACT_ERRNO", 5, List.of(new ArgumentCondition(0, 38, 0, "SCMP_CMP_EQ"))),
+                new SyscallRule(List.of("shmat", "recv"), "SCMP_ACT_ERRNO", 6, List.of()))));
+        int socketcall = numbers.of("socketcall", Architecture.X86);
+        int ipc = numbers.of("ipc", Architecture.X86);
+        assertEquals(ERRNO | 5, execute(filter, Architecture.X86, socketcall, 1), "what it is about lies in memory");
+        assertEquals(ALLOW, execute(filter, Architecture.X86, socketcall, 2));
+        assertEquals(ERRNO | 6, execute(filter, Architecture.X86, socketcall, 10));
+        assertEquals(ERRNO | 6, execute(filter, Architecture.X86, ipc, 21));
+        assertEquals(ERRNO | 6, execute(filter, Architecture.X86, ipc, 1 << 16 | 21), "with a version");
+        assertEquals(ALLOW, execute(filter, Architecture.X86, ipc, 22));
+    }
+
+    @Test
+    void newCallsOfArmLookMissingAlthoughItHasSomeOfItsOwnFarAbove() throws Exception {
+        var filter = SeccompFilter.of(denyAllBut(allow(List.of(), "read", "clone3", "cacheflush")));
+        assertEquals(ERRNO | EPERM, execute(filter, Architecture.ARM, 434));
+        assertEquals(ERRNO | ENOSYS, execute(filter, Architecture.ARM, 436));
+        assertEquals(ERRNO | ENOSYS, execute(filter, Architecture.ARM, 0xF0001));
+        assertEquals(ALLOW, execute(filter, Architecture.ARM, 0xF0002));
+        assertEquals(ERRNO | ENOSYS, execute(filter, Architecture.ARM, 0xF0003));
+    }
+
+    @ParameterizedTest
+    @CsvSource(delimiter = '|', textBlock = """
+            SCMP_ACT_KILL         |     | 00000000
+            SCMP_ACT_KILL_THREAD  | 5   | 00000000
+            SCMP_ACT_KILL_PROCESS |     | 80000000
+            SCMP_ACT_TRAP         | 9   | 00030000
+            SCMP_ACT_ERRNO        |     | 00050001
+            SCMP_ACT_ERRNO        | 0   | 00050000
+            SCMP_ACT_ERRNO        | 4094| 00050ffe
+            SCMP_ACT_TRACE        |     | 7ff00001
+            SCMP_ACT_TRACE        | 60000 | 7ff0ea60
+            SCMP_ACT_LOG          |     | 7ffc0000
+            SCMP_ACT_ALLOW        | 5   | 7fff0000
+            """)
+    void everyActionIsWhatTheKernelCallsIt(String action, Integer errno, String expected) throws Exception {
+        String other = action.equals("SCMP_ACT_ALLOW") ? "SCMP_ACT_ERRNO" : "SCMP_ACT_ALLOW";
+        var filter = SeccompFilter.of(new Seccomp(other, 77, ALL_ARCHITECTURES, null,
+                List.of(new SyscallRule(List.of("acct"), action, errno, List.of()))));
+        assertEquals(Integer.parseUnsignedInt(expected, 16),
+                execute(filter, Architecture.X86_64, numbers.of("acct", Architecture.X86_64)));
+    }
+
+    @Test
+    void flagsAreThoseOfTheKernel() throws Exception {
+        assertEquals(4, SeccompFilter.of(denyAllBut()).flags());
+        assertEquals(3, SeccompFilter.of(new Seccomp("SCMP_ACT_LOG", null, null,
+                List.of("SECCOMP_FILTER_FLAG_LOG", "SECCOMP_FILTER_FLAG_TSYNC"), null)).flags());
+    }
+
+    @Test
+    void whatSaysNothingFiltersNothing() throws Exception {
+        assertNull(SeccompFilter.of(null));
+        assertNull(SeccompFilter.of(new Seccomp(null, null, List.of("SCMP_ARCH_X86"), null, null)));
+        assertNull(SeccompFilter.of(new Seccomp("", null, null, null, List.of())));
+    }
+
+    @ParameterizedTest
+    @CsvSource(delimiter = '|', quoteCharacter = '~', textBlock = """
+            {'defaultAction':'SCMP_ACT_BOO'} | string SCMP_ACT_BOO is not a valid action for seccomp
+            {'syscalls':[{'names':['read'],'action':'SCMP_ACT_ALLOW'}]} | string  is not a valid action for seccomp
+            {'defaultAction':'SCMP_ACT_NOTIFY'} | SCMP_ACT_NOTIFY cannot be used as default action
+            {'defaultAction':'SCMP_ACT_ERRNO','defaultErrnoRet':5000} | errnoRet 5000 is not an error number
+            {'defaultAction':'SCMP_ACT_ALLOW','architectures':['SCMP_ARCH_FOO']} | string SCMP_ARCH_FOO is not a valid arch for seccomp
+            {'defaultAction':'SCMP_ACT_ALLOW','flags':['FOO']} | seccomp flag "FOO" is not supported
+            {'defaultAction':'SCMP_ACT_ALLOW','syscalls':[{'names':['acct']}]} | string  is not a valid action for seccomp
+            {'defaultAction':'SCMP_ACT_ALLOW','syscalls':[{'names':['acct'],'action':'X'}]} | string X is not a valid action for seccomp
+            {'defaultAction':'SCMP_ACT_ALLOW','syscalls':[{'names':['acct'],'action':'SCMP_ACT_NOTIFY'}]} | SCMP_ACT_NOTIFY is not supported
+            {'defaultAction':'SCMP_ACT_ALLOW','syscalls':[{'names':['acct'],'action':'SCMP_ACT_ERRNO','errnoRet':4095}]} | errnoRet 4095 is not an error number
+            {'defaultAction':'SCMP_ACT_ALLOW','syscalls':[{'names':[''],'action':'SCMP_ACT_ERRNO'}]} | empty string is not a valid syscall
+            {'defaultAction':'SCMP_ACT_ALLOW','syscalls':[{'names':['acct'],'action':'SCMP_ACT_ERRNO','args':[{'index':0}]}]} | string  is not a valid operator for seccomp
+            {'defaultAction':'SCMP_ACT_ALLOW','syscalls':[{'names':['acct'],'action':'SCMP_ACT_ERRNO','args':[{'index':0,'op':'X'}]}]} | string X is not a valid operator for seccomp
+            {'defaultAction':'SCMP_ACT_ALLOW','syscalls':[{'names':['acct'],'action':'SCMP_ACT_ERRNO','args':[{'index':6,'op':'SCMP_CMP_EQ'}]}]} | error creating seccomp syscall condition for syscall acct: syscalls only have up to 6 arguments (6 given)
+            """)
+    void aProfileThatMakesNoSenseIsRefusedInRuncsWords(String profile, String message) throws Exception {
+        var seccomp = SpecReader.spec(("{\"linux\":{\"seccomp\":" + profile.replace('\'', '"') + "}}").getBytes(UTF_8)).linux().seccomp();
+        assertEquals(message, assertThrows(ContainerFailure.class, () -> SeccompFilter.of(seccomp)).getMessage());
+    }
+
+    @Test
+    void rulesThatContradictEachOtherAreRefused() {
+        var condition = List.of(new ArgumentCondition(0, 1, 0, "SCMP_CMP_EQ"));
+        assertEquals("error adding seccomp rule for syscall acct: file exists",
+                assertThrows(ContainerFailure.class, () -> SeccompFilter.of(new Seccomp("SCMP_ACT_ALLOW", null, null, null, List.of(
+                        new SyscallRule(List.of("acct"), "SCMP_ACT_ERRNO", 1, condition),
+                        new SyscallRule(List.of("acct"), "SCMP_ACT_KILL", null, condition))))).getMessage());
     }
 }

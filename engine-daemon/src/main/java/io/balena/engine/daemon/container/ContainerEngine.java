@@ -113,9 +113,9 @@ public final class ContainerEngine implements AutoCloseable {
         if (settings.restartUnhealthy) health.whenUnhealthy(containers::endUnhealthy);
         var inspect = new ContainerInspect(layers, etc, execs);
         var list = new ContainerList(store, images, layers, Clock.systemUTC());
-        var creation = new Creation(store, images, layers, volumes, networking, events);
-        List<Route> routes = new ArrayList<>(new ContainerRoutes(store, creation, defaults::get, containers, inspect, list, layers).table());
-        routes.addAll(new ObservationRoutes(store, specs).table());
+        var creation = new Creation(store, images, layers, volumes, networking, events, settings.spec.cgroups());
+        List<Route> routes = new ArrayList<>(new ContainerRoutes(store, creation, defaults::get, containers, new Updates(store, events, shim), inspect, list, layers).table());
+        routes.addAll(new ObservationRoutes(store, bundles).table());
         routes.addAll(new StreamRoutes(store, containers, execs, events, shim, changes).table());
         var commits = new Commits(store, containers, marks, layers, images, events, new ImageEvents(bus));
         routes.addAll(new SnapshotRoutes(store, layers, commits, events).table());

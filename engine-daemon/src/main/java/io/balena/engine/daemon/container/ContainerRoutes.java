@@ -15,7 +15,6 @@ import io.balena.engine.daemon.container.Containers.Outcome;
 import io.balena.engine.daemon.container.config.ContainerConfig;
 import io.balena.engine.daemon.container.config.HostConfig;
 import io.balena.engine.daemon.container.config.HostDefaults;
-import io.balena.engine.daemon.container.config.RestartPolicy;
 import io.balena.engine.daemon.http.Request;
 import io.balena.engine.daemon.http.Response;
 import io.balena.engine.daemon.http.Route;
@@ -42,16 +41,18 @@ final class ContainerRoutes {
     private final Creation creation;
     private final Supplier<HostDefaults> defaults;
     private final Containers containers;
+    private final Updates updates;
     private final ContainerInspect inspect;
     private final ContainerList list;
     private final LayerStore layers;
 
-    ContainerRoutes(ContainerStore store, Creation creation, Supplier<HostDefaults> defaults, Containers containers, ContainerInspect inspect,
+    ContainerRoutes(ContainerStore store, Creation creation, Supplier<HostDefaults> defaults, Containers containers, Updates updates, ContainerInspect inspect,
             ContainerList list, LayerStore layers) {
         this.store = store;
         this.creation = creation;
         this.defaults = defaults;
         this.containers = containers;
+        this.updates = updates;
         this.inspect = inspect;
         this.list = list;
         this.layers = layers;
@@ -181,10 +182,11 @@ final class ContainerRoutes {
     }
 
     private Response update(Request request) throws IOException {
-        JsonNode policy = request.json().path("RestartPolicy");
-        containers.update(request.path("id"), policy.isObject()
-                ? Optional.of(new RestartPolicy(policy.path("Name").asText(""), policy.path("MaximumRetryCount").asInt(0))) : Optional.empty());
-        return Response.json(JSON.objectNode().putNull("Warnings"));
+        List<String> warnings = updates.update(request.path("id"), HostConfig.readChange(request.json()));
+        ObjectNode answer = JSON.objectNode();
+        if (warnings.isEmpty()) answer.putNull("Warnings");
+        else warnings.forEach(answer.putArray("Warnings")::add);
+        return Response.json(answer);
     }
 
     private Response resize(Request request) throws IOException {

@@ -3,125 +3,133 @@ package io.balena.engine.daemon.container;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.balena.engine.daemon.container.config.NetworkMode;
 import io.balena.engine.linux.KernelFile;
+import io.balena.engine.runtime.CgroupStats;
+import io.balena.engine.runtime.ContainerCgroup;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Instant;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.TreeMap;
 
-/// What a container uses, as `docker stats` is told.
+/// What a container uses, as `docker stats` is told. One object serves one client, sample after sample.
 final class ContainerStats {
     private static final JsonNodeFactory JSON = JsonNodeFactory.instance;
     private static final long NANOS_PER_TICK = 10_000_000; // USER_HZ is 100 on all our machines
-    private static final long NANOS_PER_MICRO = 1000;
+    private static final List<String> TRANSFERS = List.of("io_service_bytes_recursive", "io_serviced_recursive", "io_queue_recursive",
+            "io_service_time_recursive", "io_wait_time_recursive", "io_merged_recursive", "io_time_recursive", "sectors_recursive");
+    /// What Docker passes on of `memory.stat`; in version 1 also each with `total_` before it.
+    private static final Set<String> DETAILS_V1 = Set.of("active_anon", "active_file", "cache", "dirty", "hierarchical_memory_limit",
+            "hierarchical_memsw_limit", "inactive_anon", "inactive_file", "mapped_file", "pgfault", "pgmajfault", "pgpgin", "pgpgout", "rss",
+            "rss_huge", "unevictable", "writeback");
+    private static final List<String> DETAILS_V2 = List.of("active_anon", "active_file", "anon", "anon_thp", "file", "file_dirty", "file_mapped",
+            "file_writeback", "inactive_anon", "inactive_file", "kernel_stack", "pgactivate", "pgdeactivate", "pgfault", "pglazyfree",
+            "pglazyfreed", "pgmajfault", "pgrefill", "pgscan", "pgsteal", "shmem", "slab", "slab_reclaimable", "slab_unreclaimable", "sock",
+            "thp_collapse_alloc", "thp_fault_alloc", "unevictable", "workingset_activate", "workingset_nodereclaim", "workingset_refault");
 
     private final Container container;
-    private final Cgroup cgroup;
-    private ObjectNode lastCpu = JSON.objectNode();
+    private final Path bundle;
+    private ObjectNode lastCpu = noCpu();
     private String lastRead = ContainerState.NEVER;
 
-    ContainerStats(Container container, Cgroup cgroup) {
+    /// @param bundle of the container, while it runs
+    ContainerStats(Container container, Path bundle) {
         this.container = container;
-        this.cgroup = cgroup;
+        this.bundle = bundle;
     }
 
     /// A sample; its `precpu_stats` are those of the one before.
     ObjectNode sample() {
         ContainerRecord record = container.record();
-        ObjectNode json = JSON.objectNode();
+        Optional<CgroupStats> used = record.state().isAlive() ? read(record) : Optional.empty();
+        return used.isPresent() ? running(record, used.get()) : stopped(record);
+    }
+
+    private Optional<CgroupStats> read(ContainerRecord record) {
+        try {
+            return Optional.of(ContainerCgroup.of(record.id().hex(), bundle).stats());
+        } catch (IOException e) {
+            return Optional.empty(); // it has just ended
+        }
+    }
+
+    private ObjectNode stopped(ContainerRecord record) {
+        lastCpu = noCpu();
+        lastRead = ContainerState.NEVER;
+        ObjectNode json = JSON.objectNode().put("read", ContainerState.NEVER).put("preread", ContainerState.NEVER);
+        json.putObject("pids_stats");
+        ObjectNode io = json.putObject("blkio_stats");
+        TRANSFERS.forEach(io::putNull);
+        json.put("num_procs", 0).putObject("storage_stats");
+        json.set("cpu_stats", noCpu());
+        json.set("precpu_stats", noCpu());
+        json.putObject("memory_stats");
+        return json.put("name", "/" + record.name()).put("id", record.id().hex());
+    }
+
+    private ObjectNode running(ContainerRecord record, CgroupStats used) {
+        boolean unified = ContainerCgroup.isUnified();
         String now = Instant.now().toString();
-        json.put("read", now).put("preread", lastRead);
-        ObjectNode cpu = JSON.objectNode();
-        if (record.state().isAlive()) {
-            pids(cgroup, json);
-            blockIo(cgroup, json);
-            cpu = cpu(cgroup);
-            json.putObject("storage_stats");
-            json.set("cpu_stats", cpu);
-            json.set("precpu_stats", lastCpu.isEmpty() ? emptyCpu() : lastCpu);
-            json.set("memory_stats", memory(cgroup));
-            json.put("name", "/" + record.name()).put("id", record.id().hex());
+        ObjectNode json = JSON.objectNode().put("read", now).put("preread", lastRead);
+        ObjectNode pids = json.putObject("pids_stats").put("current", used.pids().current());
+        if (used.pids().limit() > 0) pids.put("limit", used.pids().limit());
+        json.set("blkio_stats", blockIo(used.blockIo(), unified));
+        json.put("num_procs", 0).putObject("storage_stats");
+        ObjectNode cpu = cpu(used.cpu());
+        json.set("cpu_stats", cpu);
+        json.set("precpu_stats", lastCpu);
+        json.set("memory_stats", memory(used.memory(), unified));
+        json.put("name", "/" + record.name()).put("id", record.id().hex());
+        // Who shares the host's network has no counters of its own.
+        if (!(record.host().networkMode() instanceof NetworkMode.Host)) {
             ObjectNode networks = networks(record.state().pid());
             if (!networks.isEmpty()) json.set("networks", networks);
-        } else {
-            json.putObject("pids_stats");
-            json.putObject("blkio_stats");
-            json.put("num_procs", 0).putObject("storage_stats");
-            json.set("cpu_stats", emptyCpu());
-            json.set("precpu_stats", emptyCpu());
-            json.putObject("memory_stats");
-            json.put("name", "/" + record.name()).put("id", record.id().hex());
         }
         lastCpu = cpu;
         lastRead = now;
         return json;
     }
 
-    private static void pids(Cgroup cgroup, ObjectNode json) {
-        ObjectNode pids = json.putObject("pids_stats").put("current", cgroup.number("pids", "pids.current"));
-        long limit = cgroup.number("pids", "pids.max");
-        if (limit > 0) pids.put("limit", limit);
-    }
-
-    private static void blockIo(Cgroup cgroup, ObjectNode json) {
-        ObjectNode io = json.putObject("blkio_stats");
-        ArrayNode bytes = io.putArray("io_service_bytes_recursive");
-        List<String> lines = cgroup.isUnified() ? cgroup.all("io", "io.stat") : cgroup.all("blkio", "blkio.throttle.io_service_bytes_recursive");
-        for (String line : lines) {
-            String[] words = line.split(" ");
-            String[] device = words[0].split(":");
-            if (device.length != 2) continue;
-            if (cgroup.isUnified()) {
-                for (String word : words) {
-                    if (word.startsWith("rbytes=")) io(bytes, device, "read", word.substring(7));
-                    if (word.startsWith("wbytes=")) io(bytes, device, "write", word.substring(7));
-                }
-            } else if (words.length == 3) {
-                io(bytes, device, words[1].toLowerCase(Locale.ROOT), words[2]);
-            }
+    private static ObjectNode blockIo(CgroupStats.BlockIo used, boolean unified) {
+        ObjectNode io = JSON.objectNode();
+        if (unified) {
+            TRANSFERS.forEach(io::putNull);
+            if (!used.bytes().isEmpty()) add(io.putArray(TRANSFERS.get(0)), used.bytes(), true);
+            return io;
         }
-        for (String other : List.of("io_serviced_recursive", "io_queue_recursive", "io_service_time_recursive", "io_wait_time_recursive",
-                "io_merged_recursive", "io_time_recursive", "sectors_recursive")) io.putNull(other);
-        json.put("num_procs", 0);
+        TRANSFERS.forEach(io::putArray);
+        add((ArrayNode) io.get(TRANSFERS.get(0)), used.bytes(), false);
+        add((ArrayNode) io.get(TRANSFERS.get(1)), used.operations(), false);
+        return io;
     }
 
-    private static void io(ArrayNode bytes, String[] device, String operation, String value) {
-        bytes.addObject().put("major", Long.parseLong(device[0])).put("minor", Long.parseLong(device[1])).put("op", operation)
-                .put("value", Long.parseLong(value));
+    private static void add(ArrayNode array, List<CgroupStats.Transfer> transfers, boolean lowerCase) {
+        for (var transfer : transfers) {
+            String operation = lowerCase ? transfer.operation().toLowerCase(Locale.ROOT) : transfer.operation();
+            array.addObject().put("major", transfer.major()).put("minor", transfer.minor()).put("op", operation).put("value", transfer.value());
+        }
     }
 
-    private static ObjectNode emptyCpu() {
+    private static ObjectNode noCpu() {
         ObjectNode cpu = JSON.objectNode();
         cpu.putObject("cpu_usage").put("total_usage", 0).put("usage_in_kernelmode", 0).put("usage_in_usermode", 0);
         cpu.putObject("throttling_data").put("periods", 0).put("throttled_periods", 0).put("throttled_time", 0);
         return cpu;
     }
 
-    private static ObjectNode cpu(Cgroup cgroup) {
+    private static ObjectNode cpu(CgroupStats.Cpu used) {
         ObjectNode cpu = JSON.objectNode();
-        ObjectNode usage = cpu.putObject("cpu_usage");
-        Map<String, Long> throttling = cgroup.table("cpu", "cpu.stat");
-        if (cgroup.isUnified()) {
-            usage.put("total_usage", throttling.getOrDefault("usage_usec", 0L) * NANOS_PER_MICRO);
-            usage.put("usage_in_kernelmode", throttling.getOrDefault("system_usec", 0L) * NANOS_PER_MICRO);
-            usage.put("usage_in_usermode", throttling.getOrDefault("user_usec", 0L) * NANOS_PER_MICRO);
-        } else {
-            usage.put("total_usage", cgroup.number("cpuacct", "cpuacct.usage"));
-            ArrayNode each = JSON.arrayNode();
-            cgroup.text("cpuacct", "cpuacct.usage_percpu").ifPresent(line -> {
-                for (String number : line.split(" ")) if (number.matches("\\d+")) each.add(Long.parseLong(number));
-            });
-            if (!each.isEmpty()) usage.set("percpu_usage", each);
-            Map<String, Long> ticks = cgroup.table("cpuacct", "cpuacct.stat");
-            usage.put("usage_in_kernelmode", ticks.getOrDefault("system", 0L) * NANOS_PER_TICK);
-            usage.put("usage_in_usermode", ticks.getOrDefault("user", 0L) * NANOS_PER_TICK);
-        }
+        ObjectNode usage = cpu.putObject("cpu_usage").put("total_usage", used.total());
+        if (!used.perProcessor().isEmpty()) used.perProcessor().forEach(usage.putArray("percpu_usage")::add);
+        usage.put("usage_in_kernelmode", used.system()).put("usage_in_usermode", used.user());
         cpu.put("system_cpu_usage", systemNanos()).put("online_cpus", Runtime.getRuntime().availableProcessors());
-        cpu.putObject("throttling_data").put("periods", throttling.getOrDefault("nr_periods", 0L))
-                .put("throttled_periods", throttling.getOrDefault("nr_throttled", 0L))
-                .put("throttled_time", throttling.getOrDefault("throttled_time", throttling.getOrDefault("throttled_usec", 0L) * NANOS_PER_MICRO));
+        cpu.putObject("throttling_data").put("periods", used.periods()).put("throttled_periods", used.throttledPeriods())
+                .put("throttled_time", used.throttled());
         return cpu;
     }
 
@@ -137,16 +145,25 @@ final class ContainerStats {
         }
     }
 
-    private static ObjectNode memory(Cgroup cgroup) {
-        ObjectNode memory = JSON.objectNode();
-        boolean v2 = cgroup.isUnified();
-        memory.put("usage", cgroup.number("memory", v2 ? "memory.current" : "memory.usage_in_bytes"));
-        if (!v2) memory.put("max_usage", cgroup.number("memory", "memory.max_usage_in_bytes"));
+    private static ObjectNode memory(CgroupStats.Memory used, boolean unified) {
+        ObjectNode memory = JSON.objectNode().put("usage", used.usage());
+        if (!unified && used.highest() != 0) memory.put("max_usage", used.highest());
         ObjectNode details = memory.putObject("stats");
-        cgroup.table("memory", "memory.stat").forEach(details::put);
-        long limit = cgroup.number("memory", v2 ? "memory.max" : "memory.limit_in_bytes");
-        long machine = machineBytes();
-        return memory.put("limit", limit == 0 || limit > machine ? machine : limit);
+        details(used.details(), unified).forEach(details::put);
+        if (used.failures() != 0) memory.put("failcnt", used.failures());
+        return memory.put("limit", Math.min(used.limit(), machineBytes()));
+    }
+
+    private static Map<String, Long> details(Map<String, Long> all, boolean unified) {
+        Map<String, Long> shown = new TreeMap<>();
+        if (unified) {
+            for (String name : DETAILS_V2) shown.put(name, all.getOrDefault(name, 0L));
+            return shown;
+        }
+        all.forEach((name, value) -> {
+            if (DETAILS_V1.contains(name.startsWith("total_") ? name.substring("total_".length()) : name)) shown.put(name, value);
+        });
+        return shown;
     }
 
     private static long machineBytes() {

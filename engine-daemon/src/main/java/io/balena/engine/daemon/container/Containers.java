@@ -11,7 +11,6 @@ import io.balena.engine.daemon.container.ContainerState.Removing;
 import io.balena.engine.daemon.container.ContainerState.Restarting;
 import io.balena.engine.daemon.container.ContainerState.Running;
 import io.balena.engine.daemon.container.ContainerStore.Durability;
-import io.balena.engine.daemon.container.config.RestartPolicy;
 import io.balena.engine.runtime.ContainerFailure;
 import io.balena.engine.runtime.ProcessKey;
 import io.balena.engine.runtime.Shim;
@@ -276,21 +275,6 @@ final class Containers {
             }
             store.giveBack(old, container.id());
             events.publish(container.record(), "rename", Map.of("oldName", "/" + old));
-        }
-    }
-
-    void update(String idOrName, Optional<RestartPolicy> policy) throws IOException {
-        Container container = store.find(idOrName);
-        try (var _ = container.lock()) {
-            if (container.state() instanceof Removing) throw new Conflict("Container is marked for removal and cannot be \"update\".");
-            if (policy.isEmpty() || policy.get().name().isEmpty()) return;
-            policy.get().validate();
-            if (container.record().host().autoRemove() && !policy.get().none()) {
-                throw new Conflict("Cannot update container " + container.id()
-                        + ": Restart policy cannot be updated because AutoRemove is enabled for the container");
-            }
-            store.save(container, container.record().with(container.record().host().withRestartPolicy(policy.get())), Durability.POWER_CUT);
-            events.publish(container.record(), "update");
         }
     }
 

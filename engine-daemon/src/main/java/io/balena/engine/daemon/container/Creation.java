@@ -11,6 +11,8 @@ import io.balena.engine.daemon.container.config.HostConfig;
 import io.balena.engine.daemon.container.config.NetworkMode;
 import io.balena.engine.daemon.container.mount.MountPoint;
 import io.balena.engine.daemon.container.mount.MountRequests;
+import io.balena.engine.daemon.container.spec.CgroupDriver;
+import io.balena.engine.daemon.container.spec.CgroupSupport;
 import io.balena.engine.daemon.container.spec.SpecBuilder;
 import io.balena.engine.distribution.DistributionException;
 import io.balena.engine.distribution.Image;
@@ -31,7 +33,6 @@ import java.util.Optional;
 /// Makes containers. What fails leaves nothing.
 final class Creation {
     private static final Logger LOG = System.getLogger(Creation.class.getName());
-    private static final long LEAST_MEMORY_BYTES = 6 << 20;
 
     private final ContainerStore store;
     private final Images images;
@@ -39,6 +40,7 @@ final class Creation {
     private final ContainerVolumes volumes;
     private final Networking networking;
     private final ContainerEvents events;
+    private final CgroupDriver cgroups;
 
     /// @param name empty to get one
     /// @param networks the request's `NetworkingConfig.EndpointsConfig`; may be missing
@@ -47,18 +49,25 @@ final class Creation {
     record Created(ContainerId id, List<String> warnings) {}
 
     Creation(ContainerStore store, Images images, LayerStore layers, ContainerVolumes volumes, Networking networking,
-            ContainerEvents events) {
+            ContainerEvents events, CgroupDriver cgroups) {
         this.store = store;
         this.images = images;
         this.layers = layers;
         this.volumes = volumes;
         this.networking = networking;
         this.events = events;
+        this.cgroups = cgroups;
     }
 
     Created create(Request request) throws IOException {
-        HostConfig host = request.host;
         Optional<String> name = request.name.map(ContainerName::require);
+        ResourceChecks.Checked checked = ResourceChecks.ofNew(request.host, CgroupSupport.ofThisMachine());
+        HostConfig host = checked.host();
+        try {
+            cgroups.checkParent(host.text("CgroupParent"));
+        } catch (IllegalArgumentException e) {
+            throw new InvalidRequest(e.getMessage());
+        }
         validate(request.config, host);
         Image image = image(request.config.image());
         ContainerConfig config = request.config.over(image.config().path("config"));
@@ -80,7 +89,7 @@ final class Creation {
                     ContainerState.created(), provided, network, 0, false, false, store.logPath(id, host),
                     JsonNodeFactory.instance.objectNode()));
             events.publish(container.record(), "create");
-            return new Created(id, List.of());
+            return new Created(id, checked.warnings());
         } catch (IOException | RuntimeException e) {
             store.giveBack(taken, id);
             volumes.giveBack(id, provided, true);
@@ -110,25 +119,16 @@ final class Creation {
         }
         LogSettings.validate(host);
         SpecBuilder.validate(host);
+        if (host.positive("ShmSize").orElse(0) < 0) throw new InvalidRequest("SHM size can not be less than 0");
+        long adjustment = host.positive("OomScoreAdj").orElse(0);
+        if (adjustment < -1000 || adjustment > 1000) {
+            throw new InvalidRequest("Invalid value " + adjustment + ", range for oom score adj is [-1000, 1000]");
+        }
+        if (!List.of("host", "private").contains(host.text("CgroupnsMode"))) {
+            throw new InvalidRequest("invalid cgroup namespace mode: " + host.text("CgroupnsMode"));
+        }
         Signal.parse(config.stopSignal());
         HealthCheck.validate(config);
-        long memory = host.positive("Memory").orElse(0);
-        if (memory < 0 || memory > 0 && memory < LEAST_MEMORY_BYTES) throw new InvalidRequest("Minimum memory limit allowed is 6MB");
-        long swap = host.positive("MemorySwap").orElse(0);
-        if (memory > 0 && swap > 0 && swap < memory) {
-            throw new InvalidRequest("Minimum memoryswap limit should be larger than memory limit, see usage");
-        }
-        if (memory == 0 && swap > 0) {
-            throw new InvalidRequest("You should always set the Memory limit when using Memoryswap limit, see usage");
-        }
-        if (host.positive("NanoCpus").isPresent() && (host.positive("CpuQuota").isPresent() || host.positive("CpuPeriod").isPresent())) {
-            throw new InvalidRequest("Conflicting options: Nano CPUs and CPU Period cannot both be set");
-        }
-        long cpus = host.positive("NanoCpus").orElse(0);
-        int available = Runtime.getRuntime().availableProcessors();
-        if (cpus < 0 || cpus > available * 1_000_000_000L) {
-            throw new InvalidRequest("Range of CPUs is from 0.01 to " + available + ".00, as there are only " + available + " CPUs available");
-        }
         for (String extra : host.texts("ExtraHosts")) {
             if (extra.indexOf(':') < 1) throw new InvalidRequest("bad format for add-host: \"" + extra + "\"");
         }

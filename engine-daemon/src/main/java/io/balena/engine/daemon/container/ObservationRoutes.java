@@ -3,12 +3,13 @@ package io.balena.engine.daemon.container;
 import static io.balena.engine.daemon.http.Route.get;
 import static java.nio.charset.StandardCharsets.UTF_8;
 
-import io.balena.engine.daemon.container.spec.SpecBuilder;
+import io.balena.engine.daemon.EngineException.InvalidRequest;
 import io.balena.engine.daemon.http.Request;
 import io.balena.engine.daemon.http.Response;
 import io.balena.engine.daemon.http.Route;
 import java.io.IOException;
 import java.io.InterruptedIOException;
+import java.nio.file.Path;
 import java.util.List;
 
 /// The endpoints that look at what runs: its processes, and what it uses.
@@ -16,11 +17,12 @@ final class ObservationRoutes {
     private static final String JSON_TYPE = "application/json";
 
     private final ContainerStore store;
-    private final SpecBuilder specs;
+    private final Path bundles;
 
-    ObservationRoutes(ContainerStore store, SpecBuilder specs) {
+    /// @param bundles one folder for each container that runs
+    ObservationRoutes(ContainerStore store, Path bundles) {
         this.store = store;
-        this.specs = specs;
+        this.bundles = bundles;
     }
 
     List<Route> table() {
@@ -29,20 +31,22 @@ final class ObservationRoutes {
                 get("/containers/{id}/stats", this::stats));
     }
 
-    private Cgroup cgroup(Container container) {
-        return new Cgroup(specs.cgroupPath(container.record().host(), container.id().hex()));
+    private Path bundle(Container container) {
+        return bundles.resolve(container.id().hex());
     }
 
     private Response top(Request request) throws IOException {
         Container container = store.find(request.path("id"));
-        return Response.json(ProcessList.of(container, cgroup(container), request.query("ps_args").orElse("-ef")));
+        return Response.json(ProcessList.of(container, bundle(container), request.query("ps_args").orElse("-ef")));
     }
 
     private Response stats(Request request) {
         Container container = store.find(request.path("id"));
-        var stats = new ContainerStats(container, cgroup(container));
+        var stats = new ContainerStats(container, bundle(container));
         boolean stream = request.query("stream").isEmpty() || request.flag("stream");
-        if (!stream && request.flag("one-shot")) return Response.json(stats.sample());
+        boolean once = request.flag("one-shot");
+        if (stream && once) throw new InvalidRequest("cannot have stream=true and one-shot=true");
+        if (once) return Response.json(stats.sample());
         return new Response.Stream(200, JSON_TYPE, body -> {
             try {
                 if (!stream) {

@@ -7,8 +7,10 @@ import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.balena.engine.daemon.EngineException.InvalidRequest;
 import io.balena.engine.daemon.EngineException.SystemFailure;
+import io.balena.engine.runtime.ContainerCgroup;
 import java.io.IOException;
 import java.io.InterruptedIOException;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashSet;
@@ -20,11 +22,11 @@ final class ProcessList {
     private ProcessList() {}
 
     /// @param arguments for ps, e.g. `-ef`
-    static ObjectNode of(Container container, Cgroup cgroup, String arguments) throws IOException {
+    static ObjectNode of(Container container, Path bundle, String arguments) throws IOException {
         container.requireAlive();
         // As Docker: such characters serve only to make ps print columns that would be mistaken for others.
         if (!arguments.matches("[\\w\\s,=:.%+-]*")) throw new InvalidRequest("invalid ps arguments: " + arguments);
-        Set<Integer> own = new HashSet<>(cgroup.processes());
+        Set<Integer> own = new HashSet<>(ContainerCgroup.of(container.id().hex(), bundle).processes());
         List<String> lines;
         try {
             lines = ps(arguments.isBlank() ? List.of() : List.of(arguments.strip().split("\\s+")));

@@ -148,6 +148,7 @@ final class Start {
     private Path writeBundle(ContainerRecord record, Path rootfs, Map<String, Path> files) throws IOException {
         var around = new SpecBuilder.Surroundings(record.id().hex(), rootfs, files, record.mounts(), this::pidOf);
         RuntimeSpec spec = specs.build(record.config(), record.host(), around);
+        specs.prepareGroups(spec);
         Path bundle = bundles.resolve(record.id().hex());
         Files.createDirectories(bundle);
         Files.write(bundle.resolve("config.json"), JSON.writeValueAsBytes(spec));

@@ -4,6 +4,8 @@ import static io.balena.engine.daemon.http.Route.get;
 
 import io.balena.engine.daemon.EngineConfig;
 import io.balena.engine.daemon.EngineVersion;
+import io.balena.engine.daemon.container.spec.AppArmor;
+import io.balena.engine.daemon.container.spec.CgroupSupport;
 import io.balena.engine.daemon.event.Events;
 import io.balena.engine.daemon.http.Request;
 import io.balena.engine.daemon.http.Response;
@@ -12,8 +14,6 @@ import io.balena.engine.distribution.Proxies;
 import io.balena.engine.distribution.RegistryEndpoints;
 import io.balena.engine.distribution.Rfc3339;
 import java.io.File;
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -87,7 +87,7 @@ public final class InfoRoutes {
         info.put("Isolation", "");
         info.put("InitBinary", config.containers().spec().init().shown());
         for (String part : List.of("ContainerdCommit", "RuncCommit", "InitCommit")) info.put(part, Map.of("ID", "", "Expected", ""));
-        info.put("SecurityOptions", securityOptions(cgroups));
+        info.put("SecurityOptions", securityOptions(config, cgroups));
         info.put("Warnings", warnings(config, cgroups, info));
         return Response.json(info);
     }
@@ -141,10 +141,10 @@ public final class InfoRoutes {
         return swarm;
     }
 
-    private static List<String> securityOptions(CgroupSupport cgroups) {
+    private static List<String> securityOptions(EngineConfig config, CgroupSupport cgroups) {
         List<String> options = new ArrayList<>();
-        if (Files.exists(Path.of("/sys/module/apparmor")) && Files.isExecutable(Path.of("/sbin/apparmor_parser"))) options.add("name=apparmor");
-        options.add("name=seccomp,profile=builtin");
+        if (AppArmor.ofThisHost().isEnabled()) options.add("name=apparmor");
+        options.add("name=seccomp,profile=" + config.containers().spec().seccomp().shown());
         if (cgroups.version().equals("2")) options.add("name=cgroupns");
         return options;
     }

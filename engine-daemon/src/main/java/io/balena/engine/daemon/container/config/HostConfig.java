@@ -6,6 +6,7 @@ import static io.balena.engine.daemon.container.config.Shape.Kind.INTEGERS;
 import static io.balena.engine.daemon.container.config.Shape.Kind.OBJECT;
 import static io.balena.engine.daemon.container.config.Shape.Kind.OBJECTS;
 import static io.balena.engine.daemon.container.config.Shape.Kind.COMMAND;
+import static io.balena.engine.daemon.container.config.Shape.Kind.SHORT;
 import static io.balena.engine.daemon.container.config.Shape.Kind.TEXT;
 import static io.balena.engine.daemon.container.config.Shape.Kind.TEXTS;
 import static io.balena.engine.daemon.container.config.Shape.Kind.TEXT_MAP;
@@ -51,7 +52,7 @@ public record HostConfig(ObjectNode document) {
             .with(TEXT, "Isolation")
             .with(INTEGER, "CpuShares", "Memory", "NanoCpus")
             .with(TEXT, "CgroupParent")
-            .with(INTEGER, "BlkioWeight")
+            .with(SHORT, "BlkioWeight")
             .nullable(OBJECTS, "BlkioWeightDevice", "BlkioDeviceReadBps", "BlkioDeviceWriteBps", "BlkioDeviceReadIOps",
                     "BlkioDeviceWriteIOps")
             .with(INTEGER, "CpuPeriod", "CpuQuota", "CpuRealtimePeriod", "CpuRealtimeRuntime")
@@ -112,10 +113,21 @@ public record HostConfig(ObjectNode document) {
                 (set.equals("MaskedPaths") ? MASKED : READ_ONLY).forEach(paths::add);
             }
         }
+        // Nothing and anything below have always meant "no limit".
+        if (document.path("PidsLimit").asLong(0) <= 0) document.putNull("PidsLimit");
         // With a memory limit and no word about swap, Docker allows as much swap again.
         if (document.path("Memory").asLong() > 0 && document.path("MemorySwap").asLong() == 0) {
             document.put("MemorySwap", 2 * document.path("Memory").asLong());
         }
+        return new HostConfig(document);
+    }
+
+    /// Reads what is to be changed of a container. What is 0, empty or missing is to stay.
+    ///
+    /// @throws io.balena.engine.daemon.EngineException.InvalidRequest when a field has the wrong type
+    public static HostConfig readChange(JsonNode given) {
+        ObjectNode document = SHAPE.as("UpdateConfig").read(given);
+        if (document.hasNonNull("PidsLimit") && document.get("PidsLimit").asLong() < 0) document.put("PidsLimit", 0);
         return new HostConfig(document);
     }
 

@@ -19,7 +19,7 @@ final class Shape {
 
     /// What a field may hold, with Go's name for it, which error messages show.
     enum Kind {
-        TEXT("string"), INTEGER("int64"), FLAG("bool"), TEXTS("[]string"), COMMAND("strslice.StrSlice"), TEXT_MAP("map[string]string"),
+        TEXT("string"), INTEGER("int64"), SHORT("uint16"), FLAG("bool"), TEXTS("[]string"), COMMAND("strslice.StrSlice"), TEXT_MAP("map[string]string"),
         SET("map[string]struct {}"), OBJECT("struct"), OBJECTS("[]struct"), INTEGERS("[]int"), DURATION("time.Duration");
 
         private final String goType;
@@ -33,12 +33,23 @@ final class Shape {
     private record Field(String name, Kind kind, JsonNode absent, boolean omitZero) {}
 
     private final String goStruct;
-    private final Map<String, Field> fields = new LinkedHashMap<>();
-    private final Map<String, Field> byLowerCase = new LinkedHashMap<>();
+    private final Map<String, Field> fields;
+    private final Map<String, Field> byLowerCase;
 
     /// @param goStruct what Docker's messages call the object
     Shape(String goStruct) {
+        this(goStruct, new LinkedHashMap<>(), new LinkedHashMap<>());
+    }
+
+    private Shape(String goStruct, Map<String, Field> fields, Map<String, Field> byLowerCase) {
         this.goStruct = goStruct;
+        this.fields = fields;
+        this.byLowerCase = byLowerCase;
+    }
+
+    /// The same under another name in messages.
+    Shape as(String otherStruct) {
+        return new Shape(otherStruct, fields, byLowerCase);
     }
 
     /// A field that is always written; with Go's zero value when it was not given.
@@ -110,6 +121,11 @@ final class Shape {
         switch (field.kind) {
             case TEXT -> require(value.isTextual(), field, value, field.kind.goType);
             case INTEGER, DURATION -> require(value.isIntegralNumber() && value.canConvertToLong(), field, value, field.kind.goType);
+            case SHORT -> {
+                require(value.isIntegralNumber(), field, value, field.kind.goType);
+                boolean fits = value.canConvertToInt() && value.asInt() >= 0 && value.asInt() <= 0xffff;
+                if (!fits) throw mismatch(field, "number " + value, field.kind.goType);
+            }
             case FLAG -> require(value.isBoolean(), field, value, field.kind.goType);
             case TEXTS -> requireTexts(field, value);
             case COMMAND -> {
@@ -143,8 +159,11 @@ final class Shape {
     }
 
     private void require(boolean right, Field field, JsonNode value, String goType) {
-        if (right) return;
-        throw new InvalidRequest("json: cannot unmarshal " + goName(value) + " into Go struct field " + goStruct + "." + field.name
+        if (!right) throw mismatch(field, goName(value), goType);
+    }
+
+    private InvalidRequest mismatch(Field field, String value, String goType) {
+        return new InvalidRequest("json: cannot unmarshal " + value + " into Go struct field " + goStruct + "." + field.name
                 + " of type " + goType);
     }
 
@@ -162,7 +181,7 @@ final class Shape {
     private static JsonNode zero(Kind kind) {
         return switch (kind) {
             case TEXT -> JSON.textNode("");
-            case INTEGER -> JSON.numberNode(0);
+            case INTEGER, SHORT -> JSON.numberNode(0);
             case FLAG -> JSON.booleanNode(false);
             default -> JSON.nullNode();
         };

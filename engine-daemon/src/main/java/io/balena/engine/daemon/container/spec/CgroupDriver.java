@@ -15,6 +15,15 @@ public enum CgroupDriver {
         throw new IllegalArgumentException("native.cgroupdriver option " + name + " not supported");
     }
 
+    /// @param parent of containers' groups; empty for the driver's own
+    /// @throws IllegalArgumentException with dockerd's words
+    public void checkParent(String parent) {
+        if (this == CGROUPFS || parent.isEmpty()) return;
+        if (parent.length() <= ".slice".length() || !parent.endsWith(".slice")) {
+            throw new IllegalArgumentException("cgroup-parent for systemd cgroup should be a valid slice named as \"xxx.slice\"");
+        }
+    }
+
     @Override
     public String toString() {
         return name().toLowerCase(Locale.ROOT);

@@ -17,16 +17,19 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
 
 /// Writes down for the runtime what a container is to be.
 public final class SpecBuilder {
     private static final String DEFAULT_PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-    private final DefaultSeccompProfile seccomp = DefaultSeccompProfile.load();
+    private final SeccompProfiles seccomp;
+    private final AppArmor apparmor = AppArmor.ofThisHost();
     private final SpecDefaults defaults;
 
     public SpecBuilder(SpecDefaults defaults) {
         this.defaults = defaults;
+        this.seccomp = new SeccompProfiles(SeccompProfile.Machine.local(), defaults.seccomp());
     }
 
     /// What is decided outside: where things lie, and whose namespaces are joined.
@@ -53,11 +56,12 @@ public final class SpecBuilder {
         List<String> arguments = init ? InitProgram.before(config.arguments()) : config.arguments();
         var process = new RuntimeSpec.Process(config.tty(), consoleSize(config, host), user.user(), arguments,
                 environment(config, user.home()), config.workingDirectory().isEmpty() ? "/" : config.workingDirectory(),
-                capabilitySets(capabilities, user.user()), rlimits(host), security.noNewPrivileges().orElse(defaults.noNewPrivileges()), null,
+                capabilitySets(capabilities, user.user()), rlimits(host), security.noNewPrivileges().orElse(defaults.noNewPrivileges()),
+                apparmor.profile(security.apparmor(), host.privileged()),
                 (int) host.positive("OomScoreAdj").orElse(0), null);
-        var linux = new RuntimeSpec.Linux(namespaces(host, around), List.of(), List.of(), devices(host), resources(host),
+        var linux = new RuntimeSpec.Linux(namespaces(host, around), List.of(), List.of(), devices(host), ResourceLimits.of(host, deviceRules(host)),
                 cgroupPath(host, around.id), sysctls(host),
-                host.privileged() || security.unconfined() ? null : seccomp.forCapabilities(capabilities),
+                host.privileged() ? null : seccomp.of(security.seccomp().orElse(null), capabilities),
                 rootPropagation(around.mounts), host.texts("MaskedPaths"), host.texts("ReadonlyPaths"), null);
         return new RuntimeSpec(RuntimeSpec.OCI_VERSION, process, new RuntimeSpec.Root(around.rootfs.toString(), host.readonlyRootfs()),
                 ownHostname ? config.hostname() : null, ownHostname && !config.domainname().isEmpty() ? config.domainname() : null,
@@ -77,7 +81,8 @@ public final class SpecBuilder {
         environment.forEach(entry -> put(variables, entry));
         String directory = workingDirectory.isEmpty() ? config.workingDirectory() : workingDirectory;
         return new RuntimeSpec.Process(tty, size, who.user(), command, withHome(variables, who.home()), directory.isEmpty() ? "/" : directory,
-                capabilitySets(capabilities, who.user()), rlimits(host), security.noNewPrivileges().orElse(defaults.noNewPrivileges()), null,
+                capabilitySets(capabilities, who.user()), rlimits(host), security.noNewPrivileges().orElse(defaults.noNewPrivileges()),
+                apparmor.profile(privileged ? Optional.of("unconfined") : security.apparmor(), host.privileged()),
                 (int) host.positive("OomScoreAdj").orElse(0), null);
     }
 
@@ -167,11 +172,20 @@ public final class SpecBuilder {
         return new Namespace(type, "/proc/" + around.pidOf.container(container) + "/ns/" + file);
     }
 
-    /// Where a container's cgroup lies below the root of every hierarchy.
-    public String cgroupPath(HostConfig host, String id) {
+    /// Below the root of every hierarchy, or for systemd as `slice:prefix:name`.
+    private String cgroupPath(HostConfig host, String id) {
         String own = host.text("CgroupParent");
-        String parent = own.isEmpty() ? defaults.cgroupParent().orElse("/docker") : own;
-        return (parent.startsWith("/") ? parent : "/" + parent) + "/" + id;
+        Optional<String> given = own.isEmpty() ? defaults.cgroupParent().filter(parent -> !parent.isEmpty()) : Optional.of(own);
+        return switch (defaults.cgroups()) {
+            case SYSTEMD -> given.orElse("system.slice") + ":docker:" + id;
+            // Whatever dots it has, it does not lead out of the hierarchy.
+            case CGROUPFS -> Path.of("/").resolve(given.orElse("/docker")).normalize().resolve(id).toString();
+        };
+    }
+
+    /// Makes what must be there of the control groups above a container's before its own can be made.
+    public void prepareGroups(RuntimeSpec spec) {
+        if (defaults.cgroups() == CgroupDriver.CGROUPFS) RealtimeGroups.prepareAbove(Path.of(spec.linux().cgroupsPath()), defaults.realtime());
     }
 
     private static Map<String, String> sysctls(HostConfig host) {
@@ -198,33 +212,6 @@ public final class SpecBuilder {
         return all;
     }
 
-    private static RuntimeSpec.Resources resources(HostConfig host) {
-        var memory = new RuntimeSpec.Memory(number(host, "Memory"), number(host, "MemoryReservation"), number(host, "MemorySwap"), null, null,
-                host.given("MemorySwappiness") && host.document().get("MemorySwappiness").asLong() >= 0
-                        ? host.document().get("MemorySwappiness").asLong() : null,
-                host.oomKillDisable() ? Boolean.TRUE : null);
-        Long quota = number(host, "CpuQuota");
-        Long period = number(host, "CpuPeriod");
-        if (host.positive("NanoCpus").isPresent()) {
-            period = 100_000L;
-            quota = host.positive("NanoCpus").getAsLong() * period / 1_000_000_000L;
-        }
-        var cpu = new RuntimeSpec.Cpu(number(host, "CpuShares"), quota, period, number(host, "CpuRealtimeRuntime"),
-                number(host, "CpuRealtimePeriod"), words(host, "CpusetCpus"), words(host, "CpusetMems"));
-        Long pids = number(host, "PidsLimit");
-        Long weight = number(host, "BlkioWeight");
-        var io = weight == null ? null : new RuntimeSpec.BlockIo(weight.intValue(), null, null, null, null, null);
-        return new RuntimeSpec.Resources(deviceRules(host), memory, cpu, pids == null ? null : new RuntimeSpec.Pids(pids), io, null, null);
-    }
-
-    private static Long number(HostConfig host, String field) {
-        return host.positive(field).isPresent() ? host.positive(field).getAsLong() : null;
-    }
-
-    private static String words(HostConfig host, String field) {
-        return host.text(field).isEmpty() ? null : host.text(field);
-    }
-
     private static List<RuntimeSpec.DeviceRule> deviceRules(HostConfig host) {
         if (host.privileged()) return List.of(new RuntimeSpec.DeviceRule(true, null, null, null, "rwm"));
         List<RuntimeSpec.DeviceRule> rules = new ArrayList<>();
@@ -232,8 +219,8 @@ public final class SpecBuilder {
         // Any node may be made (that is mknod's own capability's business), few may be opened.
         rules.add(new RuntimeSpec.DeviceRule(true, "c", null, null, "m"));
         rules.add(new RuntimeSpec.DeviceRule(true, "b", null, null, "m"));
-        // zero, null, urandom, random, full, tty, console, ptmx, and all pseudo-terminals
-        for (Long[] allowed : new Long[][] {{1L, 5L}, {1L, 3L}, {1L, 9L}, {1L, 8L}, {1L, 7L}, {5L, 0L}, {5L, 1L}, {5L, 2L}, {136L, null}}) {
+        // zero, null, urandom, random, full, tty, console, ptmx, all pseudo-terminals, and net/tun, which containers with CAP_NET_ADMIN make
+        for (Long[] allowed : new Long[][] {{1L, 5L}, {1L, 3L}, {1L, 9L}, {1L, 8L}, {1L, 7L}, {5L, 0L}, {5L, 1L}, {5L, 2L}, {136L, null}, {10L, 200L}}) {
             rules.add(new RuntimeSpec.DeviceRule(true, "c", allowed[0], allowed[1], "rwm"));
         }
         for (JsonNode mapping : host.objects("Devices")) {

@@ -93,18 +93,6 @@ class SpecBuilderTest {
     }
 
     @Test
-    void theFilterFollowsTheCapabilities() {
-        var profile = DefaultSeccompProfile.load("amd64");
-        var usual = profile.forCapabilities(List.of("CAP_CHOWN"));
-        assertEquals("SCMP_ACT_ERRNO", usual.defaultAction());
-        assertFalse(usual.syscalls().getFirst().names().contains("mount"));
-        assertTrue(usual.syscalls().stream().anyMatch(rule -> rule.names().equals(List.of("clone3")) && Integer.valueOf(38).equals(rule.errnoRet())));
-        var admin = profile.forCapabilities(List.of("CAP_SYS_ADMIN"));
-        assertTrue(admin.syscalls().getFirst().names().containsAll(List.of("mount", "clone", "arch_prctl")));
-        assertFalse(DefaultSeccompProfile.load("arm64").forCapabilities(List.of()).syscalls().getFirst().names().contains("arch_prctl"));
-    }
-
-    @Test
     void privilegedMeansNeitherFilterNorMasks() throws Exception {
         var spec = spec("{'Cmd':['x']}", "{'Privileged':true}");
         assertNull(spec.linux().seccomp());
@@ -156,8 +144,8 @@ class SpecBuilderTest {
     @Test
     void whatAContainerLeavesOpenTheEnginesFlagsDecide() throws Exception {
         var defaults = new SpecDefaults(CgroupDriver.CGROUPFS, Optional.of("engine"),
-                List.of(new SpecDefaults.Ulimit("nofile", 10, 20), new SpecDefaults.Ulimit("core", 0, 0)), true,
-                new InitProgram(true, Optional.of("/opt/init")));
+                List.of(new SpecDefaults.Ulimit("nofile", 10, 20), new SpecDefaults.Ulimit("core", 0, 0)), true, SeccompSource.BUILTIN,
+                SpecDefaults.Realtime.NONE, new InitProgram(true, Optional.of("/opt/init")));
         var open = spec("{'Cmd':['x']}", "{'Ulimits':[{'Name':'nofile','Soft':1,'Hard':2}]}", defaults);
         assertEquals(List.of(new RuntimeSpec.Rlimit("RLIMIT_NOFILE", 1, 2), new RuntimeSpec.Rlimit("RLIMIT_CORE", 0, 0)), open.process().rlimits());
         assertEquals("/engine/" + ID, open.linux().cgroupsPath());
@@ -168,6 +156,24 @@ class SpecBuilderTest {
         assertEquals("/own/" + ID, closed.linux().cgroupsPath());
         assertEquals(List.of("x"), closed.process().args());
         assertFalse(closed.process().noNewPrivileges());
+    }
+
+    @Test
+    void noParentLeadsOutOfTheHierarchy() throws Exception {
+        assertEquals("/x/" + ID, spec("{'Cmd':['x']}", "{'CgroupParent':'../../x'}").linux().cgroupsPath());
+        assertEquals("/" + ID, spec("{'Cmd':['x']}", "{'CgroupParent':'/..'}").linux().cgroupsPath());
+    }
+
+    @Test
+    void systemdIsToldASliceAndAName() throws Exception {
+        var systemd = new SpecDefaults(CgroupDriver.SYSTEMD, Optional.empty(), List.of(), false, SeccompSource.BUILTIN, SpecDefaults.Realtime.NONE, SpecDefaults.DOCKERS.init());
+        assertEquals("system.slice:docker:" + ID, spec("{'Cmd':['x']}", "{}", systemd).linux().cgroupsPath());
+        assertEquals("own.slice:docker:" + ID, spec("{'Cmd':['x']}", "{'CgroupParent':'own.slice'}", systemd).linux().cgroupsPath());
+        CgroupDriver.SYSTEMD.checkParent("own.slice");
+        CgroupDriver.CGROUPFS.checkParent("anything");
+        for (String wrong : List.of("/docker", ".slice", "x.scope")) {
+            assertThrows(IllegalArgumentException.class, () -> CgroupDriver.SYSTEMD.checkParent(wrong));
+        }
     }
 
     private List<String> types(String host) throws Exception {

@@ -12,8 +12,8 @@ public final class ImagePuller {
 
     private final LayerStore layers;
     private final Images images;
-    private final Sources sources;
-    private final RetryPolicy retries;
+    private volatile Sources sources;
+    private volatile RetryPolicy retries;
     private final LayerDownloads downloads;
 
     /// One per data root: pulls share downloads through it. Opens no connection and loads no HTTP client before the first pull.
@@ -27,6 +27,13 @@ public final class ImagePuller {
         this.sources = new Sources(config, new HttpConnections());
         this.retries = retries;
         this.downloads = new LayerDownloads(layers, images.blobs(), retries, config.downloads().atOnce());
+    }
+
+    /// Takes up other registries, mirrors and limits; what is under way goes on as it began.
+    public void reconfigure(RegistryConfig config) {
+        sources = new Sources(config, sources.connections());
+        retries = RetryPolicy.of(config.downloads().attempts());
+        downloads.reconfigure(retries, config.downloads().atOnce());
     }
 
     /// Pulls `reference` and gives the image that name.

@@ -26,8 +26,8 @@ public final class ImagePusher {
 
     private final LayerStore layers;
     private final Images images;
-    private final RegistryConfig config;
-    private final RetryPolicy retries;
+    private volatile RegistryConfig config;
+    private volatile RetryPolicy retries;
     private final LayerUploads uploads;
     private final HttpConnections connections = new HttpConnections();
 
@@ -42,6 +42,13 @@ public final class ImagePusher {
         this.config = config;
         this.retries = retries;
         this.uploads = new LayerUploads(layers, images.blobs(), retries, config.uploads().atOnce());
+    }
+
+    /// Takes up other registries and limits; what is under way goes on as it began.
+    public void reconfigure(RegistryConfig next) {
+        config = next;
+        retries = RetryPolicy.of(next.uploads().attempts());
+        uploads.reconfigure(retries, next.uploads().atOnce());
     }
 
     /// Pushes what `reference` names, or, when it has no tag, all tags of that repository. What was pushed can be named by its digest

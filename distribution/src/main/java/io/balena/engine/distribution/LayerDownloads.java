@@ -20,8 +20,8 @@ final class LayerDownloads {
 
     private final LayerStore layers;
     private final BlobRecords records;
-    private final RetryPolicy retries;
-    private final int atOnce;
+    private volatile RetryPolicy retries;
+    private volatile int atOnce;
 
     private final Map<Key, Shared> wanted = new HashMap<>();
     private final Deque<Shared> queue = new ArrayDeque<>();
@@ -32,6 +32,12 @@ final class LayerDownloads {
         this.records = records;
         this.retries = retries;
         this.atOnce = atOnce;
+    }
+
+    /// For those that begin from now on.
+    void reconfigure(RetryPolicy nextRetries, int nextAtOnce) {
+        retries = nextRetries;
+        atOnce = nextAtOnce;
     }
 
     /// Joins the download of a layer, or begins it.

@@ -16,8 +16,8 @@ final class LayerUploads {
 
     private final LayerStore layers;
     private final BlobRecords records;
-    private final RetryPolicy retries;
-    private final int atOnce;
+    private volatile RetryPolicy retries;
+    private volatile int atOnce;
     /// One for all, so that more uploads at once do not mean more threads that deflate.
     private final ReproducibleGzip gzip = new ReproducibleGzip();
 
@@ -30,6 +30,12 @@ final class LayerUploads {
         this.records = records;
         this.retries = retries;
         this.atOnce = atOnce;
+    }
+
+    /// For those that begin from now on.
+    void reconfigure(RetryPolicy nextRetries, int nextAtOnce) {
+        retries = nextRetries;
+        atOnce = nextAtOnce;
     }
 
     /// Joins the upload of a layer, or begins it.

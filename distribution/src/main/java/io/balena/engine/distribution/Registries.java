@@ -6,11 +6,16 @@ import java.util.Optional;
 
 /// Asks registries without bringing anything in: whether a login is good, what a name stands for, which repositories there are.
 public final class Registries {
-    private final RegistryConfig config;
+    private volatile RegistryConfig config;
     private final HttpConnections connections = new HttpConnections();
 
     public Registries(RegistryConfig config) {
         this.config = config;
+    }
+
+    /// Takes up other registries and mirrors.
+    public void reconfigure(RegistryConfig next) {
+        config = next;
     }
 
     /// Logs in, to find out whether the credentials are good.

@@ -130,6 +130,25 @@ class DaemonIT {
     }
 
     @Test
+    void systemdsWatchdogIsToldAgainAndAgainThatTheApiAnswers() throws Exception {
+        Path notices = folder.resolve("notices");
+        Path socket = folder.resolve("notify.sock");
+        Process receiver = new ProcessBuilder(Tools.need("socat"), "-u", "UNIX-RECV:" + socket, "-").redirectOutput(notices.toFile()).start();
+        try {
+            while (!Files.exists(socket)) Thread.yield();
+            var daemon = DaemonProcess.start(folder, List.of("/usr/bin/env", "NOTIFY_SOCKET=" + socket, "WATCHDOG_USEC=200000"), host());
+            daemon.ready();
+            long end = System.nanoTime() + 60_000_000_000L;
+            while (Files.readString(notices).split("WATCHDOG=1", -1).length < 4 && System.nanoTime() < end) Thread.yield();
+            daemon.stop();
+            assertTrue(Files.readString(notices).startsWith("READY=1WATCHDOG=1WATCHDOG=1WATCHDOG=1"), Files.readString(notices));
+        } finally {
+            receiver.destroy();
+            receiver.waitFor();
+        }
+    }
+
+    @Test
     void socketsOfSystemdAreServedAndTheirFilesLeftAlone() throws Exception {
         Path socket = folder.resolve("activated.sock");
         int port;

@@ -4,10 +4,12 @@ import io.balena.engine.linux.ServiceManager;
 import java.io.IOException;
 import java.lang.System.Logger;
 import java.lang.System.Logger.Level;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicReference;
 import sun.misc.Signal;
 
 /// The daemon's program: `balenad [OPTIONS]`.
@@ -30,8 +32,10 @@ public final class DaemonMain {
 
     private static int run(String... arguments) {
         EngineConfig config;
+        Settings flags;
+        Settings settings;
         try {
-            Settings settings = CommandLine.parse(PROGRAM, arguments);
+            settings = CommandLine.parse(PROGRAM, arguments);
             if (settings.flag("help")) {
                 System.out.print(CommandLine.usage(PROGRAM));
                 return 0;
@@ -41,6 +45,7 @@ public final class DaemonMain {
                 System.out.println("balena-engine version " + version.version() + ", build " + version.commit());
                 return 0;
             }
+            flags = settings.copy();
             ConfigFile.addTo(settings);
             setLogLevel(settings);
             config = EngineConfig.of(settings);
@@ -52,10 +57,10 @@ public final class DaemonMain {
             System.err.println(e.getMessage());
             return 1;
         }
-        return serve(config);
+        return serve(config, flags, settings);
     }
 
-    private static int serve(EngineConfig config) {
+    private static int serve(EngineConfig config, Settings flags, Settings settings) {
         log().log(Level.INFO, "Starting up");
         var asked = new CountDownLatch(1);
         stopOnSignals(asked);
@@ -65,6 +70,9 @@ public final class DaemonMain {
             engine.listen();
             log().log(Level.DEBUG, () -> "Listening " + sinceStart().toMillis() + " ms after the process began");
             tell(manager, "READY=1");
+            reloadOnSignal(engine, manager, flags, settings);
+            dumpOnSignal(config.execRoot());
+            Watchdog.start(manager, engine::answers);
             asked.await();
             log().log(Level.INFO, "Processing signal 'terminated'");
             tell(manager, "STOPPING=1");
@@ -88,10 +96,37 @@ public final class DaemonMain {
                 if (count.incrementAndGet() == 3) Runtime.getRuntime().halt(1);
             });
         }
-        // Left to themselves both would end the process.
-        for (String name : new String[] {"HUP", "USR1"}) {
-            Signal.handle(new Signal(name), signal -> log().log(Level.WARNING, "Got signal " + signal.getName() + ", which has no effect yet"));
-        }
+        // Left to themselves both would end the process, also one that has not come far yet.
+        for (String name : new String[] {"HUP", "USR1"}) Signal.handle(new Signal(name), _ -> {});
+    }
+
+    private static void reloadOnSignal(Engine engine, ServiceManager manager, Settings flags, Settings settings) {
+        var running = new AtomicReference<>(settings);
+        Signal.handle(new Signal("HUP"), _ -> {
+            log().log(Level.INFO, "Got signal to reload configuration, reloading from: " + flags.text("config-file"));
+            tell(manager, "RELOADING=1\nMONOTONIC_USEC=" + System.nanoTime() / 1000);
+            try {
+                Settings next = new Reload(flags, running.get()).next();
+                EngineConfig config = EngineConfig.of(next);
+                setLogLevel(next);
+                engine.reload(config);
+                running.set(next);
+                log().log(Level.INFO, "Reloaded configuration");
+            } catch (ConfigFile.ConfigException | IllegalArgumentException | IOException e) {
+                log().log(Level.ERROR, e.getMessage());
+            }
+            tell(manager, "READY=1");
+        });
+    }
+
+    private static void dumpOnSignal(Path folder) {
+        Signal.handle(new Signal("USR1"), _ -> {
+            try {
+                log().log(Level.INFO, "thread stacks written to " + ThreadDump.write(folder));
+            } catch (IOException e) {
+                log().log(Level.ERROR, "failed to write thread stacks: " + e.getMessage());
+            }
+        });
     }
 
     private static void setLogLevel(Settings settings) {

@@ -20,6 +20,7 @@ import io.balena.engine.daemon.system.EventRoutes;
 import io.balena.engine.daemon.system.InfoRoutes;
 import io.balena.engine.daemon.system.Inventory;
 import io.balena.engine.daemon.system.NetworkRoutes;
+import io.balena.engine.daemon.system.ReloadEvent;
 import io.balena.engine.daemon.system.SwarmRoutes;
 import io.balena.engine.daemon.system.SystemRoutes;
 import io.balena.engine.daemon.volume.VolumeRoutes;
@@ -46,21 +47,29 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.concurrent.atomic.AtomicReference;
+import java.util.function.Consumer;
 import java.util.stream.Stream;
 
 /// The engine, built from its parts. The one place that knows them all, and it does nothing else.
 final class Engine implements AutoCloseable {
     private static final Logger LOG = System.getLogger(Engine.class.getName());
 
-    private final EngineConfig config;
+    private final AtomicReference<EngineConfig> configuration;
+    private final Events events;
+    private final List<Consumer<RegistryConfig>> users;
     private final ContainerEngine containers;
     private final List<AutoCloseable> parts;
     private final List<Route> routes;
     private ApiServer server;
 
+    /// @param users of registries, told when there are others
     /// @param parts in the order in which they were opened
-    private Engine(EngineConfig config, ContainerEngine containers, List<AutoCloseable> parts, List<Route> routes) {
-        this.config = config;
+    private Engine(AtomicReference<EngineConfig> configuration, Events events, List<Consumer<RegistryConfig>> users, ContainerEngine containers,
+            List<AutoCloseable> parts, List<Route> routes) {
+        this.configuration = configuration;
+        this.events = events;
+        this.users = users;
         this.containers = containers;
         this.parts = parts;
         this.routes = routes;
@@ -82,6 +91,9 @@ final class Engine implements AutoCloseable {
         var downloads = new TarDownloads(registries);
         Optional<BridgeNetwork> bridge = bridge(config);
 
+        var questions = new Registries(registries);
+        var configuration = new AtomicReference<>(config);
+
         List<DockerNetwork> dockerNetworks = DockerNetworks.read(config.dataRoot());
         Volumes volumes = Volumes.open(config.dataRoot(), config.owners(), events);
         ContainerEngine containers = ContainerEngine.open(containerSettings(config), images, layers, volumes, bridge, dockerNetworks, events);
@@ -91,12 +103,12 @@ final class Engine implements AutoCloseable {
         List<Route> routes = Stream.of(
                         containers.routes(),
                         new SystemRoutes(config.experimental()).table(),
-                        new InfoRoutes(config, inventory(containers, images, layers), events).table(),
+                        new InfoRoutes(configuration::get, inventory(containers, images, layers), events).table(),
                         new EventRoutes(events).table(),
                         new DiskUsageRoutes(usage(containers, list, volumeRoutes)).table(),
                         new ImageRoutes(images, layers, puller, downloads, containers.imageUsers(), events).table(),
                         new PushRoutes(pusher, images, events).table(),
-                        new RegistryRoutes(new Registries(registries)).table(),
+                        new RegistryRoutes(questions).table(),
                         new ArchiveRoutes(
                                 images, new ImageSaver(layers, images), new ImageLoader(layers, images), events).table(),
                         new NetworkRoutes(config.network().bridge(), bridge, dockerNetworks).table(),
@@ -105,7 +117,22 @@ final class Engine implements AutoCloseable {
                 .flatMap(List::stream)
                 .toList();
         List<AutoCloseable> parts = Stream.concat(Stream.concat(Stream.of(lock, layers), bridge.stream()), Stream.of(containers)).toList();
-        return new Engine(config, containers, parts, routes);
+        return new Engine(configuration, events, List.of(puller::reconfigure, pusher::reconfigure, questions::reconfigure), containers, parts, routes);
+    }
+
+    /// Whether the API answers, where it has a unix socket to be asked at.
+    boolean answers() {
+        return server.addresses().stream().filter(address -> address.startsWith("/")).findFirst()
+                .map(socket -> Ping.succeeds(Path.of(socket))).orElse(true);
+    }
+
+    /// Goes on with what has changed of the configuration, and says so.
+    void reload(EngineConfig next) throws IOException {
+        RegistryConfig registries = registries(next.registries());
+        users.forEach(user -> user.accept(registries));
+        containers.reload(next.containers().host());
+        configuration.set(next);
+        new ReloadEvent(next).publish(events);
     }
 
     /// Containers' root must get through it, and through the one that holds those of all mappings.
@@ -129,7 +156,8 @@ final class Engine implements AutoCloseable {
     private static ContainerEngine.Settings containerSettings(EngineConfig config) {
         var defaults = config.containers();
         return new ContainerEngine.Settings(config.dataRoot(), config.execRoot(), ShimProgram.command(),
-                defaults.host(), defaults.spec(), defaults.dns(), defaults.runtimes(), defaults.cdiSpecs(), config.owners());
+                defaults.host(), defaults.spec(), defaults.dns(), defaults.runtimes(), defaults.cdiSpecs(), config.owners(),
+                config.experimental());
     }
 
     private static Inventory inventory(ContainerEngine containers, Images images, LayerStore layers) {
@@ -178,6 +206,7 @@ final class Engine implements AutoCloseable {
 
     /// Answers requests from now on.
     void listen() throws IOException {
+        EngineConfig config = configuration.get();
         List<Listener> listeners = Sockets.listeners(config.api());
         server = ApiServer.bind(listeners, routes, new ApiIdentity(EngineVersion.current().version(), config.experimental()),
                 Engine::releaseMappedFiles);
@@ -201,6 +230,7 @@ final class Engine implements AutoCloseable {
     public void close() throws IOException {
         if (server != null) server.stopAccepting();
         // An engine that could not begin to serve has not been asked to stop anything.
+        EngineConfig config = configuration.get();
         if (server != null && !config.containers().liveRestore()) containers.stopAll(Duration.ofSeconds(config.containers().shutdownSeconds()));
         if (server != null) server.close();
         for (AutoCloseable part : parts.reversed()) {

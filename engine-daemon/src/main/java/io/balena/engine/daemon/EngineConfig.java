@@ -6,6 +6,7 @@ import io.balena.engine.daemon.container.config.ByteSize;
 import io.balena.engine.daemon.container.config.HostDefaults;
 import io.balena.engine.daemon.container.config.LogOptions;
 import io.balena.engine.daemon.container.spec.CgroupDriver;
+import io.balena.engine.daemon.container.spec.InitProgram;
 import io.balena.engine.daemon.container.spec.SeccompSource;
 import io.balena.engine.daemon.container.spec.SpecDefaults;
 import io.balena.engine.distribution.InsecureRegistries;
@@ -17,6 +18,7 @@ import io.balena.engine.network.BridgeConfig;
 import java.net.URI;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -86,7 +88,17 @@ public record EngineConfig(
                 containers(settings),
                 settings.flag("debug"),
                 settings.flag("experimental"),
-                settings.list("label"));
+                labels(settings.list("label")));
+    }
+
+    private static List<String> labels(List<String> given) {
+        Map<String, String> values = new HashMap<>();
+        for (String label : given) {
+            String key = label.substring(0, Math.max(0, label.indexOf('=')));
+            String before = values.put(key, label);
+            if (before != null && !before.equals(label)) throw new IllegalArgumentException("conflict labels for " + label + " and " + before);
+        }
+        return given;
     }
 
     private static Path dataRoot(Settings settings, IdentityMapping owners) {
@@ -146,7 +158,8 @@ public record EngineConfig(
         cgroups.checkParent(settings.text("cgroup-parent"));
         var spec = new SpecDefaults(cgroups, settings.optional("cgroup-parent"), settings.list("default-ulimit").stream().map(Checks::parseUlimit).toList(),
                 settings.flag("no-new-privileges"), SeccompSource.ofFlag(settings.text("seccomp-profile")),
-                new SpecDefaults.Realtime(settings.number("cpu-rt-period"), settings.number("cpu-rt-runtime")));
+                new SpecDefaults.Realtime(settings.number("cpu-rt-period"), settings.number("cpu-rt-runtime")),
+                new InitProgram(settings.flag("init"), settings.optional("init-path")));
         var dns = new DnsDefaults(settings.list("dns"), settings.list("dns-opt"), settings.list("dns-search"));
         Runtimes runtimes = RuntimeSettings.of(settings);
         runtimes.checkDefault(host.runtime());

@@ -18,6 +18,18 @@ final class Settings {
         given.add(value);
     }
 
+    Settings copy() {
+        var copy = new Settings();
+        values.forEach((option, given) -> copy.values.put(option, new ArrayList<>(given)));
+        return copy;
+    }
+
+    /// Takes over what `others` say about an option, or that they say nothing.
+    void take(Option option, Settings others) {
+        if (others.has(option)) values.put(option, new ArrayList<>(others.of(option)));
+        else values.remove(option);
+    }
+
     /// Says that a list is empty.
     void addNothing(Option option) {
         values.computeIfAbsent(option, _ -> new ArrayList<>());
@@ -88,7 +100,7 @@ final class Settings {
         return has(named(flag));
     }
 
-    private static Option named(String flag) {
+    static Option named(String flag) {
         return Options.byFlag(flag).orElseThrow(() -> new IllegalArgumentException("no option " + flag));
     }
 }

@@ -47,6 +47,13 @@ public final class Children {
         waitFor(P_PID, pid, WNOHANG, STATUS);
     }
 
+    /// Signals all of the process group that a child leads, which was not reaped yet.
+    ///
+    /// @throws ErrnoException `ESRCH` when there is nobody in it
+    public static void signalGroup(int leader, int signal) throws ErrnoException {
+        Libc.check(ProcessLibc.kill(-leader, signal), "kill", "process group " + leader);
+    }
+
     /// Makes this process the parent of its descendants' orphans.
     public static void adoptOrphans() throws ErrnoException {
         Libc.check(ProcessLibc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0), "prctl(PR_SET_CHILD_SUBREAPER)", null);

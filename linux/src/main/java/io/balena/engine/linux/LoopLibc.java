@@ -15,6 +15,9 @@ final class LoopLibc {
     /// `int pipe2(int pipefd[2], int flags)`
     static native int pipe2(int[] ends, int flags);
 
+    /// `ssize_t tee(int fd_in, int fd_out, size_t len, unsigned int flags)`
+    static native int tee(int from, int to, int length, int flags);
+
     /// `int dup2(int oldfd, int newfd)`
     static native int dup2(int from, int to);
 

@@ -60,7 +60,7 @@ public final class NativeBuffer implements AutoCloseable {
         owned.close();
     }
 
-    private static int result(int result, String call, Fd fd) throws ErrnoException {
+    static int result(int result, String call, Fd fd) throws ErrnoException {
         if (result >= 0) return result;
         int errno = Native.getLastError();
         if (errno == Errno.EAGAIN.number() || errno == Errno.EINTR.number()) return WOULD_BLOCK;

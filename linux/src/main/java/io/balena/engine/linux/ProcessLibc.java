@@ -32,6 +32,9 @@ final class ProcessLibc {
     /// `int waitid(idtype_t idtype, id_t id, siginfo_t *infop, int options)`
     static native int waitid(int idType, int id, Pointer info, int options);
 
+    /// `int kill(pid_t pid, int sig)`
+    static native int kill(int pid, int signal);
+
     /// `pid_t setsid(void)`
     static native int setsid();
 

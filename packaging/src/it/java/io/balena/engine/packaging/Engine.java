@@ -123,6 +123,11 @@ final class Engine implements AutoCloseable {
         return root.resolve("data");
     }
 
+    /// What is on a memory file system, on a device.
+    Path exec() {
+        return root.resolve("exec");
+    }
+
     /// A folder that goes away with the engine.
     Path scratch() {
         try {
@@ -184,6 +189,12 @@ final class Engine implements AutoCloseable {
         if (!become(Duration.ofMinutes(2), () -> !daemon.isAlive() || answers()) || !daemon.isAlive()) {
             throw new AssertionError("the engine did not start:\n" + logTail());
         }
+    }
+
+    /// Types into a container, whatever it has for input; what it says meanwhile is left to its log.
+    void type(String container, String text) {
+        String request = "POST /containers/" + container + "/attach?stream=1&stdin=1 HTTP/1.1\\r\\nHost: engine\\r\\nConnection: Upgrade\\r\\nUpgrade: tcp\\r\\n\\r\\n";
+        Command.of("sh", "-c", "(printf '" + request + "'; sleep 0.5; echo '" + text + "'; sleep 0.5) | socat -t1 - UNIX-CONNECT:" + socket()).run();
     }
 
     /// What the API answers, as clients of Docker 20.10 see it.

@@ -361,9 +361,12 @@ class ShimIT {
             assertEquals("still here\n", readToTheEnd(output, false));
         }
         shim.kill(ProcessKey.container(running), 9);
-        ExitStatus unknown = fixture.awaitExit(ProcessKey.container(running));
-        assertFalse(unknown.known());
-        assertEquals(255, unknown.code());
+        assertOrphansCode(137, fixture.awaitExit(ProcessKey.container(running)));
+    }
+
+    /// Of a process whose shim has died, only a newer kernel (6.15) tells how it ended.
+    private static void assertOrphansCode(int code, ExitStatus status) {
+        assertEquals(status.known() ? code : 255, status.code());
     }
 
     @Test
@@ -383,20 +386,50 @@ class ShimIT {
         listOfTheNextShim(before);
         try (AttachedStream typing = shim.attach(ProcessKey.container(id), true, false, false)) {
             typing.write(bytes("typed\n"));
-            assertFalse(fixture.awaitExit(ProcessKey.container(id)).known());
+            assertOrphansCode(3, fixture.awaitExit(ProcessKey.container(id)));
         }
-        // What the killed shim had read and not yet written is gone, one piece at most; the lines around it are whole.
+        // What the killed shim had read and not yet taken out of the pipe may be there twice, one piece at most; nothing is missing.
         int expected = 0;
-        int lost = 0;
+        int repeated = 0;
         for (String line : Files.readAllLines(fixture.log())) {
+            if (!line.endsWith("}")) continue; // of what it was writing then, half of which is there
             String text = new ObjectMapper().readTree(line).get("log").asText();
             if (!text.startsWith("line ")) continue;
             int number = Integer.parseInt(text.strip().substring(5));
-            lost += number - expected;
+            assertTrue(number <= expected, () -> "lines before " + number + " are missing");
+            repeated += expected - number;
             expected = number + 1;
         }
         assertEquals(100_000, expected);
-        assertTrue(lost <= (64 << 10) / 7, lost + " lines lost");
+        assertTrue(repeated <= (64 << 10) / 7, repeated + " lines repeated");
+    }
+
+    @Test
+    void aTerminalOutlivesTheShimThatMadeIt() throws Exception {
+        Bundle bundle = fixture.bundle().script("trap 'echo hung up; exit 1' HUP; echo ready; read x; echo got $x; stty size; exit 3");
+        bundle.terminal = true;
+        Stdio stdio = new Stdio(true, false, fixture.logged().log());
+        String id = fixture.create(bundle, stdio);
+        int before = shim.pid();
+        try (AttachedStream stream = shim.attach(ProcessKey.container(id), false, true, true)) {
+            shim.start(id);
+            readUntil(stream, "ready");
+        }
+        ProcessHandle dying = ProcessHandle.of(before).orElseThrow();
+        dying.destroyForcibly();
+        dying.onExit().get(10, TimeUnit.SECONDS);
+        listOfTheNextShim(before);
+        for (long end = System.nanoTime() + 20_000_000_000L; !hasTerminal(shim.pid()); ) {
+            assertTrue(System.nanoTime() < end, "nobody has the terminal");
+        }
+        shim.resize(ProcessKey.container(id), 40, 120);
+        try (AttachedStream stream = shim.attach(ProcessKey.container(id), true, true, true)) {
+            stream.write(bytes("typed\n"));
+            readUntil(stream, "40 120");
+        }
+        assertOrphansCode(3, fixture.awaitExit(ProcessKey.container(id)));
+        String log = Files.readString(fixture.log());
+        assertTrue(log.contains("ready") && log.contains("got typed") && !log.contains("hung up"), log);
     }
 
     @Test
@@ -429,6 +462,16 @@ class ShimIT {
         assertEquals("/", Files.readSymbolicLink(Path.of("/proc/" + shim.pid() + "/cwd")).toString());
         for (int fd = 0; fd < 2; fd++) {
             assertEquals("/dev/null", Files.readSymbolicLink(Path.of("/proc/" + shim.pid() + "/fd/" + fd)).toString());
+        }
+    }
+
+    @Test
+    void whatANewerDaemonAsksForIsAnsweredWithAnErrorAndTheNextRequestIsServed() throws Exception {
+        shim.pid();
+        try (ShimLine line = ShimLine.open(fixture.execRoot.resolve("shim.sock"))) {
+            var refused = assertThrows(ContainerFailure.class, () -> line.ask(Message.of(63).text(120, "of a field that nobody knows yet")));
+            assertEquals("this shim does not know request 63", refused.getMessage());
+            assertEquals(Protocol.DONE, line.ask(Message.of(Protocol.LIST).number(121, 5)).kind());
         }
     }
 
@@ -493,7 +536,10 @@ class ShimIT {
             shim.start(id);
             Path fifo = bundle.rootfs.resolve("fifo");
             try (var gate = Files.newOutputStream(fifo)) { // opens when the container has come that far
-                for (String line : Files.readAllLines(log)) new ObjectMapper().readTree(line);
+                // Of what the shim is writing at this very moment, half a line may be seen.
+                for (long end = System.nanoTime() + 20_000_000_000L; !hasOnlyWholeLines(log); ) {
+                    assertTrue(System.nanoTime() < end, "half a line stays in the log");
+                }
                 Files.delete(ballast);
                 gate.flush();
             }
@@ -546,6 +592,22 @@ class ShimIT {
     }
 
     /// The events' thread starts the next shim by itself; a list may still fail while it does.
+    private static boolean hasOnlyWholeLines(Path log) throws IOException {
+        try {
+            for (String line : Files.readAllLines(log)) new ObjectMapper().readTree(line);
+            return true;
+        } catch (com.fasterxml.jackson.core.JsonProcessingException e) {
+            return false;
+        }
+    }
+
+    private static boolean hasTerminal(int shim) throws IOException {
+        try (var descriptors = Files.newDirectoryStream(Path.of("/proc/" + shim + "/fd"))) {
+            for (Path descriptor : descriptors) if (Files.readSymbolicLink(descriptor).endsWith("ptmx")) return true;
+        }
+        return false;
+    }
+
     private Map<String, ContainerState> listOfTheNextShim(int before) {
         long deadline = System.nanoTime() + 20_000_000_000L;
         while (System.nanoTime() < deadline) {

@@ -6,6 +6,7 @@ import io.balena.engine.linux.Errno;
 import io.balena.engine.linux.ErrnoException;
 import io.balena.engine.linux.Fd;
 import io.balena.engine.linux.PidFd;
+import io.balena.engine.linux.PseudoTerminal;
 import java.io.File;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -121,6 +122,7 @@ final class OwnedContainers implements OwnedProcess.Listener {
                     default -> Protocol.CREATED;
                 };
                 Protocol.withTime(entry.number(Protocol.Tag.STATE, state).number(Protocol.Tag.PID, first.pid()), first.since());
+                withTerminal(entry, first);
             } else {
                 continue;
             }
@@ -154,7 +156,8 @@ final class OwnedContainers implements OwnedProcess.Listener {
                 remember(id, made.streams(), stdio);
                 container.phase = OwnedContainer.Phase.CREATED;
                 watchMemory(container, made.outOfMemory());
-                reply.done(Message.of(Protocol.DONE).number(Protocol.Tag.PID, container.first().pid()));
+                Message.Builder answer = Message.of(Protocol.DONE).number(Protocol.Tag.PID, container.first().pid());
+                reply.done(withTerminal(answer, container.first()));
                 container.next();
                 lookForOrphansLater();
             }
@@ -241,6 +244,41 @@ final class OwnedContainers implements OwnedProcess.Listener {
         });
     }
 
+    private static Message.Builder withTerminal(Message.Builder message, OwnedProcess process) {
+        Optional<Fd> master = process.streams().terminal();
+        return master.isPresent() ? message.number(Protocol.Tag.TERMINAL, master.get().number()) : message;
+    }
+
+    /// Goes on with what a daemon has kept of a container that another shim made, see [Protocol#ADOPT].
+    void adopt(String id, Message kept, Reply reply) {
+        OwnedContainer container = containers.get(id);
+        if (isMissing(container, id, reply)) return;
+        boolean ended = container.first().status().isPresent();
+        int terminal = (int) kept.number(Protocol.Tag.TERMINAL);
+        if (!ended && container.first().streams().hasOutput()) {
+            reply.done(); // its pipes were found by way of its process
+            return;
+        }
+        ProcessStreams streams = ended ? new ProcessStreams(buffers, loop) : container.first().streams();
+        try (PidFd daemon = PidFd.open((int) kept.number(Protocol.Tag.PID))) {
+            Stdio stdio = pipes.load(id).orElse(new Stdio(true, false, Optional.empty()));
+            if (terminal != 0) {
+                Fd master = daemon.descriptor(terminal);
+                streams.openTerminal(master, master.duplicate(), PseudoTerminal.openSlave(master), logs.reopen(stdio.log()));
+            } else {
+                Fd stdout = daemon.descriptor((int) kept.number(Protocol.Tag.STDOUT_END));
+                Fd stderr = daemon.descriptor((int) kept.number(Protocol.Tag.STDERR_END));
+                streams.openPipes(Optional.empty(), stdout, stderr, logs.reopen(stdio.log()), false);
+            }
+        } catch (IOException e) {
+            diagnostics.error("cannot go on with the output of " + id, e);
+            reply.failed(e);
+            return;
+        }
+        if (ended) streams.processEnded(() -> {}, reply::done);
+        else reply.done();
+    }
+
     /// Finds the streams a client wants to be attached to. An exec may be attached to before it is made, so that nothing it says
     /// is missed.
     Optional<ProcessStreams> streams(ProcessKey key) {
@@ -277,7 +315,8 @@ final class OwnedContainers implements OwnedProcess.Listener {
                 signal(other, process, signal, reply);
                 return;
             }
-            process.signal(signal);
+            if (key.execId().isEmpty()) process.signal(signal);
+            else if (process.isWatched()) process.signalGroup(signal); // not after it was reaped: its number may be another's
             reply.done();
         } catch (ErrnoException e) {
             if (e.errno() == Errno.ESRCH) reply.failed(ContainerFailure.Kind.NO_SUCH_PROCESS, "process already finished");
@@ -376,9 +415,11 @@ final class OwnedContainers implements OwnedProcess.Listener {
     }
 
     private void remember(String id, ProcessMaker.Streams streams, Stdio stdio) {
-        if (!(streams instanceof ProcessMaker.Streams.Pipes(Optional<Fd> stdin, Fd stdout, Fd stderr))) return;
         try {
-            pipes.save(id, stdio, stdin, stdout, stderr);
+            switch (streams) {
+                case ProcessMaker.Streams.Pipes(Optional<Fd> stdin, Fd stdout, Fd stderr) -> pipes.save(id, stdio, stdin, stdout, stderr);
+                case ProcessMaker.Streams.Terminal _ -> pipes.save(id, stdio);
+            }
         } catch (IOException e) {
             diagnostics.error("another shim could not go on logging " + id, e);
         }

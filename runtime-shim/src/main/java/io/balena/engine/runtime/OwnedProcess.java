@@ -101,6 +101,11 @@ final class OwnedProcess {
         pidFd.signal(signal);
     }
 
+    /// Signals also what it has started and what has not left its process group. Only before it is reaped.
+    void signalGroup(int signal) throws ErrnoException {
+        Children.signalGroup(pid(), signal);
+    }
+
     /// Its end is known; of the program that never ran, or when all output has been recorded.
     void ended(ExitStatus how) {
         status = how;

@@ -87,7 +87,9 @@ final class ProcessStreams {
         private int pass() {
             int count;
             try {
-                count = buffers.piece().read(fd, FRAME_BYTES, PIECE_BYTES);
+                count = staysUntilLogged()
+                        ? buffers.peek().read(fd, buffers.piece(), FRAME_BYTES, PIECE_BYTES)
+                        : buffers.piece().read(fd, FRAME_BYTES, PIECE_BYTES);
             } catch (ErrnoException e) {
                 count = 0; // EIO: nobody has the terminal open any more
             }
@@ -103,6 +105,7 @@ final class ProcessStreams {
                 log.get().write(logged, heap, count);
             }
             toClients(number, count);
+            if (staysUntilLogged()) take(count);
             return count;
         }
 
@@ -113,6 +116,23 @@ final class ProcessStreams {
                 fd.setPipeSize(LARGE_PIPE_BYTES);
             } catch (ErrnoException e) {
                 // A terminal, or a user with many pipes: it stays as it is.
+            }
+        }
+
+        /// What a killed shim had in its hands is found in the pipe by the next one. Nothing of the kind is possible for a terminal.
+        private boolean staysUntilLogged() {
+            return terminal == null && log.isPresent();
+        }
+
+        private void take(int count) {
+            try {
+                for (int taken = 0; taken < count; ) {
+                    int more = buffers.piece().read(fd, FRAME_BYTES, count - taken);
+                    if (more <= 0) return; // somebody else has taken it, which only root could
+                    taken += more;
+                }
+            } catch (ErrnoException e) {
+                end();
             }
         }
 
@@ -159,6 +179,16 @@ final class ProcessStreams {
     /// Tells the terminal its size. Does nothing without one.
     void resize(int rows, int columns) throws ErrnoException {
         if (terminal != null && !outputs.get(0).ended) PseudoTerminal.setWindowSize(terminal, rows, columns);
+    }
+
+    /// There is something it may be heard by.
+    boolean hasOutput() {
+        return !outputs.isEmpty();
+    }
+
+    /// The terminal's master, while there is one.
+    Optional<Fd> terminal() {
+        return completed ? Optional.empty() : Optional.ofNullable(terminal);
     }
 
     void whenLastClientLeaves(Runnable task) {

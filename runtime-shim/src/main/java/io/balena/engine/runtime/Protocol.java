@@ -40,6 +40,10 @@ final class Protocol {
     /// Changes a container's limits.
     static final int UPDATE = 14;
 
+    /// Hands over what the daemon holds of a container that another shim made: its terminal's master, or its output's pipes, from which
+    /// the last words of one that has ended are still to be logged.
+    static final int ADOPT = 30;
+
     static final int DONE = 64;
     static final int FAILED = 65;
     static final int EXITED = 66;
@@ -102,6 +106,11 @@ final class Protocol {
         static final int DRIVER = 50;
         static final int COMPRESS = 51;
         static final int BUFFER_BYTES = 52;
+        /// Number of the sender's descriptor of a terminal's master.
+        static final int TERMINAL = 60;
+        /// The same, of the ends of pipes that output is read from.
+        static final int STDOUT_END = 61;
+        static final int STDERR_END = 62;
 
         private Tag() {}
     }

@@ -5,12 +5,15 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Instant;
 import java.util.ArrayDeque;
+import java.util.HashMap;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalInt;
 import java.util.Set;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Consumer;
 
 /// The daemon's side of the shim: one process that owns all containers and outlives the daemon.
@@ -30,8 +33,8 @@ public final class Shim implements AutoCloseable {
     private final ArrayDeque<ShimLine> idle = new ArrayDeque<>();
     // Exits this daemon has heard of: a new shim repeats what is not deleted.
     private final Set<ProcessKey> heard = new HashSet<>();
-    // Execs that run: a shim that dies takes the knowledge of them with it.
-    private final Set<ProcessKey> execs = new HashSet<>();
+    // Execs that run, and the pid of their shim: one that dies takes the knowledge of them with it.
+    private final Map<ProcessKey, Integer> execs = new HashMap<>();
     private final SpareEnds spares = new SpareEnds();
     /// Held while the first shim is looked for or started.
     private final Object beginning = new Object();
@@ -63,13 +66,8 @@ public final class Shim implements AutoCloseable {
             if (closed) throw new IOException("the connection to the shim was closed");
             ShimLine line = subscribe();
             begun = true;
-            for (Map.Entry<String, ContainerState> container : list().entrySet()) {
-                switch (container.getValue()) {
-                    case ContainerState.Created(int pid) -> spares.hold(container.getKey(), pid);
-                    case ContainerState.Running(int pid, _) -> spares.hold(container.getKey(), pid);
-                    case ContainerState.Paused(int pid, _) -> spares.hold(container.getKey(), pid);
-                    case ContainerState.Stopped _ -> {}
-                }
+            for (Message entry : entries()) {
+                if (entry.number(Tag.STATE) != Protocol.STOPPED) hold(entry.text(Tag.CONTAINER_ID), entry, line.shimPid());
             }
             // Not a virtual thread: it lives as long as the daemon, and its handlers may do anything.
             Thread.ofPlatform().name("shim events").daemon().start(() -> listen(line));
@@ -80,7 +78,7 @@ public final class Shim implements AutoCloseable {
     public Map<String, ContainerState> list() throws IOException {
         Map<String, ContainerState> containers = new LinkedHashMap<>();
         if (!begun) return containers;
-        for (Message entry : ask(Message.of(Protocol.LIST)).messages(Tag.CONTAINERS)) {
+        for (Message entry : entries()) {
             containers.put(entry.text(Tag.CONTAINER_ID), state(entry));
         }
         return containers;
@@ -104,9 +102,21 @@ public final class Shim implements AutoCloseable {
                 .text(Tag.CONTAINER_ID, containerId)
                 .text(Tag.BUNDLE, bundle.toAbsolutePath().toString());
         if (runtime.isPresent()) Protocol.withRuntime(request, runtime.get());
-        int pid = (int) ask(Protocol.withStdio(request, stdio)).number(Tag.PID);
-        spares.hold(containerId, pid);
-        return pid;
+        var shim = new AtomicInteger();
+        Message answer = ask(Protocol.withStdio(request, stdio), line -> shim.set(line.shimPid()));
+        hold(containerId, answer, shim.get());
+        return (int) answer.number(Tag.PID);
+    }
+
+    private List<Message> entries() throws IOException {
+        return ask(Message.of(Protocol.LIST)).messages(Tag.CONTAINERS);
+    }
+
+    /// @param process says its pid, and the number of its terminal's master
+    private void hold(String containerId, Message process, int shim) {
+        int terminal = (int) process.number(Tag.TERMINAL);
+        spares.hold(containerId, (int) process.number(Tag.PID));
+        if (terminal != 0) spares.holdTerminal(containerId, shim, terminal);
     }
 
     /// Lets the program of a created container run. Returns when execve(2) has succeeded.
@@ -126,11 +136,14 @@ public final class Shim implements AutoCloseable {
         if (process.execId().isEmpty()) throw new IllegalArgumentException("not an exec: " + process);
         synchronized (heard) {
             heard.remove(process);
-            execs.add(process);
         }
         Message.Builder request = Protocol.withKey(Message.of(Protocol.EXEC), process).bytes(Tag.PROCESS_JSON, processJson);
         try {
-            return (int) ask(Protocol.withStdio(request, stdio)).number(Tag.PID);
+            return (int) ask(Protocol.withStdio(request, stdio), line -> {
+                synchronized (heard) {
+                    execs.put(process, line.shimPid());
+                }
+            }).number(Tag.PID);
         } catch (IOException e) {
             synchronized (heard) {
                 execs.remove(process);
@@ -161,7 +174,7 @@ public final class Shim implements AutoCloseable {
         ask(Protocol.withKey(Message.of(Protocol.RESIZE), process).number(Tag.ROWS, rows).number(Tag.COLUMNS, columns));
     }
 
-    /// Sends a signal to a process. A paused one gets it, even SIGKILL, when it is resumed.
+    /// Sends a signal to a container's first process, or to an exec with what is left of its process group. A paused one gets it, even SIGKILL, when it is resumed.
     ///
     /// @param signal its Linux number
     /// @throws ContainerFailure `NO_SUCH_PROCESS` when it has ended
@@ -232,9 +245,14 @@ public final class Shim implements AutoCloseable {
     }
 
     private Message ask(Message.Builder request) throws IOException {
+        return ask(request, _ -> {});
+    }
+
+    /// @param sending told of the line before anything is sent on it
+    private Message ask(Message.Builder request, Consumer<ShimLine> sending) throws IOException {
         if (closed) throw new IOException("the connection to the shim was closed");
         begin();
-        ShimLine line = send(request);
+        ShimLine line = send(request, sending);
         try {
             Message answer = line.answer();
             putBack(line);
@@ -249,11 +267,12 @@ public final class Shim implements AutoCloseable {
     }
 
     /// An idle line may lead to a shim that is no more; a fresh one does not.
-    private ShimLine send(Message.Builder request) throws IOException {
+    private ShimLine send(Message.Builder request, Consumer<ShimLine> sending) throws IOException {
         while (true) {
             ShimLine line = idleLine();
             boolean fresh = line == null;
             if (fresh) line = launcher.connect();
+            sending.accept(line);
             try {
                 line.send(request);
                 return line;
@@ -317,7 +336,10 @@ public final class Shim implements AutoCloseable {
             try {
                 ShimLine line = subscribe();
                 LOG.log(System.Logger.Level.INFO, "containers were adopted by shim with pid {0}", line.shimPid());
-                if (line.shimPid() != lost.shimPid()) reportLostExecs();
+                if (line.shimPid() != lost.shimPid()) {
+                    handOver();
+                    reportLostExecs(lost.shimPid());
+                }
                 return line;
             } catch (IOException e) {
                 LOG.log(System.Logger.Level.ERROR, "no shim can be started", e);
@@ -336,12 +358,13 @@ public final class Shim implements AutoCloseable {
         switch (message.kind()) {
             case Protocol.EXITED -> {
                 ProcessKey process = Protocol.key(message);
+                ExitStatus status = withCode(process, Protocol.status(message));
                 if (process.execId().isEmpty()) spares.release(process.containerId());
                 synchronized (heard) {
                     execs.remove(process);
                     if (!heard.add(process)) return;
                 }
-                event = new ShimEvent.Exited(process, Protocol.status(message));
+                event = new ShimEvent.Exited(process, status);
             }
             case Protocol.OUT_OF_MEMORY -> event = new ShimEvent.OutOfMemory(message.text(Tag.CONTAINER_ID));
             default -> {
@@ -351,12 +374,30 @@ public final class Shim implements AutoCloseable {
         tell(event);
     }
 
+    /// What a shim cannot know of a process that an earlier one made, we may be able to find out.
+    private ExitStatus withCode(ProcessKey process, ExitStatus status) {
+        if (status.known() || process.execId().isPresent()) return status;
+        OptionalInt code = spares.exitCode(process.containerId());
+        return code.isEmpty() ? status : new ExitStatus(code.getAsInt(), true, status.oomKilled(), status.at());
+    }
+
+    /// Before anybody hears of the ends of containers: what they said last is logged by then.
+    private void handOver() {
+        for (Map.Entry<String, Message.Builder> adoption : spares.handOver().entrySet()) {
+            try {
+                ask(adoption.getValue());
+            } catch (IOException e) {
+                LOG.log(System.Logger.Level.WARNING, "of the output of container {0} something may be missing: {1}", adoption.getKey(), e.getMessage());
+            }
+        }
+    }
+
     /// Containers are adopted by the next shim; execs are not, and nobody will ever know how they end.
-    private void reportLostExecs() {
+    private void reportLostExecs(int shim) {
         List<ProcessKey> lost;
         synchronized (heard) {
-            lost = List.copyOf(execs);
-            execs.clear();
+            lost = execs.entrySet().stream().filter(exec -> exec.getValue() == shim).map(Map.Entry::getKey).toList();
+            lost.forEach(execs::remove);
             heard.addAll(lost);
         }
         for (ProcessKey process : lost) tell(new ShimEvent.Exited(process, new ExitStatus(255, false, false, Instant.now())));

@@ -1,6 +1,7 @@
 package io.balena.engine.runtime;
 
 import io.balena.engine.linux.NativeBuffer;
+import io.balena.engine.linux.PipePeek;
 
 /// The memory everything passes through: one set for all containers, lent for the time of one event.
 ///
@@ -9,13 +10,16 @@ import io.balena.engine.linux.NativeBuffer;
 /// @param text lines of a log being built
 /// @param outbound what goes to a log or was kept for a client
 /// @param inbound what came from a client
-record ShimBuffers(NativeBuffer piece, byte[] heap, JsonText text, NativeBuffer outbound, NativeBuffer inbound) {
+/// @param peek by which output is logged before it is taken
+record ShimBuffers(
+        NativeBuffer piece, byte[] heap, JsonText text, NativeBuffer outbound, NativeBuffer inbound, PipePeek peek) {
     static ShimBuffers allocate() {
         return new ShimBuffers(
                 new NativeBuffer(ProcessStreams.PIECE_BYTES + 8),
                 new byte[ProcessStreams.PIECE_BYTES],
                 new JsonText(192 << 10),
                 new NativeBuffer(64 << 10),
-                new NativeBuffer(64 << 10));
+                new NativeBuffer(64 << 10),
+                new PipePeek());
     }
 }

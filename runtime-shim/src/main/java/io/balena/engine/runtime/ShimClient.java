@@ -92,6 +92,7 @@ final class ShimClient implements Connection.Receiver {
                 int rows = (int) request.number(Protocol.Tag.ROWS);
                 containers.resize(Protocol.key(request), rows, (int) request.number(Protocol.Tag.COLUMNS), reply);
             }
+            case Protocol.ADOPT -> containers.adopt(id, request, reply);
             case Protocol.ATTACH -> attach(request, reply);
             case Protocol.SUBSCRIBE -> {
                 reply.done();

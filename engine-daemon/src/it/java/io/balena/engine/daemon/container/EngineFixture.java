@@ -63,7 +63,7 @@ final class EngineFixture implements AutoCloseable {
                 "io.balena.engine.runtime.ShimMain"));
         engine = ContainerEngine.open(new ContainerEngine.Settings(dataRoot, execRoot, shim,
                 HostDefaults.DOCKERS, SpecDefaults.DOCKERS, new DnsDefaults(List.of(), List.of(), List.of()),
-                new Runtimes(Map.of()), List.of(), IdentityMapping.NONE), images, layers,
+                new Runtimes(Map.of()), List.of(), IdentityMapping.NONE, false), images, layers,
                 Volumes.open(dataRoot, IdentityMapping.NONE, events), Optional.empty(), List.of(), events);
     }
 

@@ -2,6 +2,8 @@ package io.balena.engine.daemon.container;
 
 import io.balena.engine.daemon.EngineException;
 import io.balena.engine.daemon.EngineException.Conflict;
+import io.balena.engine.daemon.container.health.Health;
+import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.Future;
@@ -19,10 +21,15 @@ final class Container {
     final Attachments attachments;
     final Set<String> execs = ConcurrentHashMap.newKeySet();
 
+    /// Empty when it has no health check, or never ran. Replaced by the holder of the lock.
+    volatile Optional<Health> health = Optional.empty();
+
     /// The restart that is waiting for its time, if the state is `Restarting`. Guarded by the lock.
     Future<?> pendingRestart;
-    /// Its last end could not be recorded, so the shim still has it. Guarded by the lock.
+    /// Its last end could not be recorded, or the shim not be told that it was, so a shim still has it. Guarded by the lock.
     boolean unacknowledged;
+    /// It is being ended for its bad health, which counts as a failure whatever its exit code. Guarded by the lock.
+    boolean endedForHealth;
     /// A user restarts it: its end is no reason to remove it. Guarded by the lock.
     boolean userRestarts;
 

@@ -1,7 +1,9 @@
 package io.balena.engine.daemon.container;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import io.balena.engine.daemon.Timer;
 import io.balena.engine.daemon.container.config.HostDefaults;
+import io.balena.engine.daemon.container.health.HealthFiles;
 import io.balena.engine.daemon.container.log.FileChanges;
 import io.balena.engine.daemon.container.spec.DeviceRequests;
 import io.balena.engine.daemon.container.spec.SpecBuilder;
@@ -30,23 +32,27 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Consumer;
 
 /// All about containers, put together: opens what is stored, takes up what runs, and offers the routes.
 public final class ContainerEngine implements AutoCloseable {
+    private final AtomicReference<HostDefaults> defaults;
     private final ContainerStore store;
     private final Creation creation;
     private final Containers containers;
     private final ContainerList list;
     private final Restarts restarts;
+    private final Timer timer;
     private final Shim shim;
     private final FileChanges changes;
     private final List<Route> routes;
 
     /// @param execRoot on a tmpfs
     /// @param cdiSpecs folders of the Container Device Interface, the last one first
+    /// @param restartUnhealthy whether a container that turns unhealthy is restarted as its policy has it
     public record Settings(Path dataRoot, Path execRoot, ShimCommand shim, HostDefaults host, SpecDefaults spec, DnsDefaults dns,
-            Runtimes runtimes, List<Path> cdiSpecs, IdentityMapping owners) {}
+            Runtimes runtimes, List<Path> cdiSpecs, IdentityMapping owners, boolean restartUnhealthy) {}
 
     /// How many containers there are, for `/info`.
     public record Counts(int running, int paused, int stopped) {
@@ -55,13 +61,15 @@ public final class ContainerEngine implements AutoCloseable {
         }
     }
 
-    private ContainerEngine(ContainerStore store, Creation creation, Containers containers, ContainerList list, Restarts restarts, Shim shim,
-            FileChanges changes, List<Route> routes) {
+    private ContainerEngine(AtomicReference<HostDefaults> defaults, ContainerStore store, Creation creation, Containers containers, ContainerList list, Restarts restarts, Timer timer,
+            Shim shim, FileChanges changes, List<Route> routes) {
+        this.defaults = defaults;
         this.store = store;
         this.creation = creation;
         this.containers = containers;
         this.list = list;
         this.restarts = restarts;
+        this.timer = timer;
         this.shim = shim;
         this.changes = changes;
         this.routes = routes;
@@ -80,7 +88,8 @@ public final class ContainerEngine implements AutoCloseable {
         volumes.adopt(store);
         var events = new ContainerEvents(bus);
         var networking = new Networking(bridge, dockerNetworks);
-        var removal = new Removal(store, layers, volumes, events);
+        var healthFiles = new HealthFiles(settings.execRoot.resolve("health"));
+        var removal = new Removal(store, layers, volumes, events, healthFiles);
         removal.finish();
         List<String> unfinished = store.unfinished();
         layers.quarantineContainerLayers(id -> store.get(id).isPresent() || unfinished.contains(id));
@@ -92,28 +101,34 @@ public final class ContainerEngine implements AutoCloseable {
         var memory = new SharedMemory(directory, settings.owners);
         var donors = new NamespaceDonors(store, memory);
         var specs = new SpecBuilder(settings.spec, settings.owners);
-        var start = new Start(store, layers, volumes, networking, etc, memory, donors, events, shim, bundles, specs, settings.runtimes,
-                new DeviceRequests(settings.cdiSpecs), new SubpathMounts(settings.execRoot.resolve("subpaths")), settings.owners);
-        var restarts = new Restarts(store, start);
-        var ending = new Ending(store, start, restarts, removal, events, shim);
-        var execs = new Execs(store, start, events, shim);
+        var timer = new Timer();
+        var execs = new Execs(store, specs, layers, events, shim);
+        var health = new HealthMonitor(new HealthProbe(execs, timer), healthFiles, events, timer);
+        var start = new Start(store, layers, volumes, networking, etc, memory, donors, events, health, shim, bundles, specs,
+                settings.runtimes, new DeviceRequests(settings.cdiSpecs), new SubpathMounts(settings.execRoot.resolve("subpaths")),
+                settings.owners);
+        var restarts = new Restarts(store, start, timer);
+        var ending = new Ending(store, start, restarts, removal, events, health, shim);
         ears.listen(store, ending, execs, events);
         var marks = new FreezeMarks(settings.execRoot.resolve("frozen"));
-        new Reconciliation(store, start, ending, removal, networking, marks, shim).run();
+        new Reconciliation(store, start, ending, removal, networking, marks, health, shim).run();
         opened.countDown();
 
+        var defaults = new AtomicReference<>(settings.host);
         var changes = new FileChanges();
-        var containers = new Containers(store, start, restarts, removal, events, shim);
+        var containers = new Containers(store, start, restarts, removal, events, health, timer, shim);
+        if (settings.restartUnhealthy) health.whenUnhealthy(containers::endUnhealthy);
         var inspect = new ContainerInspect(layers, etc, execs);
         var list = new ContainerList(store, images, layers, Clock.systemUTC());
         var creation = new Creation(store, images, layers, volumes, networking, events, settings.runtimes, settings.spec.cgroups(),
                 new NamespaceModes(store, !settings.owners.isNone()));
-        List<Route> routes = new ArrayList<>(new ContainerRoutes(store, creation, settings.host, containers, new Updates(store, events, shim), inspect, list, layers).table());
+        List<Route> routes = new ArrayList<>(new ContainerRoutes(store, creation, defaults::get, containers,
+                new Updates(store, events, shim), inspect, list, layers).table());
         routes.addAll(new ObservationRoutes(store, bundles).table());
         routes.addAll(new StreamRoutes(store, containers, execs, events, shim, new ContainerLogs(store, changes)).table());
         var commits = new Commits(store, containers, marks, layers, images, events, new ImageEvents(bus));
         routes.addAll(new SnapshotRoutes(store, layers, commits, events).table());
-        return new ContainerEngine(store, creation, containers, list, restarts, shim, changes, List.copyOf(routes));
+        return new ContainerEngine(defaults, store, creation, containers, list, restarts, timer, shim, changes, List.copyOf(routes));
     }
 
     ContainerStore store() {
@@ -130,6 +145,11 @@ public final class ContainerEngine implements AutoCloseable {
 
     public List<Route> routes() {
         return routes;
+    }
+
+    /// What containers get from now on that leave it open.
+    public void reload(HostDefaults next) {
+        defaults.set(next);
     }
 
     /// Starts what is to run after a restart of the machine or the engine.
@@ -185,6 +205,7 @@ public final class ContainerEngine implements AutoCloseable {
     @Override
     public void close() throws IOException {
         restarts.close();
+        timer.close();
         shim.close();
         store.close();
         changes.close();

@@ -4,6 +4,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.balena.engine.daemon.container.health.Health;
 import io.balena.engine.daemon.container.mount.MountPoint;
 import io.balena.engine.daemon.http.ApiVersion;
 import io.balena.engine.distribution.Rfc3339;
@@ -36,6 +37,7 @@ final class ContainerInspect {
         ContainerFiles.putCommand(json, record.config());
         ObjectNode state = json.putObject("State").put("Status", record.state().word());
         ContainerFiles.putState(state, record.state());
+        container.health.ifPresent(health -> putHealth(state.putObject("Health"), health));
         json.put("Image", record.image());
         json.put("ResolvConfPath", etc.resolvConf(record.id()).toString()).put("HostnamePath", etc.hostname(record.id()).toString())
                 .put("HostsPath", etc.hosts(record.id()).toString());
@@ -58,6 +60,14 @@ final class ContainerInspect {
         json.set("Config", record.config().document());
         json.set("NetworkSettings", network(record, version));
         return json;
+    }
+
+    private static void putHealth(ObjectNode json, Health health) {
+        var log = json.put("Status", health.status().word()).put("FailingStreak", health.failingStreak()).putArray("Log");
+        for (Health.Probe probe : health.log()) {
+            log.addObject().put("Start", Rfc3339.text(probe.start())).put("End", Rfc3339.text(probe.end()))
+                    .put("ExitCode", probe.exitCode()).put("Output", probe.output());
+        }
     }
 
     static ArrayNode mounts(ContainerRecord record) {

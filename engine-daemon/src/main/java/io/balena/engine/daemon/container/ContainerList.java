@@ -5,6 +5,7 @@ import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.balena.engine.daemon.EngineException.InvalidRequest;
+import io.balena.engine.daemon.container.health.Health;
 import io.balena.engine.daemon.http.ApiVersion;
 import io.balena.engine.daemon.http.Filters;
 import io.balena.engine.distribution.DistributionException;
@@ -30,6 +31,8 @@ final class ContainerList {
     private static final Set<String> FILTERS = Set.of("ancestor", "before", "exited", "expose", "health", "id", "is-task", "isolation", "label",
             "name", "network", "publish", "since", "status", "volume");
     private static final Set<String> STATES = Set.of("paused", "restarting", "removing", "running", "dead", "created", "exited");
+
+    private static final Set<String> HEALTH = Set.of("none", "starting", "healthy", "unhealthy");
 
     private final ContainerStore store;
     private final Images images;
@@ -89,7 +92,7 @@ final class ContainerList {
         }
         ObjectNode labels = json.putObject("Labels");
         record.config().labels().forEach(labels::put);
-        json.put("State", record.state().word()).put("Status", status(record.state(), clock.instant()));
+        json.put("State", record.state().word()).put("Status", status(record.state(), health(record), clock.instant()));
         json.putObject("HostConfig").put("NetworkMode", record.host().text("NetworkMode"));
         json.putObject("NetworkSettings").set("Networks", ContainerInspect.networks(record, version));
         json.set("Mounts", ContainerInspect.mounts(record));
@@ -121,10 +124,18 @@ final class ContainerList {
         return ports;
     }
 
-    static String status(ContainerState state, Instant now) {
+    private Optional<Health.Status> health(ContainerRecord record) {
+        return store.get(record.id().hex()).flatMap(container -> container.health).map(Health::status);
+    }
+
+    private static String inBrackets(Health.Status health) {
+        return health == Health.Status.STARTING ? " (health: starting)" : " (" + health.word() + ")";
+    }
+
+    static String status(ContainerState state, Optional<Health.Status> health, Instant now) {
         return switch (state) {
             case ContainerState.Created _ -> "Created";
-            case ContainerState.Running running -> "Up " + since(running.since(), now);
+            case ContainerState.Running running -> "Up " + since(running.since(), now) + health.map(ContainerList::inBrackets).orElse("");
             case ContainerState.Paused paused -> "Up " + since(paused.frozen().since(), now) + " (Paused)";
             case ContainerState.Restarting again -> "Restarting (" + again.last().code() + ") " + since(again.last().at(), now) + " ago";
             case ContainerState.Exited exited -> "Exited (" + exited.code() + ") " + since(exited.at(), now) + " ago";
@@ -156,7 +167,7 @@ final class ContainerList {
                         .anyMatch(n -> n.getKey().equals(value) || n.getValue().path("NetworkID").asText("").equals(value)));
                 case "publish" -> any(values, (record, value) -> hasPort(record, value, true));
                 case "expose" -> any(values, (record, value) -> hasPort(record, value, false));
-                case "health" -> _ -> values.contains("none");
+                case "health" -> health(values);
                 case "is-task" -> _ -> values.contains("false") || values.contains("0");
                 default -> _ -> true;
             };
@@ -198,6 +209,13 @@ final class ContainerList {
             if (!value.matches("[+-]?\\d{1,9}")) throw new InvalidRequest("Invalid filter 'exited=" + value + "'");
         }
         return record -> record.state() instanceof ContainerState.Exited exited && values.contains(Integer.toString(exited.code()));
+    }
+
+    private Predicate<ContainerRecord> health(Set<String> values) {
+        for (String value : values) {
+            if (!HEALTH.contains(value)) throw new InvalidRequest("Unrecognised filter value for health: " + value);
+        }
+        return record -> values.contains(health(record).map(Health.Status::word).orElse("none"));
     }
 
     private Predicate<ContainerRecord> ancestor(Set<String> values) {

@@ -28,6 +28,7 @@ import java.util.Locale;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
+import java.util.function.Supplier;
 
 /// Routes under `/containers` that are one question and one answer. The table is the index.
 final class ContainerRoutes {
@@ -38,14 +39,14 @@ final class ContainerRoutes {
 
     private final ContainerStore store;
     private final Creation creation;
-    private final HostDefaults defaults;
+    private final Supplier<HostDefaults> defaults;
     private final Containers containers;
     private final Updates updates;
     private final ContainerInspect inspect;
     private final ContainerList list;
     private final LayerStore layers;
 
-    ContainerRoutes(ContainerStore store, Creation creation, HostDefaults defaults, Containers containers, Updates updates, ContainerInspect inspect,
+    ContainerRoutes(ContainerStore store, Creation creation, Supplier<HostDefaults> defaults, Containers containers, Updates updates, ContainerInspect inspect,
             ContainerList list, LayerStore layers) {
         this.store = store;
         this.creation = creation;
@@ -84,8 +85,8 @@ final class ContainerRoutes {
         JsonNode body = request.json();
         if (!body.isObject() || body.isEmpty()) throw new InvalidRequest("Config cannot be empty in order to create a container");
         JsonNode networks = body.path("NetworkingConfig").path("EndpointsConfig");
-        var created = creation.create(new Creation.Request(request.query("name"), ContainerConfig.read(body),
-                HostConfig.read(object(body, "HostConfig"), defaults), networks, request.version().atLeast(1, 44)));
+        var created = creation.create(new Creation.Request(request.query("name"), ContainerConfig.read(body, request.version()),
+                HostConfig.read(object(body, "HostConfig"), defaults.get()), networks, request.version().atLeast(1, 44)));
         ObjectNode answer = JSON.objectNode().put("Id", created.id().hex());
         var warnings = answer.putArray("Warnings");
         created.warnings().forEach(warnings::add);

@@ -21,8 +21,11 @@ sealed interface ContainerState {
     /// Ended, and about to be started again by its restart policy.
     record Restarting(Exited last) implements ContainerState {}
 
-    /// @param error why the last start failed; else empty
-    record Exited(int code, boolean oomKilled, Instant since, Instant at, String error) implements ContainerState {}
+    /// @param error why the last start failed, or its exit code is not known; else empty
+    record Exited(int code, boolean oomKilled, Instant since, Instant at, String error) implements ContainerState {
+        /// The error of one that ended while nobody watched; its code is Docker's 255 then.
+        static final String UNKNOWN_CODE = "the container ended while its shim was gone: its exit code is not known";
+    }
 
     /// Being removed, or meant to be: a removal that failed can be tried again.
     record Removing(int exitCode) implements ContainerState {}

@@ -3,6 +3,7 @@ package io.balena.engine.daemon.container;
 import io.balena.engine.daemon.EngineException.Conflict;
 import io.balena.engine.daemon.EngineException.InvalidRequest;
 import io.balena.engine.daemon.EngineException.SystemFailure;
+import io.balena.engine.daemon.Timer;
 import io.balena.engine.daemon.container.ContainerState.Created;
 import io.balena.engine.daemon.container.ContainerState.Exited;
 import io.balena.engine.daemon.container.ContainerState.Paused;
@@ -15,6 +16,8 @@ import io.balena.engine.runtime.ProcessKey;
 import io.balena.engine.runtime.Shim;
 import java.io.IOException;
 import java.io.InterruptedIOException;
+import java.lang.System.Logger;
+import java.lang.System.Logger.Level;
 import java.time.Duration;
 import java.util.Map;
 import java.util.Optional;
@@ -28,11 +31,15 @@ final class Containers {
     /// How long a killed process may take to go: one in an uninterruptible system call takes its time.
     private static final Duration KILL_PATIENCE = Duration.ofSeconds(10);
 
+    private static final Logger LOG = System.getLogger(Containers.class.getName());
+
     private final ContainerStore store;
     private final Start start;
     private final Restarts restarts;
     private final Removal removal;
     private final ContainerEvents events;
+    private final HealthMonitor health;
+    private final Timer timer;
     private final Shim shim;
 
     /// Whether something was done, or was so already.
@@ -41,12 +48,15 @@ final class Containers {
     /// What a client may wait for.
     enum Condition { NOT_RUNNING, NEXT_EXIT, REMOVED }
 
-    Containers(ContainerStore store, Start start, Restarts restarts, Removal removal, ContainerEvents events, Shim shim) {
+    Containers(ContainerStore store, Start start, Restarts restarts, Removal removal, ContainerEvents events, HealthMonitor health,
+            Timer timer, Shim shim) {
         this.store = store;
         this.start = start;
         this.restarts = restarts;
         this.removal = removal;
         this.events = events;
+        this.health = health;
+        this.timer = timer;
         this.shim = shim;
     }
 
@@ -101,14 +111,12 @@ final class Containers {
             ended = container.waiters.nextExit();
             Signal first = signal.orElseGet(() -> Signal.parse(container.record().config().stopSignal()));
             send(container, first);
-            killed(container, first);
         }
         Duration patience = timeout.orElse(Duration.ofSeconds(container.record().config().stopTimeoutSeconds()));
         if (!hasEnded(ended, patience)) {
             try (var _ = container.lock()) {
                 if (container.state().isAlive()) {
                     send(container, Signal.KILL);
-                    killed(container, Signal.KILL);
                 }
             }
             if (!hasEnded(ended, KILL_PATIENCE)) {
@@ -117,6 +125,37 @@ final class Containers {
         }
         events.publish(container.record(), "stop");
         return Outcome.DONE;
+    }
+
+    /// Asks a container that turned unhealthy to end, if its restart policy will then start it again; kills it when it does not.
+    void endUnhealthy(Container container) {
+        Optional<Duration> patience = askUnhealthy(container);
+        if (patience.isEmpty()) return;
+        ContainerState asked = container.state();
+        timer.after(patience.get(), "unhealthy", () -> {
+            try (var _ = container.lock()) {
+                if (container.endedForHealth && container.state() == asked) send(container, Signal.KILL);
+            } catch (IOException e) {
+                LOG.log(Level.WARNING, "Killing unhealthy container {0}: {1}", container.id(), e.getMessage());
+            }
+        });
+    }
+
+    /// @return until it is to be killed; empty when it need not be
+    private Optional<Duration> askUnhealthy(Container container) {
+        try (var _ = container.lock()) {
+            ContainerRecord record = container.record();
+            boolean wanted = record.host().restartPolicy().wants(1, record.restarts(), record.stoppedByUser());
+            if (!(record.state() instanceof Running) || !wanted) return Optional.empty();
+            LOG.log(Level.INFO, "Container {0} is unhealthy and is restarted", record.id());
+            container.endedForHealth = true;
+            send(container, Signal.parse(record.config().stopSignal()));
+            int seconds = record.config().stopTimeoutSeconds();
+            return seconds < 0 ? Optional.empty() : Optional.of(Duration.ofSeconds(seconds));
+        } catch (IOException e) {
+            LOG.log(Level.WARNING, "Ending unhealthy container {0}: {1}", container.id(), e.getMessage());
+            return Optional.of(Duration.ZERO);
+        }
     }
 
     /// Sends a signal; with SIGKILL, returns when the container has ended.
@@ -135,7 +174,6 @@ final class Containers {
             if (ends) container.publish(container.record().stoppedByUser(true));
             ended = container.waiters.nextExit();
             send(container, signal);
-            killed(container, signal);
         }
         if (signal.equals(Signal.KILL)) hasEnded(ended, KILL_PATIENCE);
     }
@@ -157,21 +195,27 @@ final class Containers {
     }
 
     private void send(Container container, Signal signal) throws IOException {
-        ProcessKey process = ProcessKey.container(container.id().hex());
         try {
-            shim.kill(process, signal.number());
+            shim.kill(ProcessKey.container(container.id().hex()), signal.number());
         } catch (ContainerFailure e) {
-            if (e.kind() == ContainerFailure.Kind.NO_SUCH_PROCESS) return; // it ended by itself; its exit is on the way
-            throw e;
+            if (e.kind() != ContainerFailure.Kind.NO_SUCH_PROCESS) throw e;
+            // It ended by itself; its exit is on the way.
         }
-        if (container.state() instanceof Paused paused) {
-            shim.resume(container.id().hex());
-            container.publish(container.record().with(paused.frozen()));
-        }
+        events.publish(container.record(), "kill", Map.of("signal", Integer.toString(signal.number())));
+        if (container.state() instanceof Paused paused && wakes(container, signal)) thaw(container, paused);
     }
 
-    private void killed(Container container, Signal signal) {
-        events.publish(container.record(), "kill", Map.of("signal", Integer.toString(signal.number())));
+    /// As Docker has it: a paused container gets to see the signal that is to end it, and any when it names none of its own.
+    private static boolean wakes(Container container, Signal signal) {
+        return signal.equals(Signal.KILL) || !container.record().config().hasStopSignal()
+                || signal.equals(Signal.parse(container.record().config().stopSignal()));
+    }
+
+    private void thaw(Container container, Paused paused) throws IOException {
+        shim.resume(container.id().hex());
+        container.publish(container.record().with(paused.frozen()));
+        health.unpaused(container);
+        events.publish(container.record(), "unpause");
     }
 
     /// @param patience negative for ever
@@ -199,6 +243,7 @@ final class Containers {
                     shim.pause(container.id().hex());
                     // The kernel's freezer is the truth about it, also for a new engine; nothing to store.
                     container.publish(container.record().with(new Paused(running)));
+                    health.stopped(container);
                 }
                 case Created _, Exited _, Removing _ -> throw container.notRunning();
             }
@@ -210,9 +255,7 @@ final class Containers {
         Container container = store.find(idOrName);
         try (var _ = container.lock()) {
             if (!(container.state() instanceof Paused paused)) throw new Conflict("Container " + container.id() + " is not paused");
-            shim.resume(container.id().hex());
-            container.publish(container.record().with(paused.frozen()));
-            events.publish(container.record(), "unpause");
+            thaw(container, paused);
         }
     }
 
@@ -256,7 +299,6 @@ final class Containers {
                         container.publish(container.record().stoppedByUser(true));
                         ended = container.waiters.nextExit();
                         send(container, Signal.KILL);
-                        killed(container, Signal.KILL);
                     }
                 }
             }

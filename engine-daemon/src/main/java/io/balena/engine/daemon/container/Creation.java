@@ -6,6 +6,7 @@ import io.balena.engine.daemon.EngineException.Conflict;
 import io.balena.engine.daemon.EngineException.InvalidRequest;
 import io.balena.engine.daemon.EngineException.NotFound;
 import io.balena.engine.daemon.container.config.ContainerConfig;
+import io.balena.engine.daemon.container.config.HealthCheck;
 import io.balena.engine.daemon.container.config.HostConfig;
 import io.balena.engine.daemon.container.config.LogOptions;
 import io.balena.engine.daemon.container.config.NetworkMode;
@@ -144,6 +145,7 @@ final class Creation {
             throw new InvalidRequest("invalid cgroup namespace mode: " + host.text("CgroupnsMode"));
         }
         Signal.parse(config.stopSignal());
+        HealthCheck.validate(config);
         for (String extra : host.texts("ExtraHosts")) {
             if (extra.indexOf(':') < 1) throw new InvalidRequest("bad format for add-host: \"" + extra + "\"");
         }

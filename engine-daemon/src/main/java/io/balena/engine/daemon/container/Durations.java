@@ -1,10 +1,27 @@
 package io.balena.engine.daemon.container;
 
+import java.math.BigDecimal;
 import java.time.Duration;
 
 /// Spans of time in words, as `docker ps` shows them.
 final class Durations {
     private Durations() {}
+
+    /// As Go prints it: `1.5s`, `1m30s`, `500ms`.
+    static String asGo(Duration span) {
+        long nanos = span.toNanos();
+        if (nanos == 0) return "0s";
+        if (nanos < 1_000) return nanos + "ns";
+        if (nanos < 1_000_000) return fraction(nanos, 1_000) + "µs";
+        if (nanos < 1_000_000_000) return fraction(nanos, 1_000_000) + "ms";
+        String hours = span.toHours() > 0 ? span.toHours() + "h" : "";
+        String minutes = span.toMinutes() > 0 ? span.toMinutesPart() + "m" : "";
+        return hours + minutes + fraction(nanos % 60_000_000_000L, 1_000_000_000) + "s";
+    }
+
+    private static String fraction(long nanos, long unit) {
+        return BigDecimal.valueOf(nanos).divide(BigDecimal.valueOf(unit)).stripTrailingZeros().toPlainString();
+    }
 
     static String inWords(Duration span) {
         long seconds = span.toSeconds();

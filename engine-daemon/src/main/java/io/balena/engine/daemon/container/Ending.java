@@ -3,7 +3,6 @@ package io.balena.engine.daemon.container;
 import io.balena.engine.daemon.container.ContainerState.Exited;
 import io.balena.engine.daemon.container.ContainerState.Restarting;
 import io.balena.engine.runtime.ExitStatus;
-import io.balena.engine.runtime.ProcessKey;
 import io.balena.engine.runtime.Shim;
 import java.io.IOException;
 import java.lang.System.Logger;
@@ -19,19 +18,24 @@ import java.util.Map;
 final class Ending {
     private static final Logger LOG = System.getLogger(Ending.class.getName());
 
+    private static final int FAILURE = 1;
+
     private final ContainerStore store;
     private final Start start;
     private final Restarts restarts;
     private final Removal removal;
     private final ContainerEvents events;
+    private final HealthMonitor health;
     private final Shim shim;
 
-    Ending(ContainerStore store, Start start, Restarts restarts, Removal removal, ContainerEvents events, Shim shim) {
+    Ending(ContainerStore store, Start start, Restarts restarts, Removal removal, ContainerEvents events, HealthMonitor health,
+            Shim shim) {
         this.store = store;
         this.start = start;
         this.restarts = restarts;
         this.removal = removal;
         this.events = events;
+        this.health = health;
         this.shim = shim;
     }
 
@@ -39,7 +43,7 @@ final class Ending {
         boolean remove;
         try (var _ = container.lock()) {
             if (!container.state().isAlive()) {
-                acknowledge(container.id());
+                acknowledge(container);
                 return;
             }
             remove = record(container, status);
@@ -49,15 +53,18 @@ final class Ending {
 
     /// @return whether the container is now to be removed
     private boolean record(Container container, ExitStatus status) {
+        health.stopped(container);
         ContainerRecord before = container.record();
         Instant since = switch (before.state()) {
             case ContainerState.Running running -> running.since();
             case ContainerState.Paused paused -> paused.frozen().since();
             default -> status.at();
         };
-        var exited = new Exited(status.code(), status.oomKilled(), since, status.at(), "");
+        var exited = new Exited(status.code(), status.oomKilled(), since, status.at(), status.known() ? "" : Exited.UNKNOWN_CODE);
+        int judged = container.endedForHealth && status.code() == 0 ? FAILURE : status.code();
+        container.endedForHealth = false;
         boolean again = !container.userRestarts && restarts.isOpen()
-                && before.host().restartPolicy().wants(status.code(), before.restarts(), before.stoppedByUser());
+                && before.host().restartPolicy().wants(judged, before.restarts(), before.stoppedByUser());
         ContainerRecord next = before.with(again ? new Restarting(exited) : exited).with(before.network().disconnected());
         if (again) next = next.restarted(before.restarts() + 1);
 
@@ -71,7 +78,7 @@ final class Ending {
             container.unacknowledged = true;
         }
         announce(container, exited, again);
-        if (!container.unacknowledged) acknowledge(before.id());
+        if (!container.unacknowledged) acknowledge(container);
         if (again) restarts.schedule(container, Duration.between(since, status.at()));
         return !again && before.host().autoRemove() && !container.userRestarts;
     }
@@ -83,11 +90,13 @@ final class Ending {
         if (!again) container.waiters.exited(exited.code());
     }
 
-    private void acknowledge(ContainerId id) {
+    private void acknowledge(Container container) {
         try {
-            shim.delete(ProcessKey.container(id.hex()));
+            new Disposal(shim).of(container.id().hex());
         } catch (IOException e) {
-            LOG.log(Level.WARNING, "The shim does not forget container {0}: {1}", id, e.getMessage());
+            // The next start, or the next engine, tries again.
+            container.unacknowledged = true;
+            LOG.log(Level.WARNING, "The shim does not forget container {0}: {1}", container.id(), e.getMessage());
         }
     }
 }

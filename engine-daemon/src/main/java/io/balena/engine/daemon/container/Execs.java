@@ -6,6 +6,8 @@ import io.balena.engine.daemon.EngineException.Conflict;
 import io.balena.engine.daemon.EngineException.InvalidRequest;
 import io.balena.engine.daemon.EngineException.NotFound;
 import io.balena.engine.daemon.EngineException.SystemFailure;
+import io.balena.engine.daemon.container.spec.SpecBuilder;
+import io.balena.engine.graphdriver.LayerStore;
 import io.balena.engine.runtime.AttachedStream;
 import io.balena.engine.runtime.ContainerFailure;
 import io.balena.engine.runtime.ExitStatus;
@@ -16,6 +18,7 @@ import io.balena.engine.runtime.Stdio;
 import java.io.IOException;
 import java.lang.System.Logger;
 import java.lang.System.Logger.Level;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
@@ -31,7 +34,8 @@ final class Execs {
     private static final int KEPT_ENDED = 32;
 
     private final ContainerStore store;
-    private final Start start;
+    private final SpecBuilder specs;
+    private final LayerStore layers;
     private final ContainerEvents events;
     private final Shim shim;
     private final Map<String, Exec> byId = new ConcurrentHashMap<>();
@@ -95,9 +99,10 @@ final class Execs {
         }
     }
 
-    Execs(ContainerStore store, Start start, ContainerEvents events, Shim shim) {
+    Execs(ContainerStore store, SpecBuilder specs, LayerStore layers, ContainerEvents events, Shim shim) {
         this.store = store;
-        this.start = start;
+        this.specs = specs;
+        this.layers = layers;
         this.events = events;
         this.shim = shim;
     }
@@ -128,6 +133,10 @@ final class Execs {
         List<String> ended = container.execs.stream()
                 .filter(id -> byId.get(id) instanceof Exec exec && exec.state() instanceof State.Ended).toList();
         for (int i = 0; i < ended.size() - KEPT_ENDED; i++) forget(container, ended.get(i));
+    }
+
+    void forget(Exec exec) {
+        forget(exec.container, exec.id);
     }
 
     private void forget(Container container, String id) {
@@ -170,7 +179,7 @@ final class Execs {
         ContainerRecord record = exec.container.record();
         Request asked = exec.request;
         try {
-            RuntimeSpec.Process process = start.specs().exec(record.config(), record.host(), start.rootOf(record.id()), asked.command,
+            RuntimeSpec.Process process = specs.exec(record.config(), record.host(), rootOf(record.id()), asked.command,
                     asked.environment, asked.user, asked.workingDirectory, asked.tty, asked.privileged,
                     asked.tty ? size.or(asked::size).orElse(null) : null);
             events.publish(record, "exec_start: " + String.join(" ", asked.command), Map.of("execID", exec.id));
@@ -189,6 +198,20 @@ final class Execs {
         } catch (IOException | RuntimeException e) {
             exec.ended(126);
             throw e;
+        }
+    }
+
+    /// The mounted root of a container that runs.
+    private Path rootOf(ContainerId id) throws IOException {
+        return layers.containerLayer(id.hex()).orElseThrow(() -> new IOException("no layer for container " + id)).mount();
+    }
+
+    /// Ends a program and whatever it has started in its session's first process group. Does nothing when it has ended.
+    void kill(Exec exec) {
+        try {
+            shim.kill(key(exec), Signal.KILL.number());
+        } catch (IOException e) {
+            LOG.log(Level.DEBUG, "Killing exec {0}: {1}", exec.id, e.getMessage());
         }
     }
 

@@ -30,16 +30,18 @@ final class Reconciliation {
     private final Removal removal;
     private final Networking networking;
     private final FreezeMarks marks;
+    private final HealthMonitor health;
     private final Shim shim;
 
     Reconciliation(ContainerStore store, Start start, Ending ending, Removal removal, Networking networking, FreezeMarks marks,
-            Shim shim) {
+            HealthMonitor health, Shim shim) {
         this.store = store;
         this.start = start;
         this.ending = ending;
         this.removal = removal;
         this.networking = networking;
         this.marks = marks;
+        this.health = health;
         this.shim = shim;
     }
 
@@ -64,12 +66,7 @@ final class Reconciliation {
     private void end(String id) {
         LOG.log(Level.WARNING, "Ending container {0}, of which there is no record", id);
         try {
-            try {
-                shim.kill(ProcessKey.container(id), Signal.KILL.number());
-            } catch (IOException e) {
-                // Has ended already, or never began.
-            }
-            shim.delete(ProcessKey.container(id));
+            new Disposal(shim).of(id);
         } catch (IOException e) {
             LOG.log(Level.WARNING, "Container {0} does not go: {1}", id, e.getMessage());
         }
@@ -106,6 +103,7 @@ final class Reconciliation {
                 }
                 case null -> unknown(container, record);
             }
+            health.adopt(container);
         }
         if (known.isEmpty() && container.record().host().autoRemove()) removal.removeEnded(container);
     }

@@ -1,5 +1,6 @@
 package io.balena.engine.daemon.container;
 
+import io.balena.engine.daemon.container.health.HealthFiles;
 import io.balena.engine.graphdriver.ContainerLayer;
 import io.balena.engine.graphdriver.LayerStore;
 import java.io.IOException;
@@ -15,12 +16,14 @@ final class Removal {
     private final LayerStore layers;
     private final ContainerVolumes volumes;
     private final ContainerEvents events;
+    private final HealthFiles health;
 
-    Removal(ContainerStore store, LayerStore layers, ContainerVolumes volumes, ContainerEvents events) {
+    Removal(ContainerStore store, LayerStore layers, ContainerVolumes volumes, ContainerEvents events, HealthFiles health) {
         this.store = store;
         this.layers = layers;
         this.volumes = volumes;
         this.events = events;
+        this.health = health;
     }
 
     /// The caller holds the lock of `container`, which has no process.
@@ -36,6 +39,7 @@ final class Removal {
         if (layer.isPresent()) layer.get().remove();
         volumes.giveBack(record.id(), record.mounts(), withVolumes);
         store.forget(record.id().hex());
+        health.delete(record.id().hex());
         store.remove(container);
         container.attachments.failAll(new IOException("container " + record.id() + " was removed"));
         events.publish(record, "destroy");

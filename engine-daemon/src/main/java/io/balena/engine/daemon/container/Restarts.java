@@ -1,5 +1,6 @@
 package io.balena.engine.daemon.container;
 
+import io.balena.engine.daemon.Timer;
 import java.io.IOException;
 import java.lang.System.Logger;
 import java.lang.System.Logger.Level;
@@ -7,7 +8,6 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
-import java.util.concurrent.FutureTask;
 
 /// Starts containers again that their restart policy wants back, after a pause that doubles while they keep ending soon.
 final class Restarts {
@@ -19,25 +19,21 @@ final class Restarts {
 
     private final ContainerStore store;
     private final Start start;
+    private final Timer timer;
     private final Map<ContainerId, Duration> pauses = new ConcurrentHashMap<>();
     private volatile boolean closed;
 
-    Restarts(ContainerStore store, Start start) {
+    Restarts(ContainerStore store, Start start, Timer timer) {
         this.store = store;
         this.start = start;
+        this.timer = timer;
     }
 
     /// The caller holds the lock of `container`, whose state is `Restarting`.
     void schedule(Container container, Duration ran) {
         Duration pause = next(pauses.get(container.id()), ran);
         pauses.put(container.id(), pause);
-        var task = new FutureTask<>(() -> {
-            Thread.sleep(pause);
-            restart(container);
-            return null;
-        });
-        container.pendingRestart = task;
-        Thread.ofVirtual().name("restart " + container.id().shortHex()).start(task);
+        container.pendingRestart = timer.after(pause, "restart " + container.id().shortHex(), () -> restart(container));
     }
 
     static Duration next(Duration last, Duration ran) {
@@ -46,7 +42,7 @@ final class Restarts {
         return doubled.compareTo(LONGEST) > 0 ? LONGEST : doubled;
     }
 
-    private void restart(Container container) throws IOException {
+    private void restart(Container container) {
         try (var _ = container.lock()) {
             if (closed || !(container.state() instanceof ContainerState.Restarting)) return;
             container.pendingRestart = null;
@@ -70,7 +66,7 @@ final class Restarts {
     /// Gives a restart up. The caller holds the lock of `container`, which is `Exited` afterwards.
     void cancel(Container container) throws IOException {
         if (!(container.state() instanceof ContainerState.Restarting again)) return;
-        if (container.pendingRestart != null) container.pendingRestart.cancel(true);
+        if (container.pendingRestart != null) container.pendingRestart.cancel(false);
         container.pendingRestart = null;
         store.save(container, container.record().with(again.last()).stoppedByUser(true), Start.durability(container.record()));
         container.waiters.exited(again.last().code());

@@ -15,7 +15,6 @@ import io.balena.engine.graphdriver.IdentityMapping;
 import io.balena.engine.graphdriver.LayerStore;
 import io.balena.engine.network.Endpoint;
 import io.balena.engine.runtime.ContainerFailure;
-import io.balena.engine.runtime.ProcessKey;
 import io.balena.engine.runtime.RuntimeCommand;
 import io.balena.engine.runtime.RuntimeSpec;
 import io.balena.engine.runtime.Shim;
@@ -53,6 +52,7 @@ final class Start {
     private final SharedMemory memory;
     private final NamespaceDonors donors;
     private final ContainerEvents events;
+    private final HealthMonitor health;
     private final Shim shim;
     private final Path bundles;
     private final SpecBuilder specs;
@@ -63,8 +63,8 @@ final class Start {
 
     /// @param bundles folder on a tmpfs
     Start(ContainerStore store, LayerStore layers, ContainerVolumes volumes, Networking networking, EtcFiles etc,
-            SharedMemory memory, NamespaceDonors donors, ContainerEvents events, Shim shim, Path bundles, SpecBuilder specs,
-            Runtimes runtimes, DeviceRequests devices, SubpathMounts subpaths, IdentityMapping owners) {
+            SharedMemory memory, NamespaceDonors donors, ContainerEvents events, HealthMonitor health, Shim shim, Path bundles,
+            SpecBuilder specs, Runtimes runtimes, DeviceRequests devices, SubpathMounts subpaths, IdentityMapping owners) {
         this.store = store;
         this.layers = layers;
         this.volumes = volumes;
@@ -73,6 +73,7 @@ final class Start {
         this.memory = memory;
         this.donors = donors;
         this.events = events;
+        this.health = health;
         this.shim = shim;
         this.bundles = bundles;
         this.specs = specs;
@@ -100,6 +101,7 @@ final class Start {
             undo(before.id(), done);
             throw failed(container, before, e);
         }
+        health.started(container);
         events.publish(container.record(), "start");
     }
 
@@ -126,11 +128,12 @@ final class Start {
         done.push(() -> deleteBundle(record.id()));
         Optional<Stdio.Log> log = log(record);
         if (container.unacknowledged) {
-            shim.delete(ProcessKey.container(id));
+            new Disposal(shim).of(id);
             container.unacknowledged = false;
         }
+        // Also when its creation fails: the shim may have died in the middle of it.
+        done.push(() -> new Disposal(shim).of(id));
         int pid = shim.create(id, bundle, new Stdio(record.config().openStdin(), record.config().stdinOnce(), log), runtime);
-        done.push(() -> shim.delete(ProcessKey.container(id)));
         NetworkSettings network = record.network();
         if (endpoint.isPresent()) {
             networking.attach(record, endpoint.get(), pid);
@@ -269,9 +272,5 @@ final class Start {
     /// The mounted root of a container that runs.
     Path rootOf(ContainerId id) throws IOException {
         return layers.containerLayer(id.hex()).orElseThrow(() -> new IOException("no layer for container " + id)).mount();
-    }
-
-    SpecBuilder specs() {
-        return specs;
     }
 }

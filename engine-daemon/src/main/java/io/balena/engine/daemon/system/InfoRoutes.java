@@ -22,19 +22,21 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.function.Supplier;
 
 /// `GET /info`: what `docker info` shows.
 public final class InfoRoutes {
-    private final EngineConfig config;
+    private final Supplier<EngineConfig> configuration;
     private final Inventory inventory;
     private final Events events;
     private final EngineId id;
 
-    public InfoRoutes(EngineConfig config, Inventory inventory, Events events) {
-        this.config = config;
+    /// @param configuration may change
+    public InfoRoutes(Supplier<EngineConfig> configuration, Inventory inventory, Events events) {
+        this.configuration = configuration;
         this.inventory = inventory;
         this.events = events;
-        this.id = new EngineId(config.dataRoot());
+        this.id = new EngineId(configuration.get().dataRoot());
     }
 
     public List<Route> table() {
@@ -42,6 +44,7 @@ public final class InfoRoutes {
     }
 
     private Response info(Request request) throws Exception {
+        EngineConfig config = configuration.get();
         Map<String, Object> info = new LinkedHashMap<>();
         Inventory.ContainerCounts containers = inventory.containers();
         info.put("ID", id.get());
@@ -69,7 +72,7 @@ public final class InfoRoutes {
         info.put("NEventsListener", events.subscribers());
         addMachine(info);
         info.put("IndexServerAddress", "https://index.docker.io/v1/");
-        info.put("RegistryConfig", registries());
+        info.put("RegistryConfig", registries(config));
         info.put("GenericResources", null);
         info.put("DockerRootDir", config.dataRoot().toString());
         Proxies proxies = config.registries().endpoints().proxies();
@@ -80,16 +83,16 @@ public final class InfoRoutes {
         info.put("Labels", config.labels());
         info.put("ExperimentalBuild", config.experimental());
         info.put("ServerVersion", EngineVersion.current().version());
-        info.put("Runtimes", runtimes());
+        info.put("Runtimes", runtimes(config));
         info.put("DefaultRuntime", config.containers().host().runtime());
         if (request.version().atLeast(1, 44)) info.put("CDISpecDirs", config.containers().cdiSpecs().stream().map(Object::toString).toList());
         info.put("Swarm", swarm());
         info.put("LiveRestoreEnabled", config.containers().liveRestore());
         info.put("Isolation", "");
-        info.put("InitBinary", "balena-engine-init");
+        info.put("InitBinary", config.containers().spec().init().shown());
         for (String part : List.of("ContainerdCommit", "RuncCommit", "InitCommit")) info.put(part, Map.of("ID", "", "Expected", ""));
-        info.put("SecurityOptions", securityOptions(cgroups));
-        info.put("Warnings", warnings(cgroups, info));
+        info.put("SecurityOptions", securityOptions(config, cgroups));
+        info.put("Warnings", warnings(config, cgroups, info));
         return Response.json(info);
     }
 
@@ -103,7 +106,7 @@ public final class InfoRoutes {
         info.put("MemTotal", Machine.memoryBytes());
     }
 
-    private Map<String, Object> runtimes() {
+    private static Map<String, Object> runtimes(EngineConfig config) {
         Map<String, Object> runtimes = new TreeMap<>();
         runtimes.put(Runtimes.STOCK, Map.of("path", "balena-engine-runc"));
         runtimes.put("io.containerd.runc.v2", Map.of("path", "balena-engine-runc"));
@@ -125,7 +128,7 @@ public final class InfoRoutes {
         return plugins;
     }
 
-    private Map<String, Object> registries() {
+    private static Map<String, Object> registries(EngineConfig config) {
         RegistryEndpoints endpoints = config.registries().endpoints();
         List<String> mirrors = endpoints.mirrors().stream().map(mirror -> mirror + "/").toList();
         Map<String, Object> indexes = new LinkedHashMap<>();
@@ -155,7 +158,7 @@ public final class InfoRoutes {
         return swarm;
     }
 
-    private List<String> securityOptions(CgroupSupport cgroups) {
+    private static List<String> securityOptions(EngineConfig config, CgroupSupport cgroups) {
         List<String> options = new ArrayList<>();
         if (AppArmor.ofThisHost().isEnabled()) options.add("name=apparmor");
         options.add("name=seccomp,profile=" + config.containers().spec().seccomp().shown());
@@ -164,7 +167,7 @@ public final class InfoRoutes {
         return options;
     }
 
-    private List<String> warnings(CgroupSupport cgroups, Map<String, Object> info) {
+    private static List<String> warnings(EngineConfig config, CgroupSupport cgroups, Map<String, Object> info) {
         List<String> warnings = new ArrayList<>();
         for (String host : config.api().hosts()) {
             if (!host.startsWith("tcp://")) continue;

@@ -9,6 +9,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import io.balena.engine.daemon.EngineException.InvalidRequest;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.Optional;
 import java.util.List;
 import java.util.Set;
 import org.junit.jupiter.api.Test;
@@ -64,7 +65,7 @@ class WordsTest {
         assertEquals("About an hour", Durations.inWords(Duration.ofMinutes(70)));
         assertEquals("2 days", Durations.inWords(Duration.ofHours(50)));
         assertEquals("Exited (3) 2 minutes ago", ContainerList.status(
-                new ContainerState.Exited(3, false, Instant.EPOCH, Instant.EPOCH, ""), Instant.ofEpochSecond(120)));
+                new ContainerState.Exited(3, false, Instant.EPOCH, Instant.EPOCH, ""), Optional.empty(), Instant.ofEpochSecond(120)));
     }
 
     @Test

@@ -13,6 +13,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.balena.engine.daemon.http.ApiVersion;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -46,7 +47,14 @@ public record ContainerConfig(ObjectNode document) {
 
     /// @throws io.balena.engine.daemon.EngineException.InvalidRequest when a field has the wrong type
     public static ContainerConfig read(JsonNode given) {
-        return new ContainerConfig(SHAPE.read(given));
+        return read(given, ApiVersion.NEWEST);
+    }
+
+    /// @param version of the API that the client speaks: fields that came later are not heard
+    public static ContainerConfig read(JsonNode given, ApiVersion version) {
+        ObjectNode document = SHAPE.read(given);
+        if (document.has("Healthcheck")) document.set("Healthcheck", HealthCheck.read(document.get("Healthcheck"), version.atLeast(1, 44)));
+        return new ContainerConfig(document);
     }
 
     /// Whether `given` has any field of a configuration.
@@ -106,11 +114,7 @@ public record ContainerConfig(ObjectNode document) {
             merged.set("Healthcheck", theirs.deepCopy());
             return;
         }
-        ObjectNode own = (ObjectNode) merged.get("Healthcheck");
-        if (own.path("Test").isEmpty() && theirs.path("Test").isArray()) own.set("Test", theirs.get("Test"));
-        for (String number : List.of("Interval", "Timeout", "StartPeriod", "Retries")) {
-            if (own.path(number).asLong() == 0 && theirs.path(number).asLong() != 0) own.set(number, theirs.get(number));
-        }
+        HealthCheck.merge((ObjectNode) merged.get("Healthcheck"), theirs);
     }
 
     public ContainerConfig with(String field, String value) {
@@ -204,6 +208,15 @@ public record ContainerConfig(ObjectNode document) {
     public String stopSignal() {
         String signal = text("StopSignal");
         return signal.isEmpty() ? "SIGTERM" : signal;
+    }
+
+    public boolean hasStopSignal() {
+        return !text("StopSignal").isEmpty();
+    }
+
+    /// What runs a command that is given as one line, when it is not the usual one.
+    public Optional<List<String>> shell() {
+        return Optional.of(Shape.texts(document.get("Shell"))).filter(words -> !words.isEmpty());
     }
 
     /// Seconds between that signal and SIGKILL; -1 to wait for ever.

@@ -63,7 +63,7 @@ public record HostConfig(ObjectNode document) {
             .with(INTEGER, "KernelMemory", "KernelMemoryTCP", "MemoryReservation", "MemorySwap")
             .nullable(INTEGER, "MemorySwappiness")
             .with(FLAG, "OomKillDisable")
-            .optional(FLAG, "Init")
+            .pointer(FLAG, "Init")
             .nullable(INTEGER, "PidsLimit")
             .nullable(OBJECTS, "Ulimits")
             .with(INTEGER, "CpuCount", "CpuPercent", "IOMaximumIOps", "IOMaximumBandwidth")
@@ -174,8 +174,9 @@ public record HostConfig(ObjectNode document) {
         return flag("PublishAllPorts");
     }
 
-    public boolean init() {
-        return flag("Init");
+    /// Empty to have it as the engine is configured.
+    public Optional<Boolean> init() {
+        return given("Init") ? Optional.of(flag("Init")) : Optional.empty();
     }
 
     /// The name of an OCI runtime.

@@ -14,7 +14,7 @@ public record RestartPolicy(String name, int maximumRetries) {
     public void validate() {
         if (!NAMES.contains(name)) throw new InvalidRequest("invalid restart policy '" + name + "'");
         if (maximumRetries < 0) throw new InvalidRequest("maximum retry count cannot be negative");
-        if (maximumRetries > 0 && !name.equals("on-failure")) {
+        if (maximumRetries > 0 && !name.isEmpty() && !name.equals("on-failure")) {
             throw new InvalidRequest("maximum retry count cannot be used with restart policy '" + name + "'");
         }
     }

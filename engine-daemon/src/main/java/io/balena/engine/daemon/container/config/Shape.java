@@ -20,7 +20,7 @@ final class Shape {
     /// What a field may hold, with Go's name for it, which error messages show.
     enum Kind {
         TEXT("string"), INTEGER("int64"), SHORT("uint16"), FLAG("bool"), TEXTS("[]string"), COMMAND("strslice.StrSlice"), TEXT_MAP("map[string]string"),
-        SET("map[string]struct {}"), OBJECT("struct"), OBJECTS("[]struct"), INTEGERS("[]int");
+        SET("map[string]struct {}"), OBJECT("struct"), OBJECTS("[]struct"), INTEGERS("[]int"), DURATION("time.Duration");
 
         private final String goType;
 
@@ -29,7 +29,8 @@ final class Shape {
         }
     }
 
-    private record Field(String name, Kind kind, JsonNode absent) {}
+    /// @param omitZero a value that Go would have when nothing was said is not written
+    private record Field(String name, Kind kind, JsonNode absent, boolean omitZero) {}
 
     private final String goStruct;
     private final Map<String, Field> fields;
@@ -53,19 +54,25 @@ final class Shape {
 
     /// A field that is always written; with Go's zero value when it was not given.
     Shape with(Kind kind, String... names) {
-        for (String name : names) add(new Field(name, kind, zero(kind)));
+        for (String name : names) add(new Field(name, kind, zero(kind), false));
         return this;
     }
 
     /// A field that is left out when it was not given or is zero.
     Shape optional(Kind kind, String... names) {
-        for (String name : names) add(new Field(name, kind, null));
+        for (String name : names) add(new Field(name, kind, null, true));
+        return this;
+    }
+
+    /// A field that is left out when it was not given; its zero says something.
+    Shape pointer(Kind kind, String... names) {
+        for (String name : names) add(new Field(name, kind, null, false));
         return this;
     }
 
     /// A field that is always written, with a `null` of its own for "not given".
     Shape nullable(Kind kind, String... names) {
-        for (String name : names) add(new Field(name, kind, JSON.nullNode()));
+        for (String name : names) add(new Field(name, kind, JSON.nullNode(), false));
         return this;
     }
 
@@ -101,7 +108,7 @@ final class Shape {
         for (Field field : fields.values()) {
             JsonNode value = found.get(field.name);
             if (value == null || value.isNull()) value = field.absent;
-            if (value == null || field.absent == null && isZero(value)) continue;
+            if (value == null || field.omitZero && isZero(value)) continue;
             arranged.set(field.name, value);
         }
         if (keepUnknown) {
@@ -113,7 +120,7 @@ final class Shape {
     private JsonNode checked(Field field, JsonNode value) {
         switch (field.kind) {
             case TEXT -> require(value.isTextual(), field, value, field.kind.goType);
-            case INTEGER -> require(value.isIntegralNumber() && value.canConvertToLong(), field, value, field.kind.goType);
+            case INTEGER, DURATION -> require(value.isIntegralNumber() && value.canConvertToLong(), field, value, field.kind.goType);
             case SHORT -> {
                 require(value.isIntegralNumber(), field, value, field.kind.goType);
                 boolean fits = value.canConvertToInt() && value.asInt() >= 0 && value.asInt() <= 0xffff;

@@ -52,7 +52,9 @@ public final class SpecBuilder {
         var users = Users.of(new ContainerRoot(around.rootfs));
         var user = users.resolve(config.user(), host.texts("GroupAdd"));
         boolean ownHostname = !host.text("UTSMode").equals("host");
-        var process = new RuntimeSpec.Process(config.tty(), consoleSize(config, host), user.user(), config.arguments(),
+        boolean init = defaults.init().isFor(host);
+        List<String> arguments = init ? InitProgram.before(config.arguments()) : config.arguments();
+        var process = new RuntimeSpec.Process(config.tty(), consoleSize(config, host), user.user(), arguments,
                 environment(config, user.home()), config.workingDirectory().isEmpty() ? "/" : config.workingDirectory(),
                 capabilitySets(capabilities, user.user()), rlimits(host), security.noNewPrivileges().orElse(defaults.noNewPrivileges()),
                 apparmor.profile(security.apparmor(), host.privileged()),
@@ -64,7 +66,7 @@ public final class SpecBuilder {
                 rootPropagation(around.mounts), host.texts("MaskedPaths"), host.texts("ReadonlyPaths"), null);
         return new RuntimeSpec(RuntimeSpec.OCI_VERSION, process, new RuntimeSpec.Root(around.rootfs.toString(), host.readonlyRootfs()),
                 ownHostname ? config.hostname() : null, config.domainname().isEmpty() ? null : config.domainname(),
-                mounts(config, host, around), null, host.textMap("Annotations"), linux);
+                mounts(config, host, around, init), null, host.textMap("Annotations"), linux);
     }
 
     /// The process of `docker exec`: as the container's, where the request does not say otherwise.
@@ -236,7 +238,7 @@ public final class SpecBuilder {
         return rules;
     }
 
-    private List<Mount> mounts(ContainerConfig config, HostConfig host, Surroundings around) {
+    private List<Mount> mounts(ContainerConfig config, HostConfig host, Surroundings around, boolean init) {
         Map<String, Mount> all = new LinkedHashMap<>();
         boolean open = host.privileged();
         put(all, "/proc", "proc", "proc", "nosuid", "noexec", "nodev");
@@ -262,7 +264,9 @@ public final class SpecBuilder {
             all.remove(mount.destination());
             all.put(mount.destination(), mount);
         }
-        return List.copyOf(all.values());
+        List<Mount> mounts = new ArrayList<>(all.values());
+        if (init) mounts.add(defaults.init().mount());
+        return mounts;
     }
 
     private static void put(Map<String, Mount> all, String destination, String type, String source, String... options) {

@@ -10,10 +10,11 @@ import java.util.Optional;
 /// @param realtime of the groups above those of containers
 /// @param noNewPrivileges unless a container says otherwise
 /// @param seccomp unless a container says otherwise
+/// @param init unless a container says that it wants none
 public record SpecDefaults(CgroupDriver cgroups, Optional<String> cgroupParent, List<Ulimit> ulimits, boolean noNewPrivileges,
-        SeccompSource seccomp, Realtime realtime) {
+        SeccompSource seccomp, Realtime realtime, InitProgram init) {
     public static final SpecDefaults DOCKERS = new SpecDefaults(CgroupDriver.CGROUPFS, Optional.empty(), List.of(), false,
-            SeccompSource.BUILTIN, Realtime.NONE);
+            SeccompSource.BUILTIN, Realtime.NONE, new InitProgram(false, Optional.empty()));
 
     /// Real-time processor time, for all containers together; 0 for what the kernel gives.
     public record Realtime(long periodMicros, long runtimeMicros) {

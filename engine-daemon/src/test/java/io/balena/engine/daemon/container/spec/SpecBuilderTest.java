@@ -148,13 +148,16 @@ class SpecBuilderTest {
     void whatAContainerLeavesOpenTheEnginesFlagsDecide() throws Exception {
         var defaults = new SpecDefaults(CgroupDriver.CGROUPFS, Optional.of("engine"),
                 List.of(new SpecDefaults.Ulimit("nofile", 10, 20), new SpecDefaults.Ulimit("core", 0, 0)), true, SeccompSource.BUILTIN,
-                SpecDefaults.Realtime.NONE);
+                SpecDefaults.Realtime.NONE, new InitProgram(true, Optional.of("/opt/init")));
         var open = spec("{'Cmd':['x']}", "{'Ulimits':[{'Name':'nofile','Soft':1,'Hard':2}]}", defaults);
         assertEquals(List.of(new RuntimeSpec.Rlimit("RLIMIT_NOFILE", 1, 2), new RuntimeSpec.Rlimit("RLIMIT_CORE", 0, 0)), open.process().rlimits());
         assertEquals("/engine/" + ID, open.linux().cgroupsPath());
         assertTrue(open.process().noNewPrivileges());
-        var closed = spec("{'Cmd':['x']}", "{'CgroupParent':'/own','SecurityOpt':['no-new-privileges=false']}", defaults);
+        assertEquals(List.of("/sbin/docker-init", "--", "x"), open.process().args());
+        assertEquals(new RuntimeSpec.Mount("/sbin/docker-init", "bind", "/opt/init", List.of("bind", "ro")), open.mounts().getLast());
+        var closed = spec("{'Cmd':['x']}", "{'Init':false,'CgroupParent':'/own','SecurityOpt':['no-new-privileges=false']}", defaults);
         assertEquals("/own/" + ID, closed.linux().cgroupsPath());
+        assertEquals(List.of("x"), closed.process().args());
         assertFalse(closed.process().noNewPrivileges());
     }
 
@@ -187,7 +190,7 @@ class SpecBuilderTest {
 
     @Test
     void systemdIsToldASliceAndAName() throws Exception {
-        var systemd = new SpecDefaults(CgroupDriver.SYSTEMD, Optional.empty(), List.of(), false, SeccompSource.BUILTIN, SpecDefaults.Realtime.NONE);
+        var systemd = new SpecDefaults(CgroupDriver.SYSTEMD, Optional.empty(), List.of(), false, SeccompSource.BUILTIN, SpecDefaults.Realtime.NONE, SpecDefaults.DOCKERS.init());
         assertEquals("system.slice:docker:" + ID, spec("{'Cmd':['x']}", "{}", systemd).linux().cgroupsPath());
         assertEquals("own.slice:docker:" + ID, spec("{'Cmd':['x']}", "{'CgroupParent':'own.slice'}", systemd).linux().cgroupsPath());
         CgroupDriver.SYSTEMD.checkParent("own.slice");

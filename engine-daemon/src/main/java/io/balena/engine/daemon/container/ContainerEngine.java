@@ -80,8 +80,8 @@ public final class ContainerEngine implements AutoCloseable {
     public static ContainerEngine open(Settings settings, Images images, LayerStore layers, Volumes allVolumes, Optional<BridgeNetwork> bridge,
             List<DockerNetwork> dockerNetworks, Events bus) throws IOException {
         Path directory = settings.dataRoot.resolve("containers");
-        Path bundles = settings.execRoot.resolve("bundles");
-        Files.createDirectories(bundles);
+        Path bundleFolder = settings.execRoot.resolve("bundles");
+        Files.createDirectories(bundleFolder);
         var etc = new EtcFiles(directory, settings.dns, settings.owners);
         var store = ContainerStore.open(directory, etc, settings.owners);
         var volumes = new ContainerVolumes(allVolumes);
@@ -102,11 +102,11 @@ public final class ContainerEngine implements AutoCloseable {
         var donors = new NamespaceDonors(store, memory);
         var specs = new SpecBuilder(settings.spec, settings.owners);
         var timer = new Timer();
-        var execs = new Execs(store, specs, layers, events, shim);
+        var bundles = new Bundles(bundleFolder, store, layers, volumes, etc, memory, donors,
+                new SubpathMounts(settings.execRoot.resolve("subpaths")), specs, new DeviceRequests(settings.cdiSpecs), settings.owners);
+        var execs = new Execs(store, specs, bundles, events, shim);
         var health = new HealthMonitor(new HealthProbe(execs, timer), healthFiles, events, timer);
-        var start = new Start(store, layers, volumes, networking, etc, memory, donors, events, health, shim, bundles, specs,
-                settings.runtimes, new DeviceRequests(settings.cdiSpecs), new SubpathMounts(settings.execRoot.resolve("subpaths")),
-                settings.owners);
+        var start = new Start(store, donors, networking, bundles, settings.runtimes, events, health, shim);
         var restarts = new Restarts(store, start, timer);
         var ending = new Ending(store, start, restarts, removal, events, health, shim);
         ears.listen(store, ending, execs, events);
@@ -124,7 +124,7 @@ public final class ContainerEngine implements AutoCloseable {
                 new NamespaceModes(store, !settings.owners.isNone()));
         List<Route> routes = new ArrayList<>(new ContainerRoutes(store, creation, defaults::get, containers,
                 new Updates(store, events, shim), inspect, list, layers).table());
-        routes.addAll(new ObservationRoutes(store, bundles).table());
+        routes.addAll(new ObservationRoutes(store, bundleFolder).table());
         routes.addAll(new StreamRoutes(store, containers, execs, events, shim, new ContainerLogs(store, changes)).table());
         var commits = new Commits(store, containers, marks, layers, images, events, new ImageEvents(bus));
         routes.addAll(new SnapshotRoutes(store, layers, commits, events).table());

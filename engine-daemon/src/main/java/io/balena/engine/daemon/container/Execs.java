@@ -7,7 +7,6 @@ import io.balena.engine.daemon.EngineException.InvalidRequest;
 import io.balena.engine.daemon.EngineException.NotFound;
 import io.balena.engine.daemon.EngineException.SystemFailure;
 import io.balena.engine.daemon.container.spec.SpecBuilder;
-import io.balena.engine.graphdriver.LayerStore;
 import io.balena.engine.runtime.AttachedStream;
 import io.balena.engine.runtime.ContainerFailure;
 import io.balena.engine.runtime.ExitStatus;
@@ -18,7 +17,6 @@ import io.balena.engine.runtime.Stdio;
 import java.io.IOException;
 import java.lang.System.Logger;
 import java.lang.System.Logger.Level;
-import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
@@ -35,7 +33,7 @@ final class Execs {
 
     private final ContainerStore store;
     private final SpecBuilder specs;
-    private final LayerStore layers;
+    private final Bundles bundles;
     private final ContainerEvents events;
     private final Shim shim;
     private final Map<String, Exec> byId = new ConcurrentHashMap<>();
@@ -99,10 +97,10 @@ final class Execs {
         }
     }
 
-    Execs(ContainerStore store, SpecBuilder specs, LayerStore layers, ContainerEvents events, Shim shim) {
+    Execs(ContainerStore store, SpecBuilder specs, Bundles bundles, ContainerEvents events, Shim shim) {
         this.store = store;
         this.specs = specs;
-        this.layers = layers;
+        this.bundles = bundles;
         this.events = events;
         this.shim = shim;
     }
@@ -179,7 +177,7 @@ final class Execs {
         ContainerRecord record = exec.container.record();
         Request asked = exec.request;
         try {
-            RuntimeSpec.Process process = specs.exec(record.config(), record.host(), rootOf(record.id()), asked.command,
+            RuntimeSpec.Process process = specs.exec(record.config(), record.host(), bundles.rootOf(record.id()), asked.command,
                     asked.environment, asked.user, asked.workingDirectory, asked.tty, asked.privileged,
                     asked.tty ? size.or(asked::size).orElse(null) : null);
             events.publish(record, "exec_start: " + String.join(" ", asked.command), Map.of("execID", exec.id));
@@ -199,11 +197,6 @@ final class Execs {
             exec.ended(126);
             throw e;
         }
-    }
-
-    /// The mounted root of a container that runs.
-    private Path rootOf(ContainerId id) throws IOException {
-        return layers.containerLayer(id.hex()).orElseThrow(() -> new IOException("no layer for container " + id)).mount();
     }
 
     /// Ends a program and whatever it has started in its session's first process group. Does nothing when it has ended.

@@ -137,7 +137,8 @@ class ShimKillIT {
             Engine.become(Duration.ofMillis(20L * round), () -> false);
             engine.killShim();
             Engine.become(SOON, () -> !removing.isAlive());
-            assertTrue(Engine.become(SOON, () -> docker.run("rm", "-f", id).status() == 0 || docker.run("inspect", id).status() != 0));
+            assertTrue(Engine.become(SOON, () -> docker.run("rm", "-f", id).status() == 0 || docker.run("inspect", id).status() != 0),
+                    () -> docker.run("rm", "-f", id) + "\n" + engine.logTail());
             docker.run("inspect", id).endedWith(1);
         }
         assertEquals("", Command.of("sh", "-c", "ls " + engine.exec() + "/containers").run().out().lines()

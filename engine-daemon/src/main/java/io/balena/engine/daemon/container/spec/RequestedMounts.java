@@ -26,9 +26,9 @@ final class RequestedMounts {
     /// @throws InvalidRequest in Docker's words
     static List<Mount> of(HostConfig host, List<MountPoint> points) {
         List<Mount> all = new ArrayList<>();
+        for (MountPoint point : points) all.add(mount(point));
         host.textMap("Tmpfs").forEach((path, options) -> all.add(new Mount(Path.of(path).normalize().toString(), "tmpfs", "tmpfs",
                 tmpfsOptions(options))));
-        for (MountPoint point : points) all.add(mount(point));
         all.sort(Comparator.comparingInt(mount -> Path.of(mount.destination()).getNameCount()));
         return all;
     }

@@ -13,7 +13,8 @@ import java.util.Optional;
 /// @param ignoredSignals bit n-1 for signal n; handlers are reset for a child by the kernel, ignored signals are not
 /// @param lastCapability the highest capability the kernel knows
 /// @param apparmor the file a process writes its next profile to; empty where there is no AppArmor
-record HostFacts(long permitted, long bounding, long ignoredSignals, int lastCapability, Optional<String> apparmor) {
+/// @param belowUsers whether this is about a process in a user namespace below ours
+record HostFacts(long permitted, long bounding, long ignoredSignals, int lastCapability, Optional<String> apparmor, boolean belowUsers) {
     static HostFacts read() throws IOException {
         String status = KernelFile.text(Path.of("/proc/self/status"));
         int last = Integer.parseInt(KernelFile.text(Path.of("/proc/sys/kernel/cap_last_cap")).trim());
@@ -22,7 +23,8 @@ record HostFacts(long permitted, long bounding, long ignoredSignals, int lastCap
                 hexField(status, "CapBnd:"),
                 hexField(status, "SigIgn:"),
                 last,
-                fileForProfiles());
+                fileForProfiles(),
+                false);
     }
 
     /// Since Linux 5.8 AppArmor has a file of its own; the older one may belong to another security module.
@@ -35,7 +37,7 @@ record HostFacts(long permitted, long bounding, long ignoredSignals, int lastCap
     /// The same for whoever is in a user namespace below ours, where the kernel gives every right anew.
     HostFacts inUserNamespace() {
         long all = -1L >>> (63 - lastCapability);
-        return new HostFacts(all, all, ignoredSignals, lastCapability, apparmor);
+        return new HostFacts(all, all, ignoredSignals, lastCapability, apparmor, true);
     }
 
     private static long hexField(String status, String name) {

@@ -177,8 +177,10 @@ final class ProcessSetup {
         program.add(Syscall.SETSID, "setsid", null);
     }
 
-    /// Sets the limits of a process that waits. It could not raise them by itself in a user namespace.
+    /// Sets the limits of a process that waits in a user namespace, where it could not raise them by itself. Elsewhere it does that as long
+    /// as it has our user: of another, only who may raise limits may set any.
     void limitResources(int pid) throws IOException {
+        if (!host.belowUsers()) return;
         for (int i = 0; i < process.rlimits().size(); i++) {
             var limit = process.rlimits().get(i);
             int resource = Rlimits.number(limit.type());
@@ -191,11 +193,28 @@ final class ProcessSetup {
         }
     }
 
+    private void addLimits() throws ContainerFailure {
+        if (host.belowUsers()) return;
+        for (int i = 0; i < process.rlimits().size(); i++) {
+            var limit = process.rlimits().get(i);
+            int resource = Rlimits.number(limit.type());
+            program.add(
+                    Syscall.PRLIMIT64,
+                    "error setting rlimits for ready process: error setting rlimit type",
+                    resource,
+                    0,
+                    resource,
+                    program.words(limit.soft(), limit.hard()),
+                    0);
+        }
+    }
+
     /// From here on the process is inside the container: user, working folder, and the search for its program.
     ///
     /// @param chownStreams whether standard streams are to belong to its user; not for a `/dev/null`, which is everybody's
     /// @param free the child's lowest free descriptor
     void addIdentity(boolean[] chownStreams, int free) throws ContainerFailure {
+        addLimits();
         var user = process.user();
         if (user.uid() != 0) {
             for (int i = 0; i < 3; i++) {

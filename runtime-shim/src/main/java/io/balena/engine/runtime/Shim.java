@@ -321,7 +321,7 @@ public final class Shim implements AutoCloseable {
         ShimLine line = first;
         while (!closed) {
             try {
-                while (true) hear(line.next());
+                while (true) hearOrLog(line.next());
             } catch (IOException e) {
                 line.close();
                 if (closed) return;
@@ -351,6 +351,15 @@ public final class Shim implements AutoCloseable {
             }
         }
         return lost;
+    }
+
+    /// One report that cannot be dealt with must not keep all others from being heard.
+    private void hearOrLog(Message message) {
+        try {
+            hear(message);
+        } catch (RuntimeException e) {
+            LOG.log(System.Logger.Level.ERROR, "a report of the shim is lost", e);
+        }
     }
 
     private void hear(Message message) {

@@ -54,16 +54,18 @@ final class SpareEnds implements AutoCloseable {
         }
     }
 
-    /// How a container's process has ended that no living shim is the parent of.
+    /// How a container's process has ended that no living shim is the parent of. Can be asked once.
     ///
     /// @return empty when nobody can tell
     OptionalInt exitCode(String containerId) {
-        PidFd process;
+        PidFd ended;
         synchronized (this) {
-            process = processes.get(containerId);
+            // Taken out, so that a removal or the next start meanwhile does not close it.
+            ended = processes.remove(containerId);
         }
-        try {
-            return process == null ? OptionalInt.empty() : process.exitCode(REAPING_MILLIS);
+        if (ended == null) return OptionalInt.empty();
+        try (ended) {
+            return ended.exitCode(REAPING_MILLIS);
         } catch (IOException e) {
             return OptionalInt.empty();
         }

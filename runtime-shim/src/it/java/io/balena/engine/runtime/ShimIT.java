@@ -18,6 +18,7 @@ import java.net.UnixDomainSocketAddress;
 import java.nio.ByteBuffer;
 import java.nio.channels.SocketChannel;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.security.MessageDigest;
 import java.util.ArrayList;
@@ -604,6 +605,8 @@ class ShimIT {
     private static boolean hasTerminal(int shim) throws IOException {
         try (var descriptors = Files.newDirectoryStream(Path.of("/proc/" + shim + "/fd"))) {
             for (Path descriptor : descriptors) if (Files.readSymbolicLink(descriptor).endsWith("ptmx")) return true;
+        } catch (NoSuchFileException e) {
+            return false; // one was closed meanwhile: the caller looks again
         }
         return false;
     }

@@ -4,6 +4,8 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.ToLongFunction;
@@ -67,10 +69,19 @@ class SoakIT {
                 .json().path("Id").asText();
         var said = api.post("/exec/" + exec + "/start", "{}");
         assertTrue(said.body().contains("inside"), said::body);
-        assertEquals(7, api.get("/exec/" + exec + "/json").json().path("ExitCode").asInt(-1));
+        // The end of its output is heard of a moment before its own.
+        assertTrue(Engine.become(Duration.ofSeconds(20), () -> exitCode(api, exec) == 7), () -> "exit code " + exitCode(api, exec));
         done(api.post("/containers/" + id + "/stop"));
         assertEquals(137, api.get("/containers/" + id + "/json").json().path("State").path("ExitCode").asInt(-1));
         done(api.delete("/containers/" + id));
+    }
+
+    private static int exitCode(Api api, String exec) {
+        try {
+            return api.get("/exec/" + exec + "/json").json().path("ExitCode").asInt(-1);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
     }
 
     private static void done(Api.Answer answer) {

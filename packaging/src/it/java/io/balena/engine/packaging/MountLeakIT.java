@@ -24,7 +24,7 @@ class MountLeakIT {
                 elsewhere = new ProcessBuilder("unshare", "--mount", "--propagation", propagation, "sh", "-c", "echo there; exec sleep 1000").start();
                 try {
                     assertEquals("there", elsewhere.inputReader().readLine());
-                    assertTrue(mounts(elsewhere.pid()).contains("/merged "), propagation);
+                    assertTrue(mounts(elsewhere.pid()).contains(" " + container.inspect("{{.GraphDriver.Data.MergedDir}}") + " "), propagation);
                     container.exec("touch", "/file").succeeded();
                     docker.run("stop", "-t", "0", container.id()).succeeded();
                     docker.run("start", container.id()).succeeded();

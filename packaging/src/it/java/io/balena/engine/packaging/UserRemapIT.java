@@ -68,7 +68,7 @@ class UserRemapIT {
                 "docker exec -u web -t donor sh -c 'id; stat -c %u:%g $(tty)'",
                 "docker top donor | grep -o '^100000'",
                 "until docker exec donor test -s /dev/shm/file; do :; done",
-                "docker run --rm --network container:donor --ipc container:donor --pid container:donor busybox:it sh -c 'id; cat /dev/shm/file; stat -c %u:%g /dev/shm; ps | grep -c sleep'",
+                "docker run --rm --network container:donor --ipc container:donor --pid container:donor busybox:it sh -c 'id; cat /dev/shm/file; stat -c %u:%g /dev/shm; ps | grep -q \"[s]leep 1000$\" && echo seen'",
                 "docker run --rm --network container:donor busybox:it sh -c 'ip link set lo up; echo $$'",
                 "docker run --rm --network none --ipc container:donor busybox:it sh -c 'cat /dev/shm/file; echo $$'");
     }

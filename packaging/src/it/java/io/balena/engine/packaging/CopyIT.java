@@ -1,7 +1,6 @@
 package io.balena.engine.packaging;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
-import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
@@ -109,7 +108,7 @@ class CopyIT {
         }
         agreeOn(again, "for packed in gz bz2 xz; do api '/containers/cc/archive?path=/volume' -X PUT -T TARS/packed.tar.$packed -w '%{http_code}\\n'; get cc /volume; done"
                 .replace("TARS", tars.toString()),
-                each("put cc PATH plain", "/data/folder-link", "/data/up", "/data/file", "/nowhere", "/data/dangling", "", "data/folder/."), "get cc /", "docker diff cc | sort");
+                each("put cc PATH plain", "/data/folder-link", "/data/up", "/data/file", "/nowhere", "/data/dangling", "", "data/folder/."), "get cc /", "docker diff cc | grep -v ^C | sort");
     }
 
     @Test void theCommandLineCopiesInAndOut() {
@@ -218,12 +217,20 @@ class CopyIT {
     @Test void nothingIsLeftMounted() throws IOException {
         var engine = engines.ours;
         engine.docker().run("create", "--name", "cc", "--network", "none", "-v", "named:/volume", "files:it").succeeded();
-        String before = Files.readString(Path.of("/proc/" + engine.daemon().pid() + "/mountinfo"));
+        List<String> before = mounts(engine);
         for (String path : List.of("/volume", "/nowhere", "/data/file")) {
             SideBySide.shell(engine, knowing("get cc " + path + "; put cc " + path + " plain; put cc " + path + " cut"));
         }
-        assertEquals(before, Files.readString(Path.of("/proc/" + engine.daemon().pid() + "/mountinfo")));
-        assertFalse(Command.of("sh", "-c", "ls -l /proc/" + engine.daemon().pid() + "/fd /proc/" + engine.daemon().pid() + "/task/*/ns/mnt | grep -o 'mnt:.*' | sort -u | wc -l")
-                .run().succeeded().compareTo("1") > 0, "a mount namespace is held");
+        assertEquals(before, mounts(engine));
+        String held = "ls -l /proc/PID/fd /proc/PID/task/*/ns/mnt | grep -o 'mnt:.*' | sort -u | wc -l".replace("PID", "" + engine.daemon().pid());
+        assertEquals("1", Command.of("sh", "-c", held).run().succeeded(), "a mount namespace is held");
+    }
+
+    /// Those that the daemon sees in its own folders.
+    private static List<String> mounts(Engine engine) throws IOException {
+        String root = engine.data().getParent() + "/";
+        try (var all = Files.lines(Path.of("/proc/" + engine.daemon().pid() + "/mountinfo"))) {
+            return all.map(line -> line.split(" ")[4]).filter(point -> point.startsWith(root)).sorted().toList();
+        }
     }
 }

@@ -78,7 +78,7 @@ final class SideBySide implements AutoCloseable {
                 """.formatted(DockerCli.newest(), engine.socket(), engine.socket());
     }
 
-    private static String normalised(String step, String text) {
+    static String normalised(String step, String text) {
         String plain = text.replaceAll("[0-9a-f]{64}", "ID").replaceAll("\\b[0-9a-f]{12}\\b", "ID")
                 .replaceAll("\\d{4}-\\d\\d-\\d\\dT[0-9:.]+Z", "TIME")
                 .replaceAll("(Less than a second|\\d+ seconds?|About a minute|\\d+ minutes?)( ago)?", "AGO")

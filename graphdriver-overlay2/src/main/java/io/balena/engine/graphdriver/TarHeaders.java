@@ -12,9 +12,12 @@ import java.util.Map;
 final class TarHeaders {
     private final ByteArrayOutputStream out = new ByteArrayOutputStream();
     private final IdentityMapping owners;
+    private final boolean wholeSeconds;
 
-    TarHeaders(IdentityMapping owners) {
+    /// @param wholeSeconds a time without a fraction needs no PAX header, which not all clients of `docker cp` understand
+    TarHeaders(IdentityMapping owners, boolean wholeSeconds) {
         this.owners = owners;
+        this.wholeSeconds = wholeSeconds;
     }
 
     byte[] bytes() {
@@ -30,7 +33,7 @@ final class TarHeaders {
         long gid = owners.containerGroup(stat.gid()) & 0xffffffffL;
         if (uid > 07777777) record(pax, "uid", text(uid));
         if (gid > 07777777) record(pax, "gid", text(gid));
-        boolean plainTime = stat.mtimeNanos() == 0 && stat.mtimeSeconds() >= 0 && stat.mtimeSeconds() <= 077777777777L;
+        boolean plainTime = (wholeSeconds || stat.mtimeNanos() == 0) && stat.mtimeSeconds() >= 0 && stat.mtimeSeconds() <= 077777777777L;
         if (!plainTime) record(pax, "mtime", time(stat).getBytes(US_ASCII));
         xattrs.forEach((key, value) -> record(pax, "SCHILY.xattr." + key, value));
         if (pax.size() > 0) {

@@ -34,7 +34,7 @@ final class TreeTar extends TarSource {
     private enum Kind {
         /// What overlayfs keeps for itself in an upper folder is told in the words of layers.
         LAYER,
-        /// All is what it is, and of attributes there are capabilities alone, as in Docker.
+        /// All is what it is; of attributes there are capabilities alone, and times are in whole seconds, as in Docker.
         FILES
     }
 
@@ -130,7 +130,7 @@ final class TreeTar extends TarSource {
     /// @return false for what a tar cannot hold
     private boolean member(int folder, byte[] name, byte[] path) throws IOException {
         FileStat stat = calls.stat(folder, name);
-        var out = new TarHeaders(owners);
+        var out = new TarHeaders(owners, kind == Kind.FILES);
         if (kind == Kind.LAYER && stat.isWhiteout()) {
             give(out.write(hiding(path, name), stat, TarEntry.REGULAR, 0, null, Map.of()));
             return true;

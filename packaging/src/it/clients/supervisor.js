@@ -1,5 +1,5 @@
 // The calls of the balena Supervisor, as it makes them (dockerode, no version in the URL): node supervisor.js SOCKET IMAGE REGISTRY_IMAGE
-// With `-` for the registry's image, nothing is pulled. Against dockerd it is skipped what only a balena engine answers.
+// With `-` for the registry's image nothing is pulled. What only a balena engine answers is not asked of others.
 'use strict';
 const assert = require('assert');
 const Docker = require('dockerode');
@@ -86,11 +86,13 @@ const config = {
     },
 };
 
+let environmentOfImage;
+
 /// What is told differs from what was asked for: the Supervisor would kill and make anew, for ever.
 function requireSame(told) {
     const { name, HostConfig, Image, Volumes, Tty, ...own } = config;
     assert.equal(told.Name, '/' + name);
-    unchanged('config', told.Config, { Image, Tty, ...own });
+    unchanged('config', told.Config, { Image, Tty, ...own, Env: [...own.Env, ...environmentOfImage] });
     unchanged('host config', told.HostConfig, { ...HostConfig });
 }
 
@@ -147,6 +149,7 @@ async function notExecutable() {
     const events = await docker.getEvents({ filters: { type: ['container'] } });
     const seen = [];
     events.on('data', part => part.toString().split('\n').filter(Boolean).forEach(line => seen.push(JSON.parse(line))));
+    environmentOfImage = (await docker.getImage(image).inspect()).Config.Env ?? [];
     if (remote !== '-') await pull(isBalena);
     await volumes();
     // One with networks of the user's own where the engine has them.

@@ -9,37 +9,26 @@ import io.balena.engine.runtime.ContainerFailure;
 import io.balena.engine.runtime.container.Bundle;
 import io.balena.engine.runtime.container.RuntimeFixture;
 import io.balena.engine.runtime.spec.RuntimeSpec;
+import io.balena.engine.runtime.container.RuntimeTests;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
-import org.junit.jupiter.api.io.TempDir;
 
 /// Control groups of containers on this machine, of whatever version it has.
 @Timeout(120)
-class CgroupIT {
+class CgroupIT extends RuntimeTests {
     private static final long MIB = 1 << 20;
 
-    @TempDir
-    Path folder;
-
-    private RuntimeFixture fixture;
     private Hierarchies hierarchies;
 
     @BeforeEach
     void open() throws IOException {
-        fixture = new RuntimeFixture(folder);
         hierarchies = Hierarchies.read();
-    }
-
-    @AfterEach
-    void close() throws IOException {
-        fixture.close();
     }
 
     /// Every folder of every hierarchy that belongs to a container.

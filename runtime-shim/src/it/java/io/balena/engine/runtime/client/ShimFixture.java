@@ -56,7 +56,7 @@ public final class ShimFixture implements AutoCloseable {
                 "-XX:-UsePerfData",
                 "-XX:TieredStopAtLevel=1",
                 "-XX:CompileCommand=quiet",
-                "-XX:CompileCommand=compileonly,io.balena.engine.runtime.JsonText::*",
+                "-XX:CompileCommand=compileonly,io.balena.engine.runtime.log.JsonText::*",
                 "-Xss256k",
                 "-Xmx16m",
                 "--enable-native-access=ALL-UNNAMED",

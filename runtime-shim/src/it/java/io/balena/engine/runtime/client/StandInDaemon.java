@@ -4,7 +4,6 @@ import io.balena.engine.runtime.ProcessKey;
 import io.balena.engine.runtime.Stdio;
 import java.nio.ByteBuffer;
 import java.nio.file.Path;
-import java.util.Map;
 import java.util.Optional;
 
 /// A daemon to be killed: starts a container and passes its output on.

@@ -25,30 +25,12 @@ import java.util.TreeSet;
 import java.util.concurrent.Callable;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
-import org.junit.jupiter.api.io.TempDir;
 
 /// From create to delete, and everything that can go wrong in between.
 @Timeout(60)
-class ContainerLifeIT {
-    @TempDir
-    Path folder;
-
-    private RuntimeFixture fixture;
-
-    @BeforeEach
-    void open() {
-        fixture = new RuntimeFixture(folder);
-    }
-
-    @AfterEach
-    void close() throws Exception {
-        fixture.close();
-    }
-
+class ContainerLifeIT extends RuntimeTests {
     @Test
     void aProgramRunsAndItsExitCodeArrives() throws Exception {
         assertEquals(0, fixture.run(fixture.bundle()).code());

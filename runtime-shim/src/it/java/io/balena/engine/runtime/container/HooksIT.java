@@ -10,31 +10,17 @@ import io.balena.engine.runtime.spec.RuntimeSpec.Hooks;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
-import org.junit.jupiter.api.io.TempDir;
 
 @Timeout(60)
-class HooksIT {
-    @TempDir
-    Path folder;
-
-    private RuntimeFixture fixture;
-    private Bundle bundle;
+class HooksIT extends RuntimeTests {
     private Path log;
 
     @BeforeEach
     void open() throws Exception {
-        fixture = new RuntimeFixture(folder);
-        bundle = fixture.bundle();
         log = folder.resolve("log");
-    }
-
-    @AfterEach
-    void close() throws Exception {
-        fixture.close();
     }
 
     private List<Hook> hook(String script) {

@@ -14,32 +14,12 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
-import org.junit.jupiter.api.io.TempDir;
 
 /// What a process in a container is, may, and sees.
 @Timeout(60)
-class IsolationIT {
-    @TempDir
-    Path folder;
-
-    private RuntimeFixture fixture;
-    private Bundle bundle;
-
-    @BeforeEach
-    void open() throws Exception {
-        fixture = new RuntimeFixture(folder);
-        bundle = fixture.bundle();
-    }
-
-    @AfterEach
-    void close() throws Exception {
-        fixture.close();
-    }
-
+class IsolationIT extends RuntimeTests {
     private String out(String script) throws Exception {
         var ended = fixture.run(bundle.script(script));
         assertEquals(0, ended.code(), ended.toString());

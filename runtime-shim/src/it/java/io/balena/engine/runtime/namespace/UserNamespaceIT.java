@@ -13,40 +13,27 @@ import io.balena.engine.runtime.container.OciRuntime;
 import io.balena.engine.runtime.container.RuntimeFixture;
 import io.balena.engine.runtime.process.StandardStreams;
 import io.balena.engine.runtime.spec.RuntimeSpec;
+import io.balena.engine.runtime.container.RuntimeTests;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.util.List;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
-import org.junit.jupiter.api.io.TempDir;
 
 /// A container whose root is nobody on the host.
 @Timeout(60)
-class UserNamespaceIT {
+class UserNamespaceIT extends RuntimeTests {
     private static final int SHIFT = 200_000;
     private static final List<RuntimeSpec.IdMapping> MAPPINGS = List.of(new RuntimeSpec.IdMapping(0, SHIFT, 65_536));
 
-    @TempDir
-    Path folder;
-
-    private RuntimeFixture fixture;
-    private Bundle bundle;
-
     @BeforeEach
     void open() throws Exception {
-        fixture = new RuntimeFixture(folder);
         bundle = remapped();
-    }
-
-    @AfterEach
-    void close() throws Exception {
-        fixture.close();
     }
 
     private Bundle remapped() throws Exception {

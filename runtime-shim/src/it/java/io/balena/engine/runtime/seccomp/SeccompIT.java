@@ -5,40 +5,20 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.balena.engine.runtime.ContainerFailure;
-import io.balena.engine.runtime.container.Bundle;
 import io.balena.engine.runtime.container.RuntimeFixture;
 import io.balena.engine.runtime.spec.RuntimeSpec;
 import io.balena.engine.runtime.spec.RuntimeSpec.ArgumentCondition;
 import io.balena.engine.runtime.spec.RuntimeSpec.Seccomp;
 import io.balena.engine.runtime.spec.RuntimeSpec.SyscallRule;
+import io.balena.engine.runtime.container.RuntimeTests;
 import java.nio.file.Path;
 import java.util.List;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
-import org.junit.jupiter.api.io.TempDir;
 
 /// The kernel accepts the filters and applies them; [SeccompFilterTest] looks at every path through them.
 @Timeout(60)
-class SeccompIT {
-    @TempDir
-    Path folder;
-
-    private RuntimeFixture fixture;
-    private Bundle bundle;
-
-    @BeforeEach
-    void open() throws Exception {
-        fixture = new RuntimeFixture(folder);
-        bundle = fixture.bundle();
-    }
-
-    @AfterEach
-    void close() throws Exception {
-        fixture.close();
-    }
-
+class SeccompIT extends RuntimeTests {
     private static Seccomp allowAllBut(SyscallRule... rules) {
         return new Seccomp(
                 "SCMP_ACT_ALLOW",

@@ -11,7 +11,7 @@ import java.util.Optional;
 ///
 /// @see <a href="https://docs.kernel.org/admin-guide/cgroup-v1/index.html">cgroup v1</a>
 /// @see <a href="https://docs.kernel.org/admin-guide/cgroup-v2.html">cgroup v2</a>
-public sealed interface Cgroup permits CgroupV1, CgroupV2, CgroupOfSystemd {
+public sealed interface Cgroup permits CgroupOfFolders, CgroupOfSystemd {
     /// @param path below the root of every hierarchy, e.g. `/docker/<id>`; or, for systemd to make them, `system.slice:docker:<id>`
     /// @throws ContainerFailure when it would lead out of the hierarchy, or is its root: all processes of a container's group are
     ///     ended with it

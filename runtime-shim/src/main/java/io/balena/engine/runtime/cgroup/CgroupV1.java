@@ -13,63 +13,35 @@ import java.util.List;
 import java.util.Optional;
 
 /// Control groups of version 1: a folder of the same name in every hierarchy.
-final class CgroupV1 implements Cgroup {
+final class CgroupV1 extends CgroupOfFolders {
     private final Hierarchies hierarchies;
-    private final String relative;
     private final FoldersV1 folders;
 
     CgroupV1(Hierarchies hierarchies, String relative) {
+        super(relative);
         this.hierarchies = hierarchies;
-        this.relative = relative;
         this.folders = new FoldersV1(hierarchies, relative);
-    }
-
-    @Override
-    public String relative() {
-        return relative;
     }
 
     @Override
     public void create(RuntimeSpec.Resources resources, int pid) throws IOException {
         for (int i = 0; i < hierarchies.v1().size(); i++) {
             var hierarchy = hierarchies.v1().get(i);
-            CgroupFiles.makeFolders(hierarchy.mount(), relative);
-            if (hierarchy.has("cpuset")) inheritCpuset(hierarchy.mount(), hierarchy.mount().resolve(relative));
+            CgroupFiles.makeFolders(hierarchy.mount(), relative());
+            if (hierarchy.has("cpuset")) inheritCpuset(hierarchy.mount(), hierarchy.mount().resolve(relative()));
         }
-        if (needsUnified(resources)) CgroupFiles.makeFolders(hierarchies.unified(), relative);
-        if (resources == null) return;
-        try {
-            new LimitsV1(folders, CgroupWrites.intoNewGroup()).apply(resources);
-        } catch (ContainerFailure e) {
-            throw new ContainerFailure(e.kind(), "error setting cgroup config for procHooks process: " + e.getMessage());
-        }
+        if (needsUnified(resources)) CgroupFiles.makeFolders(hierarchies.unified(), relative());
+        setFirst(resources);
     }
 
     @Override
-    public void update(RuntimeSpec.Resources resources, Agreement also) throws IOException {
-        var writes = CgroupWrites.undoable();
-        try {
-            new LimitsV1(folders, writes).apply(resources);
-            also.ask();
-        } catch (IOException | RuntimeException e) {
-            writes.undo();
-            throw e;
-        }
+    Limits limits(CgroupWrites writes) {
+        return new LimitsV1(folders, writes);
     }
 
     @Override
     public CgroupStats stats() throws IOException {
         return new StatsV1(folders).read();
-    }
-
-    @Override
-    public List<Integer> ownMembers() throws IOException {
-        return CgroupFiles.ownMembers(memberFolder());
-    }
-
-    @Override
-    public List<Integer> members() throws IOException {
-        return CgroupFiles.members(memberFolder());
     }
 
     /// A new cpuset is empty, and nothing can run in it. The one above may be as new: another container has made it this moment
@@ -93,10 +65,11 @@ final class CgroupV1 implements Cgroup {
         return folders.of(controller);
     }
 
-    /// Where its processes are looked for; they are members of every hierarchy.
-    private Path memberFolder() {
+    /// They are members of every hierarchy.
+    @Override
+    Path memberFolder() {
         Path frozen = folder("freezer");
-        return frozen != null ? frozen : hierarchies.v1().getFirst().mount().resolve(relative);
+        return frozen != null ? frozen : hierarchies.v1().getFirst().mount().resolve(relative());
     }
 
     @Override
@@ -104,7 +77,7 @@ final class CgroupV1 implements Cgroup {
         List<String> files = new ArrayList<>(hierarchies.v1().size());
         for (int i = 0; i < hierarchies.v1().size(); i++) {
             // A thread that moves itself by "tasks" needs no global lock, as it would by "cgroup.procs"; the child has but one.
-            files.add(hierarchies.v1().get(i).mount() + "/" + relative + "/tasks");
+            files.add(hierarchies.v1().get(i).mount() + "/" + relative() + "/tasks");
         }
         Path unified = folders.unified();
         if (unified != null && Files.exists(unified)) files.add(unified + "/cgroup.procs");
@@ -126,12 +99,7 @@ final class CgroupV1 implements Cgroup {
             java.util.concurrent.locks.LockSupport.parkNanos(500_000);
         }
         CgroupFiles.write(state, "THAWED");
-        throw new ContainerFailure(ContainerFailure.Kind.SETUP, "unable to freeze " + relative);
-    }
-
-    @Override
-    public boolean hasMembers() throws IOException {
-        return CgroupFiles.hasMembers(memberFolder());
+        throw new ContainerFailure(ContainerFailure.Kind.SETUP, "unable to freeze " + relative());
     }
 
     @Override
@@ -155,7 +123,7 @@ final class CgroupV1 implements Cgroup {
     public void destroy() throws IOException {
         kill();
         for (int i = 0; i < hierarchies.v1().size(); i++) {
-            CgroupFiles.remove(hierarchies.v1().get(i).mount().resolve(relative));
+            CgroupFiles.remove(hierarchies.v1().get(i).mount().resolve(relative()));
         }
         if (folders.unified() != null) CgroupFiles.remove(folders.unified());
     }

@@ -12,44 +12,26 @@ import java.util.List;
 import java.util.Optional;
 
 /// Control groups of version 2: one folder.
-final class CgroupV2 implements Cgroup {
+final class CgroupV2 extends CgroupOfFolders {
     private final Path root;
-    private final String relative;
     private final Path folder;
 
     CgroupV2(Hierarchies hierarchies, String relative) {
+        super(relative);
         this.root = hierarchies.unified() == null ? Path.of("/sys/fs/cgroup") : hierarchies.unified();
-        this.relative = relative;
         this.folder = root.resolve(relative);
-    }
-
-    @Override
-    public String relative() {
-        return relative;
     }
 
     @Override
     public void create(RuntimeSpec.Resources resources, int pid) throws IOException {
         enableControllers();
-        CgroupFiles.makeFolders(root, relative);
-        if (resources == null) return;
-        try {
-            new LimitsV2(folder, CgroupWrites.intoNewGroup()).apply(resources);
-        } catch (ContainerFailure e) {
-            throw new ContainerFailure(e.kind(), "error setting cgroup config for procHooks process: " + e.getMessage());
-        }
+        CgroupFiles.makeFolders(root, relative());
+        setFirst(resources);
     }
 
     @Override
-    public void update(RuntimeSpec.Resources resources, Agreement also) throws IOException {
-        var writes = CgroupWrites.undoable();
-        try {
-            new LimitsV2(folder, writes).apply(resources);
-            also.ask();
-        } catch (IOException | RuntimeException e) {
-            writes.undo();
-            throw e;
-        }
+    Limits limits(CgroupWrites writes) {
+        return new LimitsV2(folder, writes);
     }
 
     @Override
@@ -58,19 +40,14 @@ final class CgroupV2 implements Cgroup {
     }
 
     @Override
-    public List<Integer> ownMembers() throws IOException {
-        return CgroupFiles.ownMembers(folder);
-    }
-
-    @Override
-    public List<Integer> members() throws IOException {
-        return CgroupFiles.members(folder);
+    Path memberFolder() {
+        return folder;
     }
 
     /// A controller works in a group only when every group above hands it down.
     private void enableControllers() throws IOException {
         Path parent = root;
-        String[] names = relative.split("/");
+        String[] names = relative().split("/");
         for (int i = 0; i < names.length; i++) {
             String available = CgroupFiles.read(parent.resolve("cgroup.controllers"));
             for (String controller : available.isEmpty() ? new String[0] : available.split(" ")) {
@@ -108,12 +85,7 @@ final class CgroupV2 implements Cgroup {
             java.util.concurrent.locks.LockSupport.parkNanos(500_000);
         }
         set("cgroup.freeze", "0");
-        throw new ContainerFailure(ContainerFailure.Kind.SETUP, "unable to freeze " + relative);
-    }
-
-    @Override
-    public boolean hasMembers() throws IOException {
-        return CgroupFiles.hasMembers(folder);
+        throw new ContainerFailure(ContainerFailure.Kind.SETUP, "unable to freeze " + relative());
     }
 
     @Override

@@ -3,13 +3,12 @@ package io.balena.engine.runtime.cgroup;
 import io.balena.engine.runtime.ContainerFailure;
 import io.balena.engine.runtime.spec.RuntimeSpec;
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 
 /// Writes limits into the files of version 1. What is missing, or 0, is left as it is.
-final class LimitsV1 {
+final class LimitsV1 implements Limits {
     private final FoldersV1 folders;
     private final CgroupWrites writes;
 
@@ -18,7 +17,8 @@ final class LimitsV1 {
         this.writes = writes;
     }
 
-    void apply(RuntimeSpec.Resources resources) throws IOException {
+    @Override
+    public void apply(RuntimeSpec.Resources resources) throws IOException {
         if (!resources.unified().isEmpty()) throw failure("invalid configuration: cannot use unified on cgroup v1");
         if (resources.memory() != null) setMemory(resources.memory());
         if (resources.cpu() != null) setCpu(resources.cpu());

@@ -8,7 +8,7 @@ import java.nio.file.Path;
 import java.util.List;
 
 /// Writes limits into the files of version 2. What is missing, or 0, is left as it is.
-final class LimitsV2 {
+final class LimitsV2 implements Limits {
     private final Path folder;
     private final CgroupWrites writes;
 
@@ -17,7 +17,8 @@ final class LimitsV2 {
         this.writes = writes;
     }
 
-    void apply(RuntimeSpec.Resources resources) throws IOException {
+    @Override
+    public void apply(RuntimeSpec.Resources resources) throws IOException {
         if (resources.memory() != null) setMemory(resources.memory());
         if (resources.cpu() != null) setCpu(resources.cpu());
         if (resources.pids() != null && resources.pids().limit() != 0) set("pids.max", orMax(resources.pids().limit()));

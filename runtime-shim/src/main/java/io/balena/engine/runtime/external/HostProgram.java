@@ -2,7 +2,6 @@ package io.balena.engine.runtime.external;
 
 import io.balena.engine.linux.Errno;
 import io.balena.engine.linux.Fd;
-import io.balena.engine.linux.OpenFlags;
 import io.balena.engine.linux.PidFd;
 import io.balena.engine.linux.Syscall;
 import io.balena.engine.linux.SyscallProgram;

@@ -20,23 +20,18 @@ import java.util.TreeMap;
 /// ```
 ///
 /// Of the pieces of a long line only the last has its `\n`.
-final class JsonFileLog extends LineLog {
-    private static final int MOST_GATHERED_BYTES = 64 << 10;
+final class JsonFileLog extends FileLog {
     private static final byte[] HEAD = "{\"log\":\"".getBytes(UTF_8);
 
-    private final RotatedFile file;
     private final byte[] attributes;
-    private final JsonText text;
     private final LogClock clock;
     private byte[] afterLine;
     private Line afterLineOf;
     private Instant afterLineAt;
 
-    /// @param text lent by the shim for the time of a call: one serves all containers
     JsonFileLog(RotatedFile file, Map<String, String> attributes, JsonText text, LogClock clock) {
-        this.file = file;
+        super(file, text);
         this.attributes = attributes(attributes);
-        this.text = text;
         this.clock = clock;
     }
 
@@ -65,30 +60,13 @@ final class JsonFileLog extends LineLog {
     }
 
     @Override
-    void record(Line line, byte[] in, int from, int to, Piece piece) {
-        if (file.isFullWith(text.length())) {
-            flush();
-            file.makeRoom();
-        }
-        if (text.length() > MOST_GATHERED_BYTES) flush();
+    void append(JsonText text, Line line, byte[] in, int from, int to, Piece piece) {
         text.reserve(HEAD.length + (to - from) * JsonText.GROWTH);
         text.append(HEAD);
         text.appendEscaped(in, from, to);
         byte[] rest = piece == null ? afterLine(line) : tail(line, piece.isLast(), piece.since());
         text.reserve(rest.length);
         text.append(rest);
-    }
-
-    @Override
-    void flush() {
-        if (text.length() > 0) file.write(text.bytes(), text.length());
-        text.clear();
-    }
-
-    @Override
-    public void close(Runnable closed) {
-        file.close();
-        closed.run();
     }
 
     /// What follows the text of a line: the same for all lines that were read at once.

@@ -22,18 +22,12 @@ import java.time.Instant;
 /// ```
 ///
 /// Unlike in json-file, invalid UTF-8 stays as it is, and lines have no newline.
-final class LocalLog extends LineLog {
+final class LocalLog extends FileLog {
     /// Longer than any record: 16 KiB and what is around them.
     private static final int MAX_RECORD_BYTES = MAX_LINE_BYTES + 256;
-    private static final int MOST_GATHERED_BYTES = 64 << 10;
 
-    private final RotatedFile file;
-    private final JsonText text;
-
-    /// @param text lent by the shim for the time of a call: one serves all containers
     LocalLog(RotatedFile file, JsonText text) {
-        this.file = file;
-        this.text = text;
+        super(file, text);
     }
 
     /// A half record would hide all that follow it, also from Docker's reader: it is cut off.
@@ -85,12 +79,7 @@ final class LocalLog extends LineLog {
     }
 
     @Override
-    void record(Line line, byte[] in, int from, int to, Piece piece) {
-        if (file.isFullWith(text.length())) {
-            flush();
-            file.makeRoom();
-        }
-        if (text.length() > MOST_GATHERED_BYTES) flush();
+    void append(JsonText text, Line line, byte[] in, int from, int to, Piece piece) {
         text.reserve(MAX_RECORD_BYTES);
         Instant at = piece == null ? now() : piece.since();
         int start = text.length();
@@ -115,17 +104,5 @@ final class LocalLog extends LineLog {
         description.appendField(2, id, 0, id.length);
         description.appendNumber(3, piece.ordinal());
         return description.toBytes();
-    }
-
-    @Override
-    void flush() {
-        if (text.length() > 0) file.write(text.bytes(), text.length());
-        text.clear();
-    }
-
-    @Override
-    public void close(Runnable closed) {
-        file.close();
-        closed.run();
     }
 }

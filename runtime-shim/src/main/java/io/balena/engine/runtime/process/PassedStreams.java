@@ -1,6 +1,5 @@
 package io.balena.engine.runtime.process;
 
-import io.balena.engine.linux.ErrnoException;
 import io.balena.engine.linux.Fd;
 import io.balena.engine.runtime.namespace.IdMappings;
 import java.io.IOException;

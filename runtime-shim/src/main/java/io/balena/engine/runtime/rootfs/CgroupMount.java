@@ -12,16 +12,16 @@ import io.balena.engine.runtime.cgroup.Hierarchies;
 /// @param ownNamespace whether it has a cgroup namespace of its own; else its folders are bound, so that it sees no others either
 /// @param relative the container's folder below the root of each hierarchy
 public record CgroupMount(Hierarchies hierarchies, boolean ownNamespace, String relative) {
-    void addTo(RootFilesystem files, String destination, MountOptions options) {
+    void addTo(Destinations files, String destination, MountOptions options) {
         long flags = MS_NOSUID | MS_NODEV | MS_NOEXEC | options.flags();
         files.openFolder(destination);
         if (hierarchies.v1().isEmpty()) {
             files.addMountOnFolder(destination, "cgroup2", flags, null);
-            files.closeFolder();
+            files.closeTarget();
             return;
         }
         files.addMountOnFolder(destination, "tmpfs", flags & ~MS_RDONLY, "mode=755");
-        files.closeFolder();
+        files.closeTarget();
         // Opened again: now it is the tmpfs.
         files.openFolder(destination);
         for (int i = 0; i < hierarchies.v1().size(); i++) {
@@ -39,6 +39,6 @@ public record CgroupMount(Hierarchies hierarchies, boolean ownNamespace, String 
             }
         }
         if ((flags & MS_RDONLY) != 0) files.addRemountOnFolder(destination, flags);
-        files.closeFolder();
+        files.closeTarget();
     }
 }

@@ -22,7 +22,7 @@ import org.junit.jupiter.api.Test;
 class ShimProtocolIT extends ShimTests {
     @Test
     void whatANewerDaemonAsksForIsAnsweredWithAnErrorAndTheNextRequestIsServed() throws Exception {
-        shim.pid();
+        shim.pid(); // starts it
         try (ShimLine line = ShimLine.open(fixture.execRoot.resolve("shim.sock"))) {
             var refused = assertThrows(ContainerFailure.class, () -> line.ask(Message.of(63).text(120, "of a field that nobody knows yet")));
             assertEquals("this shim does not know request 63", refused.getMessage());
@@ -59,6 +59,7 @@ class ShimProtocolIT extends ShimTests {
 
     @Test
     void thousandsOfRequestsAtOnceAreAnsweredOneByOne() throws Exception {
+        shim.pid(); // starts it
         var requests = new java.io.ByteArrayOutputStream();
         requests.writeBytes(Protocol.hello().encode());
         for (int i = 0; i < 10_000; i++) requests.writeBytes(Message.of(Protocol.LIST).encode());

@@ -1,8 +1,6 @@
 package io.balena.engine.runtime.shim;
 
-import io.balena.engine.linux.Fd;
 import io.balena.engine.runtime.container.ContainerRuntime;
-import io.balena.engine.runtime.loop.EventLoop;
 import java.util.ArrayDeque;
 import java.util.LinkedHashMap;
 import java.util.Map;
@@ -22,18 +20,17 @@ final class OwnedContainer {
     private final String id;
     private final ContainerRuntime runtime;
     private final OwnedProcess first;
+    private final MemoryWatch memory;
     private final Map<String, OwnedProcess> execs = new LinkedHashMap<>();
     private final ArrayDeque<Runnable> waiting = new ArrayDeque<>();
     private boolean busy;
     Phase phase = Phase.CREATING;
-    Fd outOfMemory;
-    EventLoop.Watch outOfMemoryWatch;
-    long outOfMemoryKills;
 
-    OwnedContainer(String id, ContainerRuntime runtime, OwnedProcess first) {
+    OwnedContainer(String id, ContainerRuntime runtime, OwnedProcess first, MemoryWatch memory) {
         this.id = id;
         this.runtime = runtime;
         this.first = first;
+        this.memory = memory;
     }
 
     String id() {
@@ -47,6 +44,10 @@ final class OwnedContainer {
 
     OwnedProcess first() {
         return first;
+    }
+
+    MemoryWatch memory() {
+        return memory;
     }
 
     Map<String, OwnedProcess> execs() {
@@ -68,12 +69,5 @@ final class OwnedContainer {
         Runnable work = waiting.poll();
         if (work == null) busy = false;
         else work.run();
-    }
-
-    void stopWatchingMemory() {
-        if (outOfMemoryWatch != null) outOfMemoryWatch.forget();
-        outOfMemoryWatch = null;
-        if (outOfMemory != null) outOfMemory.close();
-        outOfMemory = null;
     }
 }

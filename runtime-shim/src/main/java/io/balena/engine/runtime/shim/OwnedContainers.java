@@ -1,12 +1,9 @@
 package io.balena.engine.runtime.shim;
 
-import io.balena.engine.linux.Children;
-import io.balena.engine.linux.Epoll;
 import io.balena.engine.linux.Errno;
 import io.balena.engine.linux.ErrnoException;
 import io.balena.engine.linux.Fd;
 import io.balena.engine.linux.PidFd;
-import io.balena.engine.linux.PseudoTerminal;
 import io.balena.engine.runtime.ContainerFailure;
 import io.balena.engine.runtime.ExitStatus;
 import io.balena.engine.runtime.ProcessKey;
@@ -38,10 +35,7 @@ import java.util.Optional;
 import java.util.OptionalInt;
 
 /// All containers of the shim and what can be done to them. Lives on the loop's thread; the runtime's work is done by workers.
-final class OwnedContainers implements OwnedProcess.Listener {
-    /// Orphans that were left to the shim wait for this long, in case nothing else happens meanwhile.
-    private static final int ORPHANS_MILLIS = 60_000;
-
+final class OwnedContainers implements OwnedProcess.Listener, Orphans.Owners {
     private final Runtimes runtimes;
     private final ExitRecord exits;
     private final StreamsRecord pipes;
@@ -51,9 +45,9 @@ final class OwnedContainers implements OwnedProcess.Listener {
     private final Logs logs;
     private final Subscribers subscribers;
     private final Diagnostics diagnostics;
+    private final Orphans orphans;
+    private final Adoption adoption;
     private final Map<String, OwnedContainer> containers = new LinkedHashMap<>();
-    private boolean lookingForOrphans;
-    private boolean orphansExpected;
 
     OwnedContainers(
             Path stateRoot,
@@ -71,8 +65,8 @@ final class OwnedContainers implements OwnedProcess.Listener {
         this.logs = new Logs(buffers.outbound(), buffers.text(), loop, workers, diagnostics);
         this.subscribers = subscribers;
         this.diagnostics = diagnostics;
-        // Another runtime may have left children, and as long as one is not reaped, its pid namespace cannot end.
-        workers.whenIdle(this::lookForOrphansSoon);
+        this.orphans = new Orphans(this, loop, workers, diagnostics);
+        this.adoption = new Adoption(pipes, logs, buffers, loop, diagnostics);
     }
 
     /// Takes over what an earlier shim left: the living, whose exit codes will stay unknown, and the records of the dead.
@@ -81,10 +75,10 @@ final class OwnedContainers implements OwnedProcess.Listener {
         for (Map.Entry<String, ContainerProcess> found : living.entrySet()) {
             OwnedContainer container = add(found.getKey(), runtimes.of(found.getKey()));
             container.phase = OwnedContainer.Phase.RUNNING;
-            reopen(container.first(), found.getValue().pidFd().pid());
+            adoption.reopen(container.first(), found.getValue().pidFd().pid());
             container.first().made(found.getValue().pidFd(), StartTime.of(found.getValue().pidFd().pid()), this);
             try {
-                watchMemory(container, container.runtime().watchOutOfMemory(found.getKey()));
+                container.runtime().watchOutOfMemory(found.getKey()).ifPresent(container.memory()::begin);
             } catch (IOException e) {
                 diagnostics.error("cannot watch the memory of " + found.getKey(), e);
             }
@@ -96,23 +90,7 @@ final class OwnedContainers implements OwnedProcess.Listener {
             add(names[i], runtimes.of(names[i])).first().madeAndEnded(exits.load(names[i]).orElse(unknown));
         }
         if (!containers.isEmpty()) diagnostics.info("adopted " + living.size() + " running of " + containers.size() + " containers");
-        lookForOrphansLater();
-    }
-
-    private void reopen(OwnedProcess process, int pid) {
-        String id = process.key().containerId();
-        try {
-            Optional<StreamsRecord.Reopened> found = pipes.reopen(id, pid);
-            if (found.isPresent()) {
-                StreamsRecord.Reopened ends = found.get();
-                process.streams().openPipes(
-                        ends.stdin(), ends.stdout(), ends.stderr(), logs.reopen(ends.stdio().log()), ends.stdio().stdinOnce());
-                return;
-            }
-        } catch (IOException e) {
-            diagnostics.error("cannot go on logging " + id, e);
-        }
-        process.streams().openNothing();
+        orphans.lookLater();
     }
 
     boolean isEmpty() {
@@ -151,7 +129,7 @@ final class OwnedContainers implements OwnedProcess.Listener {
     }
 
     void create(String id, Path bundle, Stdio stdio, Optional<RuntimeCommand> runtime, Reply reply) {
-        if (!isValidId(id)) {
+        if (!ContainerId.isValid(id)) {
             reply.failed(ContainerFailure.Kind.SETUP, "invalid container id: " + id);
             return;
         }
@@ -174,11 +152,11 @@ final class OwnedContainers implements OwnedProcess.Listener {
                 open(container.first(), made, stdio, log);
                 remember(id, made.streams(), stdio);
                 container.phase = OwnedContainer.Phase.CREATED;
-                watchMemory(container, made.outOfMemory());
+                made.outOfMemory().ifPresent(container.memory()::begin);
                 Message.Builder answer = Message.of(Protocol.DONE).number(Protocol.Tag.PID, container.first().pid());
                 reply.done(withTerminal(answer, container.first()));
                 container.next();
-                lookForOrphansLater();
+                orphans.lookLater();
             }
 
             @Override
@@ -268,34 +246,9 @@ final class OwnedContainers implements OwnedProcess.Listener {
         return master.isPresent() ? message.number(Protocol.Tag.TERMINAL, master.get().number()) : message;
     }
 
-    /// Goes on with what a daemon has kept of a container that another shim made, see [Protocol#ADOPT].
     void adopt(String id, Message kept, Reply reply) {
         OwnedContainer container = containers.get(id);
-        if (isMissing(container, id, reply)) return;
-        boolean ended = container.first().status().isPresent();
-        int terminal = (int) kept.number(Protocol.Tag.TERMINAL);
-        if (!ended && container.first().streams().hasOutput()) {
-            reply.done(); // its pipes were found by way of its process
-            return;
-        }
-        ProcessStreams streams = ended ? new ProcessStreams(buffers, loop) : container.first().streams();
-        try (PidFd daemon = PidFd.open((int) kept.number(Protocol.Tag.PID))) {
-            Stdio stdio = pipes.load(id).orElse(new Stdio(true, false, Optional.empty()));
-            if (terminal != 0) {
-                Fd master = daemon.descriptor(terminal);
-                streams.openTerminal(master, master.duplicate(), PseudoTerminal.openSlave(master), logs.reopen(stdio.log()));
-            } else {
-                Fd stdout = daemon.descriptor((int) kept.number(Protocol.Tag.STDOUT_END));
-                Fd stderr = daemon.descriptor((int) kept.number(Protocol.Tag.STDERR_END));
-                streams.openPipes(Optional.empty(), stdout, stderr, logs.reopen(stdio.log()), false);
-            }
-        } catch (IOException e) {
-            diagnostics.error("cannot go on with the output of " + id, e);
-            reply.failed(e);
-            return;
-        }
-        if (ended) streams.processEnded(() -> {}, reply::done);
-        else reply.done();
+        if (!isMissing(container, id, reply)) adoption.goOn(container.first(), kept, reply);
     }
 
     /// Finds the streams a client wants to be attached to. An exec may be attached to before it is made, so that nothing it says
@@ -368,7 +321,7 @@ final class OwnedContainers implements OwnedProcess.Listener {
             reply.done();
         } else if (container == null) {
             // Perhaps known to the runtime alone. It is gone afterwards in any case, which is what was asked for.
-            if (!isValidId(key.containerId())) reply.done();
+            if (!ContainerId.isValid(key.containerId())) reply.done();
             else workers.run(() -> remove(runtimes.of(key.containerId()), key.containerId()), answering(reply, () -> {}));
         } else {
             container.inTurn(() -> {
@@ -378,7 +331,7 @@ final class OwnedContainers implements OwnedProcess.Listener {
                     container.next();
                     return;
                 }
-                container.stopWatchingMemory(); // the removal of a cgroup looks like an event
+                container.memory().end(); // the removal of a cgroup looks like an event
                 runInTurn(container, () -> remove(container.runtime(), container.id()), reply, () -> discard(container));
             });
         }
@@ -398,7 +351,8 @@ final class OwnedContainers implements OwnedProcess.Listener {
 
     private OwnedContainer add(String id, ContainerRuntime runtime) {
         OwnedProcess first = new OwnedProcess(ProcessKey.container(id), new ProcessStreams(buffers, loop), loop);
-        OwnedContainer container = new OwnedContainer(id, runtime, first);
+        MemoryWatch memory = new MemoryWatch(id, runtime, loop, buffers.inbound(), subscribers, diagnostics);
+        OwnedContainer container = new OwnedContainer(id, runtime, first, memory);
         containers.put(id, container);
         return container;
     }
@@ -476,17 +430,17 @@ final class OwnedContainers implements OwnedProcess.Listener {
             record(container, process, code, at);
             container.next();
         });
-        lookForOrphansSoon();
+        orphans.lookSoon();
     }
 
     private void record(OwnedContainer container, OwnedProcess process, OptionalInt code, Instant at) {
         boolean first = process == container.first();
-        if (first) countOutOfMemory(container);
-        boolean oomKilled = container.outOfMemoryKills > 0;
+        if (first) container.memory().count();
+        boolean oomKilled = container.memory().anyKilled();
         ExitStatus status = new ExitStatus(code.orElse(255), code.isPresent(), oomKilled, at);
         process.ended(status);
         if (first) {
-            container.stopWatchingMemory();
+            container.memory().end();
             try {
                 exits.save(container.id(), status);
             } catch (IOException e) {
@@ -495,33 +449,6 @@ final class OwnedContainers implements OwnedProcess.Listener {
         }
         // Whose start failed was told so by its answer.
         if (!first || container.phase != OwnedContainer.Phase.FAILED) subscribers.exited(process.key(), status);
-    }
-
-    private void watchMemory(OwnedContainer container, Optional<Fd> outOfMemory) {
-        if (outOfMemory.isEmpty()) return;
-        Fd fd = outOfMemory.get();
-        container.outOfMemory = fd;
-        container.outOfMemoryWatch = loop.watch(fd, _ -> {
-            try {
-                if (buffers.inbound().read(fd, 0, 4096) == 0) container.stopWatchingMemory();
-            } catch (ErrnoException e) {
-                container.stopWatchingMemory();
-            }
-            if (container.outOfMemoryWatch != null) countOutOfMemory(container);
-        });
-        container.outOfMemoryWatch.want(Epoll.READABLE);
-    }
-
-    private void countOutOfMemory(OwnedContainer container) {
-        try {
-            long kills = container.runtime().outOfMemoryKills(container.id());
-            if (kills > container.outOfMemoryKills) {
-                container.outOfMemoryKills = kills;
-                subscribers.outOfMemory(container.id());
-            }
-        } catch (IOException e) {
-            diagnostics.error("cannot count out-of-memory kills of " + container.id(), e);
-        }
     }
 
     private interface RuntimeCall {
@@ -576,12 +503,12 @@ final class OwnedContainers implements OwnedProcess.Listener {
 
     private void discard(OwnedContainer container) {
         containers.remove(container.id());
-        container.stopWatchingMemory();
+        container.memory().end();
         container.first().close();
         List<OwnedProcess> execs = new ArrayList<>(container.execs().values());
         container.execs().clear();
         for (int i = 0; i < execs.size(); i++) execs.get(i).close();
-        loop.after(100, this::lookForOrphans); // its killed processes among them
+        orphans.lookIn(100); // its killed processes among them
     }
 
     private static void forget(OwnedContainer container, OwnedProcess exec) {
@@ -595,51 +522,13 @@ final class OwnedContainers implements OwnedProcess.Listener {
         return true;
     }
 
-    /// Ids become names of folders.
-    private static boolean isValidId(String id) {
-        if (id.isEmpty() || id.length() > 255) return false;
-        for (int i = 0; i < id.length(); i++) {
-            char c = id.charAt(i);
-            boolean letterOrDigit = c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9';
-            if (!letterOrDigit && (i == 0 || c != '_' && c != '.' && c != '-')) return false;
-        }
-        return true;
+    @Override
+    public boolean haveAny() {
+        return !containers.isEmpty();
     }
 
-    /// Not at once: it may find another end, and that one the next, each deeper in the stack.
-    private void lookForOrphansSoon() {
-        if (!orphansExpected) loop.after(0, this::lookForOrphans);
-        orphansExpected = true;
-    }
-
-    private void lookForOrphansLater() {
-        if (lookingForOrphans || containers.isEmpty()) return;
-        lookingForOrphans = true;
-        loop.after(ORPHANS_MILLIS, () -> {
-            lookingForOrphans = false;
-            lookForOrphans();
-            lookForOrphansLater();
-        });
-    }
-
-    /// Reaps what ended and is nobody's: processes of containers whose parents are gone. Not while the runtime is at work, which
-    /// has children of its own to wait for.
-    private void lookForOrphans() {
-        orphansExpected = false;
-        try {
-            while (workers.areIdle()) {
-                OptionalInt pid = Children.anyEnded();
-                if (pid.isEmpty()) return;
-                OwnedProcess owned = owner(pid.getAsInt());
-                if (owned != null) owned.lookForEnd();
-                else Children.reap(pid.getAsInt());
-            }
-        } catch (ErrnoException e) {
-            diagnostics.error("cannot reap orphans", e);
-        }
-    }
-
-    private OwnedProcess owner(int pid) {
+    @Override
+    public OwnedProcess owner(int pid) {
         for (OwnedContainer container : containers.values()) {
             if (isAlive(container.first(), pid)) return container.first();
             for (OwnedProcess exec : container.execs().values()) {

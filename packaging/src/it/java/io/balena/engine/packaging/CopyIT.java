@@ -15,9 +15,11 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
+import org.junit.jupiter.api.extension.ExtendWith;
 
 /// `docker cp` and the archives behind it are as with dockerd 20.10, in running, stopped and never started containers.
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
+@ExtendWith(SharedSideBySide.class)
 class CopyIT {
     /// What the shell is to know: `stat C P` and `get C P` show a path of a container, `put C P TAR` puts a tar there.
     private static final String SHELL = """
@@ -39,9 +41,8 @@ class CopyIT {
     private Path tars;
     private Path host;
 
-    @BeforeAll void start() throws IOException {
-        BusyboxImage.assumePossible();
-        engines = SideBySide.start();
+    @BeforeAll void prepare(SideBySide shared) throws IOException {
+        engines = shared;
         tars = engines.ours.scratch();
         host = engines.ours.scratch();
         Command.of("src/it/make-tars", tars.toString()).run().succeeded();
@@ -59,14 +60,11 @@ class CopyIT {
         }
     }
 
-    @AfterAll void stop() {
-        if (engines != null) engines.close();
+    @AfterAll void removeImages() {
+        for (var engine : List.of(engines.ours, engines.theirs)) engine.docker().run("rmi", "-f", "files:it");
     }
 
     @AfterEach void empty() {
-        for (var engine : List.of(engines.ours, engines.theirs)) {
-            SideBySide.shell(engine, "docker rm -f $(docker ps -aq); docker volume prune -f; true");
-        }
         Command.of("sh", "-c", "rm -rf " + host + "/*").run().succeeded();
     }
 

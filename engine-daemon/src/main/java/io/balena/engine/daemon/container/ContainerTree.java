@@ -16,7 +16,7 @@ import io.balena.engine.linux.FileCalls;
 import io.balena.engine.linux.FileStat;
 import io.balena.engine.linux.MountView;
 import io.balena.engine.linux.OpenFlags;
-import io.balena.engine.runtime.RuntimeSpec;
+import io.balena.engine.runtime.spec.RuntimeSpec;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.file.Path;

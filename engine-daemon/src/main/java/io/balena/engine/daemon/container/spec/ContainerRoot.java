@@ -8,7 +8,7 @@ import io.balena.engine.linux.Fd;
 import io.balena.engine.linux.FileCalls;
 import io.balena.engine.linux.FileStat;
 import io.balena.engine.linux.OpenFlags;
-import io.balena.engine.runtime.RuntimeSpec;
+import io.balena.engine.runtime.spec.RuntimeSpec;
 import java.io.IOException;
 import java.nio.file.FileSystemLoopException;
 import java.nio.file.Files;

@@ -102,7 +102,7 @@ class CopyIT {
                     ? "plain above above-within link-above link-to-etc-and-through-it hard-link-above hard-link-to-nothing hard-links absolute file-over-folder"
                             + " folder-over-file folder-over-link file-over-link file-over-pipe through-link whiteouts no-parents nodes twice setuid dot cut no-tar empty"
                     : "plain file-over-folder folder-over-file folder-over-link file-over-link through-link";
-            agreeOn("for tar in " + names + "; do echo \"= $tar\"; " + again + "put cc /data $tar '" + rules + "'; get cc /data; done");
+            agreeOn(Stream.of(names.split(" ")).map(tar -> again + "put cc /data " + tar + " '" + rules + "'; get cc /data").toArray(String[]::new));
         }
         agreeOn(again, "for packed in gz bz2 xz; do api '/containers/cc/archive?path=/volume' -X PUT -T TARS/packed.tar.$packed -w '%{http_code}\\n'; get cc /volume; done"
                 .replace("TARS", tars.toString()),

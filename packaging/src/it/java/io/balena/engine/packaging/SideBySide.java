@@ -2,6 +2,7 @@ package io.balena.engine.packaging;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -10,6 +11,9 @@ import java.util.stream.Stream;
 
 /// Our engine and Debian's dockerd, given the same commands; what they print must be the same but for ids and times.
 final class SideBySide implements AutoCloseable {
+    /// A step may be many commands, and the machine busy.
+    private static final Duration LONGEST_STEP = Duration.ofMinutes(4);
+
     final Engine ours;
     final Engine theirs;
 
@@ -67,7 +71,7 @@ final class SideBySide implements AutoCloseable {
     }
 
     static Outcome shell(Engine engine, String step) {
-        return Command.of("bash", "-c", names(engine) + step).with("DOCKER_API_VERSION", "1.41").run();
+        return Command.of("bash", "-c", names(engine) + step).with("DOCKER_API_VERSION", "1.41").within(LONGEST_STEP).run();
     }
 
     /// What the shell is to know by which names.

@@ -62,7 +62,7 @@ class ContainerLifeIT extends RuntimeTests {
                 Kind.NOT_FOUND, "exec: \"nix\": executable file not found in $PATH", fixture.bundle().running("nix"));
         assertFailure(
                 Kind.NOT_FOUND, "exec: \"/nix\": stat /nix: no such file or directory", fixture.bundle().running("/nix"));
-        assertFailure(Kind.NOT_EXECUTABLE, "exec: \"/etc\": is a directory", fixture.bundle().running("/etc"));
+        assertFailure(Kind.NOT_EXECUTABLE, "exec: \"/etc\": permission denied", fixture.bundle().running("/etc"));
         var bundle = fixture.bundle();
         Files.writeString(bundle.rootfs.resolve("bin/text"), "no program");
         assertFailure(Kind.NOT_EXECUTABLE, "exec: \"/bin/text\": permission denied", bundle.running("/bin/text"));

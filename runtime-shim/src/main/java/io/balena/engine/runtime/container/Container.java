@@ -175,7 +175,7 @@ public final class Container {
             files.addPivot(terminal ? master + 2 : master);
             setup.addSession();
             if (terminal) setup.addControllingTerminal(master + 1);
-            setup.addIdentity(passed.owned(), files.freeAfterPivot());
+            setup.addIdentity(passed.owned(), true, files.freeAfterPivot());
             setup.addGate();
             if (named != null) setup.addNamedGate(listener);
             seccompKnown = true;
@@ -274,7 +274,7 @@ public final class Container {
         for (var setting : linux.sysctl().entrySet()) {
             String key = setting.getKey();
             checkSysctl(key, namespaces);
-            setup.addWrite("/proc/sys/" + key.replace('.', '/'), setting.getValue(), free);
+            setup.addSysctl(key, setting.getValue(), free);
         }
     }
 
@@ -434,7 +434,7 @@ public final class Container {
                     setup.addControllingTerminal(master + 1);
                     free = master + 1;
                 }
-                setup.addIdentity(passed.owned(), free);
+                setup.addIdentity(passed.owned(), false, free);
                 setup.addGate();
                 setup.addExecute(filter);
 

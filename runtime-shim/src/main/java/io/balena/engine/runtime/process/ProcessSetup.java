@@ -3,6 +3,7 @@ package io.balena.engine.runtime.process;
 import static io.balena.engine.linux.OpenFlags.AT_FDCWD;
 import static io.balena.engine.linux.OpenFlags.RESOLVE_NO_MAGICLINKS;
 
+import io.balena.engine.linux.Errno;
 import io.balena.engine.linux.ErrnoException;
 import io.balena.engine.linux.OpenFlags;
 import io.balena.engine.linux.Syscall;
@@ -13,6 +14,9 @@ import io.balena.engine.runtime.spec.RuntimeSpec;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.HashMap;
+import java.util.Locale;
+import java.util.Map;
 
 /// The rows that turn a child into the process that `process` of the specification describes; the same for a container's first
 /// process and for one that is executed into it.
@@ -32,6 +36,8 @@ public final class ProcessSetup {
 
     private final Executable executable;
     private final Rights rights;
+    /// What users know as something else than the call of a row.
+    private final Map<Integer, String> attempts = new HashMap<>();
     private int gate;
     private int named = -1;
 
@@ -126,6 +132,21 @@ public final class ProcessSetup {
         program.add(Syscall.CLOSE, "close", path, free);
     }
 
+    /// Changes a setting of the kernel.
+    ///
+    /// @param name as in sysctl(8)
+    public void addSysctl(String name, String value, int free) {
+        String path = "/proc/sys/" + name.replace('.', '/');
+        long flags = OpenFlags.WRONLY | OpenFlags.CLOEXEC;
+        inside(program.add(Syscall.OPENAT, "open", path, AT_FDCWD, program.text(path), flags), "open " + path);
+        inside(program.add(Syscall.WRITE, "write", path, free, program.text(value), value.length()), "write " + path);
+        program.add(Syscall.CLOSE, "close", path, free);
+    }
+
+    private void inside(int row, String attempt) {
+        attempts.put(row, "error during container init: " + attempt);
+    }
+
     /// Opens a new terminal of the container's devpts: its master becomes descriptor `free`, its other side `free + 1`.
     ///
     /// @param root descriptor of the container's root
@@ -151,8 +172,9 @@ public final class ProcessSetup {
     /// From here on the process is inside the container: user, working folder, and the search for its program.
     ///
     /// @param chownStreams whether standard streams are to belong to its user; not for a `/dev/null`, which is everybody's
+    /// @param makeFolder whether the working folder is made when it is missing
     /// @param free the child's lowest free descriptor
-    public void addIdentity(boolean[] chownStreams, int free) throws ContainerFailure {
+    public void addIdentity(boolean[] chownStreams, boolean makeFolder, int free) throws ContainerFailure {
         rights.addLimits();
         var user = process.user();
         if (user.uid() != 0) {
@@ -160,36 +182,48 @@ public final class ProcessSetup {
                 if (chownStreams[i]) program.mayFail(program.add(Syscall.FCHOWN, "chown", "stream", i, Rights.unsigned(user.uid()), -1));
             }
         }
-        addWorkingFolder(free);
+        addWorkingFolder(makeFolder, free);
         program.add(Syscall.UMASK, "umask", null, user.umask() == null ? 022 : user.umask());
         rights.addUser();
         executable.addLookups(process.env());
     }
 
-    /// Goes to `cwd`, making it when it is missing. Magic links are refused: behind `/proc/<pid>/cwd` or a descriptor lies a folder
-    /// that may be outside of the container (CVE-2024-21626).
-    private void addWorkingFolder(int free) {
+    /// Goes to `cwd`. Magic links are refused: behind `/proc/<pid>/cwd` or a descriptor lies a folder that may be outside of the container
+    /// (CVE-2024-21626).
+    private void addWorkingFolder(boolean make, int free) {
         String cwd = process.cwd();
         long how = program.words(OPEN_FOLDER, 0, RESOLVE_NO_MAGICLINKS);
-        long path = program.text(cwd);
-        int open = program.add(Syscall.OPENAT2, "chdir to cwd", cwd, AT_FDCWD, path, how, 24);
-        int over = program.addJump();
-        program.onFailure(open, program.next());
+        int open = addOpenFolder(cwd, how);
+        if (make) {
+            int over = program.addJump();
+            program.onFailure(open, program.next());
+            addMakeFolder(cwd, how, free);
+            addOpenFolder(cwd, how);
+            program.onFailure(over, program.next());
+        }
+        program.add(Syscall.FCHDIR, "chdir to cwd", cwd, free);
+        program.add(Syscall.CLOSE, "close", cwd, free);
+    }
+
+    private void addMakeFolder(String cwd, long how, int free) {
         for (int from = 1; from < cwd.length(); ) {
             int slash = cwd.indexOf('/', from);
             int end = slash < 0 ? cwd.length() : slash;
             String above = cwd.substring(0, from);
             // By the same rule, or folders would be made behind the links that are refused in the end.
-            program.add(Syscall.OPENAT2, "chdir to cwd", cwd, AT_FDCWD, program.text(above), how, 24);
+            addOpenFolder(above, how);
             long name = program.text(cwd.substring(from, end));
             program.mayFail(program.add(Syscall.MKDIRAT, "mkdir", cwd, free, name, 0755));
             program.add(Syscall.CLOSE, "close", above, free);
             from = end + 1;
         }
-        program.add(Syscall.OPENAT2, "chdir to cwd", cwd, AT_FDCWD, path, how, 24);
-        program.onFailure(over, program.next());
-        program.add(Syscall.FCHDIR, "chdir to cwd", cwd, free);
-        program.add(Syscall.CLOSE, "close", cwd, free);
+    }
+
+    /// @return the row
+    private int addOpenFolder(String folder, long how) {
+        int row = program.add(Syscall.OPENAT2, "chdir to cwd", folder, AT_FDCWD, program.text(folder), how, 24);
+        attempts.put(row, "chdir to cwd (\"" + process.cwd() + "\") set in config.json failed");
+        return row;
     }
 
     /// Reports to the parent and waits until it lets the child go on.
@@ -253,8 +287,11 @@ public final class ProcessSetup {
                     ContainerFailure.Kind.SETUP, "container process was killed while it did: " + program.attempt(row));
         }
         var cause = program.failure();
-        if (row != executable.row()) return new ContainerFailure(ContainerFailure.Kind.SETUP, cause.getMessage());
-        return executable.failure(cause);
+        if (row == executable.row()) return executable.failure(cause);
+        String attempt = attempts.get(row);
+        if (attempt == null) return new ContainerFailure(ContainerFailure.Kind.SETUP, cause.getMessage());
+        var kind = cause.errno() == Errno.ENOENT ? ContainerFailure.Kind.NOT_FOUND : ContainerFailure.Kind.SETUP;
+        return new ContainerFailure(kind, attempt + ": " + cause.errno().text().toLowerCase(Locale.ROOT));
     }
 
     /// What an execve that failed means.

@@ -20,6 +20,9 @@ import java.util.stream.Collectors;
 
 /// What `docker top` shows: the lines of the host's ps(1) that are about a container's processes.
 final class ProcessList {
+    /// When the client names none.
+    private static final List<String> DEFAULT_ARGUMENTS = List.of("-ef");
+
     private ProcessList() {}
 
     /// @param arguments for ps, e.g. `-ef`
@@ -41,6 +44,7 @@ final class ProcessList {
             try {
                 return ps(arguments);
             } catch (SystemFailure again) {
+                if (!arguments.equals(DEFAULT_ARGUMENTS)) throw again;
                 return ps(List.of()); // busybox's ps knows no arguments
             }
         }

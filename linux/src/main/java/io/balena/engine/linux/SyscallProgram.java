@@ -231,9 +231,41 @@ public final class SyscallProgram implements AutoCloseable {
         return pid;
     }
 
+    /// Adds rows by which the child makes a process that goes on with the following rows in its place, and ends.
+    ///
+    /// Unlike the one of [#addSuccessor] it has memory of its own, and nothing in it but this program: whoever gets hold of it before its
+    /// execve gets hold of nothing of ours. So what becomes of its rows is not seen here, unless they [report][#reportFailures] it.
+    ///
+    /// The child must lead its session; the successor leads another.
+    ///
+    /// @return what [#successor] wants
+    public long addApartSuccessor() {
+        long pid = space(8);
+        int fork = atLeast(add(Syscall.CLONE, "clone", null, CLONE_PARENT | CLONE_PARENT_SETTID, 0, pid), 1);
+        add(Syscall.EXIT_GROUP, "exit", null, 0);
+        onFailure(fork, next());
+        // Who leads a session cannot begin another, and so a child whose clone has failed does not go on.
+        add(Syscall.SETSID, "clone", null);
+        long end = base + ROWS_BYTES + DATA_BYTES;
+        addUnmap(0, Math.min(base, Trampoline.START));
+        long between = Math.min(end, Trampoline.END);
+        long second = Math.max(base, Trampoline.START);
+        if (between < second) addUnmap(between, second);
+        long above = Math.max(end, Trampoline.END);
+        // How high memory can be is up to the kernel; less than what there is, is refused nowhere.
+        long[] ends = Trampoline.ends();
+        for (int i = 0; i < ends.length - 1; i++) mayFail(addUnmap(above, ends[i]));
+        addUnmap(above, ends[ends.length - 1]);
+        return pid;
+    }
+
+    private int addUnmap(long from, long to) {
+        return add(Syscall.MUNMAP, "munmap", null, from, to - from);
+    }
+
     /// The process that follows the child, once that has ended.
     ///
-    /// @param successor from [#addSuccessor]
+    /// @param successor from [#addSuccessor] or [#addApartSuccessor]
     /// @return empty when it was not made
     public Optional<PidFd> successor(long successor) throws IOException {
         int pid = memory().getInt(successor - base);

@@ -66,6 +66,7 @@ public final class Container {
     private final Hierarchies hierarchies;
     private final HostFacts host;
 
+    private final Tracers tracers;
     private ProcessId process;
     private WaitingProcess waiting;
     private boolean ownsCgroup;
@@ -87,6 +88,7 @@ public final class Container {
         this.cgroup = Cgroup.at(hierarchies, cgroupPath);
         this.hierarchies = hierarchies;
         this.host = host;
+        this.tracers = new Tracers();
     }
 
     /// A container an earlier shim has made.
@@ -94,6 +96,7 @@ public final class Container {
             throws ContainerFailure {
         var container = new Container(state.id(), state.bundle(), stateFolder, state.cgroup(), hierarchies, host);
         container.process = state.process();
+        container.tracers.expectAny();
         return container;
     }
 
@@ -339,8 +342,7 @@ public final class Container {
         try {
             if (!NamedGate.pass(stateFolder, StateFile.GATE)) throw failure("cannot start an already running container");
         } catch (ErrnoException e) {
-            if (e.call().startsWith("exec ")) throw ProcessSetup.notExecuted(e.call(), e);
-            throw failure(e.getMessage());
+            throw ProcessSetup.reported(e);
         } finally {
             Files.deleteIfExists(stateFolder.resolve(StateFile.GATE));
         }
@@ -422,7 +424,11 @@ public final class Container {
                 setup.addKeyring(id);
                 setup.addProcFiles(free);
                 addMembership(program, setup, free);
-                program.add(Syscall.SETNS, "join namespaces of", id, container, Namespaces.joinable(first.pid()));
+                // In a namespace of its own user's making nobody has rights over ours.
+                boolean apart = !otherUsers && tracers.mayBeIn(first.pid());
+                tracers.add(process);
+                long joined = apart ? Namespaces.joinableBySuccessor(first.pid()) : Namespaces.joinable(first.pid());
+                program.add(Syscall.SETNS, "join namespaces of", id, container, joined);
                 if (otherUsers) UserNamespace.addBecomeRoot(program);
                 program.add(Syscall.CLOSE, "close", null, container);
                 free = container;
@@ -431,23 +437,26 @@ public final class Container {
                 int master = free;
                 if (streams instanceof StandardStreams.Terminal t) {
                     setup.addTerminal(AT_FDCWD, master, t);
-                    setup.addControllingTerminal(master + 1);
+                    if (apart) setup.addTerminalStreams(master + 1);
+                    else setup.addControllingTerminal(master + 1);
                     free = master + 1;
                 }
                 setup.addIdentity(passed.owned(), false, free);
                 setup.addGate();
-                setup.addExecute(filter);
+                long successor = 0;
+                if (apart) successor = setup.addExecuteApart(filter, terminal);
+                else setup.addExecute(filter);
 
-                PidFd pidFd = program.spawnIn(first.fd(), 0);
+                child = new WaitingProcess(program, setup, gate, apart ? program.spawn(0) : program.spawnIn(first.fd(), 0));
                 gate.closeChildsEnd();
-                child = new WaitingProcess(program, setup, gate, pidFd);
                 child.awaitReady();
-                Optional<Fd> ptyMaster = terminal ? Optional.of(pidFd.descriptor(master)) : Optional.empty();
-                child.execute();
-                Optional<ProcessId> executed = ProcessId.of(pidFd.pid());
+                Optional<Fd> ptyMaster = terminal ? Optional.of(child.child().descriptor(master)) : Optional.empty();
+                if (apart) child.execute(successor);
+                else child.execute();
+                Optional<ProcessId> executed = ProcessId.of(child.child().pid());
                 if (executed.isPresent()) OomHeirs.correct(cgroup, executed.get());
                 child.close();
-                return new ContainerProcess(pidFd, ptyMaster);
+                return new ContainerProcess(child.child(), ptyMaster);
             }
         } catch (IOException | RuntimeException e) {
             if (child != null) child.abandon();

@@ -157,6 +157,12 @@ public final class ProcessSetup {
     /// Makes the terminal's other side the standard streams and the terminal of the session.
     public void addControllingTerminal(int slave) {
         TerminalRows.addControl(program, slave);
+        addTerminalStreams(slave);
+    }
+
+    /// As [#addControllingTerminal] for a successor: the session is its own.
+    public void addTerminalStreams(int slave) {
+        TerminalRows.addStreams(program, slave);
     }
 
     public void addSession() {
@@ -250,6 +256,27 @@ public final class ProcessSetup {
     ///
     /// @param filter may be null
     public void addExecute(SeccompFilter filter) {
+        addLoss(filter);
+        executable.addExecution(process.args(), process.env());
+        if (named >= 0) program.reportFailures(named, gate);
+    }
+
+    /// As [#addExecute], where others could get hold of the process in which the program is executed before it is: that is one that has no
+    /// more rights than the program will have, and none of our memory.
+    ///
+    /// @param terminal whether the standard streams are one
+    /// @return for [SyscallProgram#successor]
+    public long addExecuteApart(SeccompFilter filter, boolean terminal) {
+        addLoss(filter);
+        int from = program.next();
+        long successor = program.addApartSuccessor();
+        if (terminal) TerminalRows.addControl(program, 0);
+        executable.addExecution(process.args(), process.env());
+        program.reportFailures(from, gate);
+        return successor;
+    }
+
+    private void addLoss(SeccompFilter filter) {
         for (int signal = 1; signal <= 64; signal++) {
             if ((host.ignoredSignals() & 1L << (signal - 1)) != 0) {
                 program.add(Syscall.RT_SIGACTION, "reset signal", signal, signal, program.space(32), 0, 8);
@@ -257,8 +284,6 @@ public final class ProcessSetup {
         }
         program.add(Syscall.RT_SIGPROCMASK, "unblock signals", null, SIG_SETMASK, program.space(8), 0, 8);
         rights.addLoss(filter);
-        executable.addExecution(process.args(), process.env());
-        if (named >= 0) program.reportFailures(named, gate);
     }
 
     /// Decides which file is executed, once the child waits after [#addIdentity].
@@ -294,10 +319,9 @@ public final class ProcessSetup {
         return new ContainerFailure(kind, attempt + ": " + cause.errno().text().toLowerCase(Locale.ROOT));
     }
 
-    /// What an execve that failed means.
-    ///
-    /// @param attempt e.g. `exec sh`
-    public static ContainerFailure notExecuted(String attempt, ErrnoException cause) {
-        return Executable.notExecuted(attempt, cause);
+    /// What it means that a child has reported a row of its last ones as failed.
+    public static ContainerFailure reported(ErrnoException cause) {
+        if (cause.call().startsWith("exec ")) return Executable.notExecuted(cause.call(), cause);
+        return new ContainerFailure(ContainerFailure.Kind.SETUP, cause.getMessage());
     }
 }

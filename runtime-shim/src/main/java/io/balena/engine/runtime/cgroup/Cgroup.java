@@ -98,6 +98,11 @@ public sealed interface Cgroup permits CgroupOfFolders, CgroupOfSystemd {
     /// The files a process writes `0` to, to become a member.
     List<String> membershipFiles();
 
+    /// The folder of the group that a process can be made in instead, once it is there; empty where it must become a member of several.
+    default Optional<Path> birthplace() {
+        return Optional.empty();
+    }
+
     /// @param frozen whether its processes are to stand still
     void freeze(boolean frozen) throws IOException;
 

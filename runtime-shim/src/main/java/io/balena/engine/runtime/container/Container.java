@@ -143,7 +143,9 @@ public final class Container {
             int listener = free - 1;
             setup.addProcFiles(free);
             if (cgroup.needsProcess()) setup.addGate();
-            addMembership(program, setup, free);
+            // systemd makes the group around the process, which then joins the others.
+            boolean born = !cgroup.needsProcess() && cgroup.birthplace().isPresent();
+            if (!born) addMembership(program, setup, free);
             long successor = users.addEntry(program, namespaces, free);
             var files = new RootFilesystem(program, spec, bundle, free, users.exists());
             if (users.exists()) {
@@ -187,7 +189,7 @@ public final class Container {
             files.addExceptions();
 
             if (users.mappings().isPresent()) passed.give(users.mappings().get());
-            waiting = new WaitingProcess(program, setup, gate, spawn(program, namespaces, users.flags(namespaces)));
+            waiting = new WaitingProcess(program, setup, gate, spawn(program, namespaces, users.flags(namespaces), born));
             gate.closeChildsEnd();
             if (cgroup.needsProcess()) waiting.meanwhile(() -> cgroup.create(resources, waiting.child().pid()));
             if (successor != 0) waiting.awaitSuccessor(successor);
@@ -208,11 +210,20 @@ public final class Container {
         waiting = null;
     }
 
-    private static PidFd spawn(SyscallProgram program, Namespaces namespaces, long flags) throws IOException {
+    private PidFd spawn(SyscallProgram program, Namespaces namespaces, long flags, boolean born) throws IOException {
         String path = namespaces.path(CLONE_NEWPID);
-        if (path == null) return program.spawn(flags);
+        if (path == null) return spawnIn(null, program, flags, born);
         try (var namespace = Fd.open(Path.of(path), 0)) {
-            return program.spawnIn(namespace, flags);
+            return spawnIn(namespace, program, flags, born);
+        }
+    }
+
+    /// @param pidNamespace to make the process in; null for ours
+    /// @param born whether in its control group
+    private PidFd spawnIn(Fd pidNamespace, SyscallProgram program, long flags, boolean born) throws IOException {
+        try (Fd group = born ? Fd.open(cgroup.birthplace().orElseThrow(), OpenFlags.RDONLY | OpenFlags.DIRECTORY) : null) {
+            var place = Optional.ofNullable(group);
+            return pidNamespace == null ? program.spawn(flags, place) : program.spawnIn(pidNamespace, flags, place);
         }
     }
 
@@ -423,7 +434,8 @@ public final class Container {
                 int container = free - 1;
                 setup.addKeyring(id);
                 setup.addProcFiles(free);
-                addMembership(program, setup, free);
+                boolean born = cgroup.birthplace().isPresent();
+                if (!born) addMembership(program, setup, free);
                 // In a namespace of its own user's making nobody has rights over ours.
                 boolean apart = !otherUsers && tracers.mayBeIn(first.pid());
                 tracers.add(process);
@@ -447,7 +459,7 @@ public final class Container {
                 if (apart) successor = setup.addExecuteApart(filter, terminal);
                 else setup.addExecute(filter);
 
-                child = new WaitingProcess(program, setup, gate, apart ? program.spawn(0) : program.spawnIn(first.fd(), 0));
+                child = new WaitingProcess(program, setup, gate, spawnIn(apart ? null : first.fd(), program, 0, born));
                 gate.closeChildsEnd();
                 child.awaitReady();
                 Optional<Fd> ptyMaster = terminal ? Optional.of(child.child().descriptor(master)) : Optional.empty();

@@ -29,8 +29,8 @@ class ExecBesideTracersIT extends ExecContract {
         return bundle;
     }
 
-    /// What they may see of what has not executed its program yet has the container's rights, no more. It guards that the child of the
-    /// runtime, which shares its memory and has its rights, never is in the container's pid namespace.
+    /// What they may see of what has not executed its program yet has the container's rights, no more. Fails when the child of the runtime,
+    /// which shares its memory and has its rights, is made in the container's pid namespace, as it is where nobody may trace.
     @Test
     void nobodySeesAProcessWithTheRuntimesRights() throws Exception {
         var bundle = bundle();

@@ -11,7 +11,7 @@ import org.apache.commons.compress.compressors.bzip2.BZip2CompressorInputStream;
 import org.tukaani.xz.XZInputStream;
 
 /// How a tar is packed, told by its first bytes as Docker does: media types and file names lie.
-enum Compression {
+public enum Compression {
     NONE {
         @Override
         InputStream open(InputStream packed) {
@@ -53,7 +53,7 @@ enum Compression {
     ///
     /// @throws CorruptStreamException, from here or from a later read, when it is not what its first bytes promised; the failures of
     ///     `packed` itself come through as they are
-    static InputStream decompress(InputStream packed) throws IOException {
+    public static InputStream decompress(InputStream packed) throws IOException {
         Source source = new Source(packed);
         byte[] magic = source.readNBytes(LONGEST_MAGIC);
         InputStream whole = new SequenceInputStream(new ByteArrayInputStream(magic), source);

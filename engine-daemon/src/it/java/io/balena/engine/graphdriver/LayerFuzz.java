@@ -74,7 +74,7 @@ public final class LayerFuzz {
             if (files.anyMatch(file -> Files.isDirectory(file, NOFOLLOW_LINKS) && file.getFileName().toString().startsWith(".wh."))) return;
         }
         Files.createDirectory(SECOND);
-        try (var diff = LayerDiff.open(ROOT, IdentityMapping.NONE); var record = Files.newOutputStream(RECORD)) {
+        try (var diff = TreeTar.ofLayer(ROOT, IdentityMapping.NONE); var record = Files.newOutputStream(RECORD)) {
             new LayerExtractor(BLOCKS, IdentityMapping.NONE).extract(diff, SECOND, record);
             if (!members(ROOT).equals(members(SECOND))) throw new IllegalStateException("the diff of the diff is another");
         } finally {
@@ -85,7 +85,7 @@ public final class LayerFuzz {
     /// The headers of a folder's diff. Of a whiteout only its name means anything.
     private static List<String> members(Path folder) throws IOException {
         var members = new ArrayList<String>();
-        try (InputStream diff = LayerDiff.open(folder, IdentityMapping.NONE)) {
+        try (InputStream diff = TreeTar.ofLayer(folder, IdentityMapping.NONE)) {
             var tar = diff.readAllBytes();
             new TarParser(new TarParser.Visitor() {
                 @Override

@@ -123,7 +123,7 @@ class TarFormatsIT {
 
     private void aDiffOfItGivesTheSameTree(Path diff, Path reference) throws IOException {
         Path second = scratch.path().resolve("second.tar");
-        try (var in = LayerDiff.open(diff, IdentityMapping.NONE)) {
+        try (var in = TreeTar.ofLayer(diff, IdentityMapping.NONE)) {
             Files.write(second, in.readAllBytes());
         }
         Path again = scratch.path().resolve("again");

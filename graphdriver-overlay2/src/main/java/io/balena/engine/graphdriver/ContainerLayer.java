@@ -115,25 +115,62 @@ public final class ContainerLayer {
 
     /// The changes as an uncompressed layer tar (for commit).
     public InputStream openDiff() throws IOException {
-        return new UntilRemoved(LayerDiff.open(paths.diff(content.mount()), store.owners()), () -> {});
+        return new UntilRemoved(TreeTar.ofLayer(paths.diff(content.mount()), store.owners()), () -> {});
     }
 
     /// All files, as the container sees them without its mounts, as an uncompressed tar (for export).
-    public synchronized InputStream openTree() throws IOException {
-        // Mounted by an engine before this one, for a container that runs on.
-        if (views == 0) wanted |= overlay.isMounted(content.mount());
-        Path root = overlay.mount(content.mount());
-        views++;
+    public InputStream openTree() throws IOException {
+        View view = view();
         try {
-            return new UntilRemoved(LayerDiff.open(root, store.owners()), this::endView);
+            return view.guard(TreeTar.ofLayer(view.root(), store.owners()), view::close);
         } catch (IOException | RuntimeException e) {
-            endView();
+            view.close();
             throw e;
         }
     }
 
+    /// The files as the container sees them without its mounts. It stays mounted until the view is closed, or the layer removed.
+    public synchronized View view() throws IOException {
+        // Mounted by an engine before this one, for a container that runs on.
+        if (views == 0) wanted |= overlay.isMounted(content.mount());
+        Path root = overlay.mount(content.mount());
+        views++;
+        return new View(root);
+    }
+
     private synchronized void endView() throws IOException {
         if (--views == 0 && !wanted && !removed) unmountNow();
+    }
+
+    /// Somebody is looking at the files.
+    public final class View implements AutoCloseable {
+        private final Path root;
+        private boolean open = true;
+
+        private View(Path root) {
+            this.root = root;
+        }
+
+        /// Where they are mounted.
+        public Path root() {
+            return root;
+        }
+
+        /// What reading `in` gives, as long as the layer is not being removed: then it fails, since what is read may not be all there was.
+        public InputStream guard(InputStream in) {
+            return guard(in, () -> {});
+        }
+
+        private InputStream guard(InputStream in, Ending ending) {
+            return new UntilRemoved(in, ending);
+        }
+
+        @Override
+        public void close() throws IOException {
+            if (!open) return;
+            open = false;
+            endView();
+        }
     }
 
     /// `GraphDriver.Data` of the container's inspect.

@@ -202,8 +202,7 @@ final class LayerWriter implements AutoCloseable {
             calls.startWriteBack(fd, writeBackFrom, entry.size - writeBackFrom);
             bigFiles.add(entry.path);
         }
-        long[] atime = atime(entry);
-        calls.setTimes(fd, atime[0], (int) atime[1], entry.mtimeSeconds, entry.mtimeNanos);
+        calls.setTimes(fd, entry.accessSeconds(), entry.accessNanos(), entry.mtimeSeconds, entry.mtimeNanos);
         calls.close(fd);
         fd = -1;
     }
@@ -236,8 +235,7 @@ final class LayerWriter implements AutoCloseable {
                         setXattr(xattr, (name, value) -> calls.setXattr(directory, name, value));
                     }
                 }
-                long[] atime = atime(entry);
-                calls.setTimes(directory, atime[0], (int) atime[1], entry.mtimeSeconds, entry.mtimeNanos);
+                        calls.setTimes(directory, entry.accessSeconds(), entry.accessNanos(), entry.mtimeSeconds, entry.mtimeNanos);
             } finally {
                 calls.close(directory);
             }
@@ -351,14 +349,7 @@ final class LayerWriter implements AutoCloseable {
     }
 
     private void setTimes(TarEntry entry, int parent, int base) throws IOException {
-        long[] atime = atime(entry);
-        calls.setTimes(parent, entry.path, base, entry.path.length, atime[0], (int) atime[1], entry.mtimeSeconds, entry.mtimeNanos);
-    }
-
-    private static long[] atime(TarEntry entry) {
-        boolean later = entry.atimeSeconds > entry.mtimeSeconds
-                || entry.atimeSeconds == entry.mtimeSeconds && entry.atimeNanos > entry.mtimeNanos;
-        return later ? new long[] {entry.atimeSeconds, entry.atimeNanos} : new long[] {entry.mtimeSeconds, entry.mtimeNanos};
+        calls.setTimes(parent, entry.path, base, entry.path.length, entry.accessSeconds(), entry.accessNanos(), entry.mtimeSeconds, entry.mtimeNanos);
     }
 
     private interface XattrCall {

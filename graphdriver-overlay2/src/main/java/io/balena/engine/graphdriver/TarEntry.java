@@ -47,6 +47,19 @@ final class TarEntry implements Step {
         xattrs.put(attribute, value);
     }
 
+    /// When it was read last, as far as it is told; never before it was written.
+    long accessSeconds() {
+        return isReadLater() ? atimeSeconds : mtimeSeconds;
+    }
+
+    int accessNanos() {
+        return isReadLater() ? atimeNanos : mtimeNanos;
+    }
+
+    private boolean isReadLater() {
+        return atimeSeconds > mtimeSeconds || atimeSeconds == mtimeSeconds && atimeNanos > mtimeNanos;
+    }
+
     boolean isDirectory() {
         return type == DIRECTORY;
     }

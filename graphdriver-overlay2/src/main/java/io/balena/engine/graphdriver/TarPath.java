@@ -20,6 +20,14 @@ final class TarPath {
         return clean(name, new boolean[1]);
     }
 
+    /// Whether a relative name leads above where it starts.
+    static boolean leaves(byte[] name) {
+        if (name.length > 0 && name[0] == '/') return false;
+        boolean[] leaves = new boolean[1];
+        clean(name, leaves);
+        return leaves[0];
+    }
+
     private static byte[] clean(byte[] name, boolean[] leaves) {
         if (isClean(name)) return name;
         byte[] out = new byte[name.length];

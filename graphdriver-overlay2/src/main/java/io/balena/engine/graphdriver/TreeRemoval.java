@@ -18,11 +18,23 @@ public final class TreeRemoval {
     private static final int MAX_DEPTH = 64;
 
     private final FileCalls calls;
+    private final boolean sparesMounts;
     private int top = -1;
     private int movedUp;
 
     TreeRemoval(FileCalls calls) {
+        this(calls, false);
+    }
+
+    private TreeRemoval(FileCalls calls, boolean sparesMounts) {
         this.calls = calls;
+        this.sparesMounts = sparesMounts;
+    }
+
+    /// One that fails with `EBUSY` where something is mounted. The kernel does so, too, but for mounts of the caller's namespace alone:
+    /// others' it would take away.
+    static TreeRemoval sparingMounts(FileCalls calls) {
+        return new TreeRemoval(calls, true);
     }
 
     public static void remove(Path path) throws IOException {
@@ -47,6 +59,7 @@ public final class TreeRemoval {
 
     private void remove(int directory, byte[] name, int depth) throws IOException {
         try {
+            if (sparesMounts && calls.stat(directory, name).mountRoot()) throw new ErrnoException(Errno.EBUSY.number(), "unlinkat", new String(name, UTF_8));
             calls.unlink(directory, name);
         } catch (ErrnoException e) {
             if (e.errno() == Errno.ENOENT) return;

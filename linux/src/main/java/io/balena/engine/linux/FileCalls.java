@@ -25,6 +25,7 @@ public final class FileCalls {
     private static final int AT_REMOVEDIR = 0x200;
     private static final int AT_EMPTY_PATH = 0x1000;
     private static final int STATX_BASIC_STATS = 0x7ff;
+    private static final long STATX_ATTR_MOUNT_ROOT = 0x2000;
     private static final int SYNC_FILE_RANGE_WAIT_BEFORE = 1;
     private static final int SYNC_FILE_RANGE_WRITE = 2;
     private static final int POSIX_FADV_DONTNEED = 4;
@@ -298,6 +299,12 @@ public final class FileCalls {
         if (FileLibc.lsetxattr(name.pointer, attribute, value, value.length, 0) == -1) throw failed("lsetxattr " + attribute, path, 0, path.length);
     }
 
+    /// Sets an extended attribute of a name below an open directory; a link is not followed.
+    public void setXattr(int directory, byte[] path, String attribute, byte[] value) throws ErrnoException {
+        putProcPath(directory, path);
+        if (FileLibc.lsetxattr(name.pointer, attribute, value, value.length, 0) == -1) throw failed("lsetxattr " + attribute, path, 0, path.length);
+    }
+
     /// @return null when there is no such attribute; a link is not followed
     public byte[] getXattr(int directory, byte[] path, String attribute) throws ErrnoException {
         putProcPath(directory, path);
@@ -363,7 +370,7 @@ public final class FileCalls {
         ByteBuffer s = stat.bytes;
         return new FileStat(s.getShort(28) & 0xffff, s.getInt(20), s.getInt(24), s.getLong(40), s.getInt(16) & 0xffffffffL,
                 s.getLong(32), (long) s.getInt(136) << 32 | s.getInt(140) & 0xffffffffL,
-                s.getInt(128), s.getInt(132), s.getLong(112), s.getInt(120));
+                s.getInt(128), s.getInt(132), s.getLong(112), s.getInt(120), (s.getLong(8) & STATX_ATTR_MOUNT_ROOT) != 0);
     }
 
     private static void put(CallBuffer buffer, byte[] path, int from, int to, String call) throws ErrnoException {

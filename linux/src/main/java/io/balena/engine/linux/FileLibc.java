@@ -105,4 +105,7 @@ final class FileLibc {
 
     /// `int umount2(const char *target, int flags)`
     static native int umount2(String target, int flags);
+
+    /// `int pivot_root(const char *new_root, const char *put_old)`
+    static native int pivot_root(String newRoot, String putOld);
 }

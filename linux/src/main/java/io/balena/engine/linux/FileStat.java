@@ -5,9 +5,10 @@ package io.balena.engine.linux;
 /// @param mode type and permissions, as `st_mode`
 /// @param rdevMajor of a device node, as `rdevMinor`
 /// @param device the file system it is on
+/// @param mountRoot something is mounted there; never told before Linux 5.8
 public record FileStat(
         int mode, int uid, int gid, long size, long links, long inode, long device,
-        int rdevMajor, int rdevMinor, long mtimeSeconds, int mtimeNanos) {
+        int rdevMajor, int rdevMinor, long mtimeSeconds, int mtimeNanos, boolean mountRoot) {
     public static final int TYPE_MASK = 0170000;
     public static final int SOCKET = 0140000;
     public static final int SYMLINK = 0120000;

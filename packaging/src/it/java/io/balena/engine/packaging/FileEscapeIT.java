@@ -76,6 +76,31 @@ class FileEscapeIT {
         System.out.println("of 20 containers started while names were exchanged, " + through + " did so; the others were refused");
     }
 
+    /// CVE-2018-15664. Fails when what was looked up by its name is opened by it again, outside of the container's root.
+    @Test void namesThatAreExchangedWhileFilesAreCopiedDoNotLeadOut() throws IOException {
+        Files.createDirectory(shared.resolve("real"));
+        Files.writeString(shared.resolve("real/secret"), "the container's\n");
+        Files.createSymbolicLink(shared.resolve("link"), outside);
+        var source = engine.scratch().resolve("planted");
+        Files.writeString(source, "planted\n");
+        int out = 0;
+        int in = 0;
+        try (var container = docker.background("--network", "none", "-v", shared + ":/shared", ProbeImage.NAME, "sleep", "1000");
+                var _ = Attack.start(docker, List.of("-v", shared + ":/shared"), "exchange", "/shared/real", "/shared/link")) {
+            for (int round = 0; round < 30; round++) {
+                var got = Command.of("sh", "-c", "%s -H %s cp %s:/shared/real/secret - | tar xO".formatted(docker.program(), docker.host(), container.id())).run();
+                assertFalse(got.out().contains("the host's"), got::toString);
+                if (got.out().contains("the container's")) out++;
+                var tree = Command.of("sh", "-c", "%s -H %s cp %s:/shared - | tar xO".formatted(docker.program(), docker.host(), container.id())).run();
+                assertFalse(tree.out().contains("the host's"), tree::toString);
+                if (docker.run("cp", source.toString(), container.id() + ":/shared/real").status() == 0) in++;
+                assertOutsideIsUntouched(round);
+            }
+        }
+        System.out.println("of 30 copies while names were exchanged, " + out + " came out and " + in + " got in; the others were refused");
+        assertTrue(out > 0 && in > 0, "nothing was ever copied");
+    }
+
     /// CVE-2025-31133: /dev/null, which masks files, is a link to one that is worth reading or writing.
     @Test void aMaskIsNotTakenFromTheContainer() throws IOException {
         Files.createSymbolicLink(shared.resolve("null"), Path.of("/proc/sys/kernel/hostname"));

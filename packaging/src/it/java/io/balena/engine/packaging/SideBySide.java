@@ -2,6 +2,7 @@ package io.balena.engine.packaging;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -10,6 +11,9 @@ import java.util.stream.Stream;
 
 /// Our engine and Debian's dockerd, given the same commands; what they print must be the same but for ids and times.
 final class SideBySide implements AutoCloseable {
+    /// A step may be many commands, and the machine busy.
+    private static final Duration LONGEST_STEP = Duration.ofMinutes(4);
+
     final Engine ours;
     final Engine theirs;
 
@@ -67,7 +71,7 @@ final class SideBySide implements AutoCloseable {
     }
 
     static Outcome shell(Engine engine, String step) {
-        return Command.of("bash", "-c", names(engine) + step).with("DOCKER_API_VERSION", "1.41").run();
+        return Command.of("bash", "-c", names(engine) + step).with("DOCKER_API_VERSION", "1.41").within(LONGEST_STEP).run();
     }
 
     /// What the shell is to know by which names.
@@ -78,7 +82,7 @@ final class SideBySide implements AutoCloseable {
                 """.formatted(DockerCli.newest(), engine.socket(), engine.socket());
     }
 
-    private static String normalised(String step, String text) {
+    static String normalised(String step, String text) {
         String plain = text.replaceAll("[0-9a-f]{64}", "ID").replaceAll("\\b[0-9a-f]{12}\\b", "ID")
                 .replaceAll("\\d{4}-\\d\\d-\\d\\dT[0-9:.]+Z", "TIME")
                 .replaceAll("(Less than a second|\\d+ seconds?|About a minute|\\d+ minutes?)( ago)?", "AGO")

@@ -104,6 +104,17 @@ class UserRemapIT {
                 "docker run --rm --network none made:1 stat -c '%n %u:%g' /new /folder; docker rmi made:1 >/dev/null");
     }
 
+    @Test void filesAreCopiedInWithTheContainersOwners() {
+        engines.agreeOn(
+                "docker create --name made --network none -v named:/home/web busybox:it sleep 1000",
+                "d=$(mktemp -d); cd $d; mkdir -p a/b; touch a/b/c; chown -R 12:34 a; tar c a | docker cp -a - made:/home; tar c a | docker cp - made:/home/web; docker cp a made:/new; rm -r $d",
+                "docker start made; docker exec made find /home /new -exec stat -c '%n %u:%g' {} +",
+                "d=$(mktemp -d); cd $d; touch beyond; chown 70000:70000 beyond; tar c beyond | docker cp -a - made:/; rm -r $d");
+        // Docker gives the host's here, which cannot be copied back.
+        assertEquals("12/34 home/a/b/c", SideBySide.shell(engines.ours,
+                "docker cp made:/home/a/b/c - | tar tv --numeric-owner | awk '{print $2, \"home/a/b/\" $6}'").succeeded());
+    }
+
     @Test void aDataRootGoesFromDockerToUsAndBack() {
         try (var engine = Engine.startDockerd(REMAP, "--bridge=none", "--iptables=false")) {
             BusyboxImage.importInto(engine);

@@ -92,8 +92,7 @@ final class Bundles {
     private Map<String, Path> etcFiles(ContainerRecord record, Optional<Endpoint> endpoint, Optional<String> host) throws IOException {
         if (record.host().networkMode() instanceof NetworkMode.OfContainer other) {
             // Who shares a network has the other's view of it.
-            ContainerId owner = store.find(other.idOrName()).id();
-            return Map.of("/etc/resolv.conf", etc.resolvConf(owner), "/etc/hostname", etc.hostname(owner), "/etc/hosts", etc.hosts(owner));
+            return etc.files(store.find(other.idOrName()).id());
         }
         return etc.write(record, endpoint.map(Endpoint::address), host);
     }

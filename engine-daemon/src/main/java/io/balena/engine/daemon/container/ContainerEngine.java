@@ -128,6 +128,7 @@ public final class ContainerEngine implements AutoCloseable {
         routes.addAll(new StreamRoutes(store, containers, execs, events, shim, new ContainerLogs(store, changes)).table());
         var commits = new Commits(store, containers, marks, layers, images, events, new ImageEvents(bus));
         routes.addAll(new SnapshotRoutes(store, layers, commits, events).table());
+        routes.addAll(new FileRoutes(store, new ContainerTrees(store, layers, volumes, etc, settings.owners), events).table());
         return new ContainerEngine(defaults, store, creation, containers, list, restarts, timer, shim, changes, List.copyOf(routes));
     }
 

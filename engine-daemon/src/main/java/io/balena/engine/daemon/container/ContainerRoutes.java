@@ -2,7 +2,6 @@ package io.balena.engine.daemon.container;
 
 import static io.balena.engine.daemon.http.Route.delete;
 import static io.balena.engine.daemon.http.Route.get;
-import static io.balena.engine.daemon.http.Route.notYet;
 import static io.balena.engine.daemon.http.Route.post;
 import static java.nio.charset.StandardCharsets.US_ASCII;
 
@@ -32,8 +31,6 @@ import java.util.function.Supplier;
 
 /// Routes under `/containers` that are one question and one answer. The table is the index.
 final class ContainerRoutes {
-    private static final String COPYING = "copying files from and to containers";
-
     private static final String JSON_TYPE = "application/json";
     private static final JsonNodeFactory JSON = JsonNodeFactory.instance;
 
@@ -65,9 +62,6 @@ final class ContainerRoutes {
                 get("/containers/json", this::list),
                 get("/containers/{id}/json", this::inspect),
                 get("/containers/{id}/changes", this::changes),
-                notYet("GET", "/containers/{id}/archive", COPYING),
-                notYet("HEAD", "/containers/{id}/archive", COPYING),
-                notYet("PUT", "/containers/{id}/archive", COPYING),
                 post("/containers/{id}/start", this::start),
                 post("/containers/{id}/stop", this::stop),
                 post("/containers/{id}/restart", this::restart),

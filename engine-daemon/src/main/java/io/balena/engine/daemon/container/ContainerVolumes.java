@@ -101,22 +101,33 @@ final class ContainerVolumes {
         }
     }
 
-    /// Makes the files of all its volumes be there. What was mounted when this fails, [#unmount] unmounts.
+    /// Makes the files of all its volumes be there for the container. What was mounted when this fails, [#unmount] unmounts.
     void mount(ContainerRecord record) throws IOException {
+        mount(record, record.id().hex());
+    }
+
+    /// @param user the container itself, or whoever looks at its files
+    void mount(ContainerRecord record, String user) throws IOException {
         for (MountPoint mount : record.mounts()) {
             if (!mount.isVolume()) continue;
-            volumes.mount(mount.name(), record.id().hex());
+            volumes.mount(mount.name(), user);
             volumes.announce("mount", mount.name(), Map.of("container", record.id().hex(), "destination", mount.destination(),
                     "read/write", Boolean.toString(mount.writable()), "propagation", mount.propagation()));
         }
     }
 
-    /// Goes on when one cannot be unmounted.
     void unmount(ContainerRecord record) {
+        unmount(record, record.id().hex());
+    }
+
+    /// Goes on when one cannot be unmounted.
+    ///
+    /// @param user as for [#mount(ContainerRecord, String)]
+    void unmount(ContainerRecord record, String user) {
         for (MountPoint mount : record.mounts()) {
             if (!mount.isVolume()) continue;
             try {
-                boolean used = volumes.unmount(mount.name(), record.id().hex());
+                boolean used = volumes.unmount(mount.name(), user);
                 if (used) volumes.announce("unmount", mount.name(), Map.of("container", record.id().hex()));
             } catch (IOException e) {
                 LOG.log(Level.WARNING, "Unmounting the volume {0} of container {1}: {2}", mount.name(), record.id(), e.getMessage());

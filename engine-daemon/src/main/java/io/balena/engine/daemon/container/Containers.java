@@ -2,6 +2,7 @@ package io.balena.engine.daemon.container;
 
 import io.balena.engine.daemon.EngineException.Conflict;
 import io.balena.engine.daemon.EngineException.InvalidRequest;
+import io.balena.engine.daemon.EngineException.NotFound;
 import io.balena.engine.daemon.EngineException.SystemFailure;
 import io.balena.engine.daemon.Timer;
 import io.balena.engine.daemon.container.ContainerState.Created;
@@ -160,7 +161,7 @@ final class Containers {
 
     /// Sends a signal; with SIGKILL, returns when the container has ended.
     void kill(String idOrName, Signal signal) throws IOException {
-        Container container = store.find(idOrName);
+        Container container = toKill(idOrName);
         CompletableFuture<Integer> ended;
         try (var _ = container.lock()) {
             if (container.state() instanceof Restarting && signal.equals(Signal.KILL)) {
@@ -176,6 +177,14 @@ final class Containers {
             send(container, signal);
         }
         if (signal.equals(Signal.KILL)) hasEnded(ended, KILL_PATIENCE);
+    }
+
+    private Container toKill(String idOrName) {
+        try {
+            return store.find(idOrName);
+        } catch (NotFound e) {
+            throw new NotFound("Cannot kill container: " + idOrName + ": " + e.getMessage());
+        }
     }
 
     void restart(String idOrName, Optional<Signal> signal, Optional<Duration> timeout) throws IOException {
@@ -262,11 +271,12 @@ final class Containers {
     void rename(String idOrName, String newName) throws IOException {
         Container container = store.find(idOrName);
         if (newName.isEmpty()) throw new InvalidRequest("Neither old nor new names may be empty");
-        String name = ContainerName.require(newName);
         try (var _ = container.lock()) {
             String old = container.record().name();
-            if (old.equals(name)) throw new InvalidRequest("Renaming a container with the same name as its current name");
-            store.reserve(name, container.id());
+            if (old.equals(newName.startsWith("/") ? newName.substring(1) : newName)) {
+                throw new InvalidRequest("Renaming a container with the same name as its current name");
+            }
+            String name = allocate(newName, container.id());
             try {
                 store.save(container, container.record().named(name), Durability.POWER_CUT);
             } catch (IOException | RuntimeException e) {
@@ -275,6 +285,19 @@ final class Containers {
             }
             store.giveBack(old, container.id());
             events.publish(container.record(), "rename", Map.of("oldName", "/" + old));
+        }
+    }
+
+    private String allocate(String given, ContainerId id) {
+        String context = "Error when allocating new name: ";
+        try {
+            String name = ContainerName.require(given.startsWith("/") ? given : "/" + given);
+            store.reserve(name, id);
+            return name;
+        } catch (InvalidRequest e) {
+            throw new InvalidRequest(context + e.getMessage());
+        } catch (Conflict e) {
+            throw new Conflict(context + e.getMessage());
         }
     }
 

@@ -82,10 +82,15 @@ final class EtcFiles {
         write(hosts(record.id()), hosts.toString());
         write(resolvConf(record.id()), resolver(host));
 
+        return files(record.id());
+    }
+
+    /// Path in the container → file, whether they have been written or not.
+    Map<String, Path> files(ContainerId id) {
         Map<String, Path> files = new LinkedHashMap<>();
-        files.put("/etc/resolv.conf", resolvConf(record.id()));
-        files.put("/etc/hostname", hostname(record.id()));
-        files.put("/etc/hosts", hosts(record.id()));
+        files.put("/etc/resolv.conf", resolvConf(id));
+        files.put("/etc/hostname", hostname(id));
+        files.put("/etc/hosts", hosts(id));
         return files;
     }
 

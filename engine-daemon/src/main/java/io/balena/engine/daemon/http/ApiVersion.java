@@ -4,6 +4,9 @@ package io.balena.engine.daemon.http;
 public record ApiVersion(int major, int minor) implements Comparable<ApiVersion> {
     public static final ApiVersion NEWEST = new ApiVersion(1, 44);
     public static final ApiVersion OLDEST = new ApiVersion(1, 24);
+    /// Not announced, and answered like the oldest: skopeo before 1.14 asks for it without asking what there is, and for nothing that has
+    /// changed since.
+    static final ApiVersion OLDEST_ANSWERED = new ApiVersion(1, 22);
 
     /// @throws IllegalArgumentException when `text` is not two numbers with a dot between
     public static ApiVersion parse(String text) {

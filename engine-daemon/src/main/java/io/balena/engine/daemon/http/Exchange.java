@@ -141,7 +141,7 @@ final class Exchange implements Runnable {
         if (version.compareTo(ApiVersion.NEWEST) > 0) {
             throw new InvalidRequest("client version " + asked.get() + " is too new. Maximum supported API version is " + ApiVersion.NEWEST);
         }
-        if (version.compareTo(ApiVersion.OLDEST) < 0) {
+        if (version.compareTo(ApiVersion.OLDEST_ANSWERED) < 0) {
             throw new InvalidRequest("client version " + asked.get() + " is too old. Minimum supported API version is " + ApiVersion.OLDEST
                     + ", please upgrade your client to a newer version");
         }

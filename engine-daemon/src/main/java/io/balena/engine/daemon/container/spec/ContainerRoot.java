@@ -8,6 +8,7 @@ import io.balena.engine.linux.Fd;
 import io.balena.engine.linux.FileCalls;
 import io.balena.engine.linux.FileStat;
 import io.balena.engine.linux.OpenFlags;
+import io.balena.engine.runtime.spec.RuntimeSpec;
 import java.io.IOException;
 import java.nio.file.FileSystemLoopException;
 import java.nio.file.Files;
@@ -16,6 +17,7 @@ import java.nio.file.NotLinkException;
 import java.nio.file.Path;
 import java.util.ArrayDeque;
 import java.util.Deque;
+import java.util.List;
 import java.util.Optional;
 
 /// The root file system of a container, seen from outside: symbolic links mean what they mean inside.
@@ -58,6 +60,13 @@ public record ContainerRoot(Path path) {
     /// @throws java.nio.file.FileAlreadyExistsException when something else has that name
     public void makeDirectory(String inside, IdentityMapping owners) throws IOException {
         owners.makeDirectories(resolve(inside));
+    }
+
+    /// Who is meant by `name[:group]`, names or numbers, by the root's own files.
+    ///
+    /// @throws io.balena.engine.daemon.EngineException.InvalidRequest when a name is not in there
+    public RuntimeSpec.User user(String name) throws IOException {
+        return Users.of(this).resolve(name, List.of()).user();
     }
 
     /// The content of a regular file, whoever exchanges it or the folders above it meanwhile.

@@ -14,7 +14,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.RegisterExtension;
 
 /// The upper folder of a container, as the layer that a commit makes of it.
-class LayerDiffIT {
+class TreeTarIT {
     /// Members in their order, as far as they mean something. Docker writes whole seconds, the file's type among the mode, only the attribute for capabilities, and
     /// gives opaque marks a time and whiteouts a mode of their own.
     private static final String MEMBERS = """
@@ -92,7 +92,7 @@ class LayerDiffIT {
             docker.docker("commit " + container + " committed");
             Machine.sh("cd " + scratch + "; mkdir saved; " + docker.command("save committed") + " | tar -x -C saved; "
                     + "ln $(python3 -c 'import json; print(\"saved/\" + json.load(open(\"saved/manifest.json\"))[0][\"Layers\"][-1])') theirs.tar");
-            try (var diff = LayerDiff.open(upper, IdentityMapping.NONE)) {
+            try (var diff = TreeTar.ofLayer(upper, IdentityMapping.NONE)) {
                 Files.write(scratch.path().resolve("ours.tar"), diff.readAllBytes());
             }
         }
@@ -109,11 +109,11 @@ class LayerDiffIT {
         Instant start = Instant.now().minusMillis(20); // the clock that files are stamped by lags a tick behind
         Path tree = scratch.path().resolve("tree");
         Machine.sh("python3 - " + tree + " " + repetition.getCurrentRepetition() + " <<'EOF'\n" + RANDOM_TREE + "EOF\n");
-        try (var store = LayerStore.open(scratch.path().resolve("root")); var staged = store.stage(); var diff = LayerDiff.open(tree, IdentityMapping.NONE)) {
+        try (var store = LayerStore.open(scratch.path().resolve("root")); var staged = store.stage(); var diff = TreeTar.ofLayer(tree, IdentityMapping.NONE)) {
             staged.extract(diff);
             Layer layer = staged.commit(Optional.empty());
             assertEquals(TreeListing.of(tree, start), TreeListing.of(Path.of(store.driverData(layer.chainId()).get("UpperDir")), start));
-            try (var again = store.openTar(layer.chainId()); var first = LayerDiff.open(tree, IdentityMapping.NONE)) {
+            try (var again = store.openTar(layer.chainId()); var first = TreeTar.ofLayer(tree, IdentityMapping.NONE)) {
                 assertArrayEquals(first.readAllBytes(), again.readAllBytes());
             }
         }

@@ -4,6 +4,7 @@ import io.balena.engine.linux.Epoll;
 import io.balena.engine.linux.ErrnoException;
 import io.balena.engine.linux.Fd;
 import io.balena.engine.linux.NativeBuffer;
+import io.balena.engine.linux.UnixStream;
 
 /// One accepted client, as bytes: what it sends is handed on, what it does not take yet is kept, up to a limit.
 final class Connection {
@@ -95,7 +96,21 @@ final class Connection {
     void finish() {
         closeWhenDrained = true;
         if (isBehind() && !closed) wait(false);
-        else close();
+        else endOfOutput();
+    }
+
+    /// Closes so that the client reads an end. A unix socket closed with something unread in it gives its peer `ECONNRESET` in place
+    /// of the end, and what is typed to a process that has just ended is never read.
+    private void endOfOutput() {
+        if (closed) return;
+        NativeBuffer buffer = buffers.inbound();
+        try {
+            UnixStream.endInput(fd);
+            for (int count = 1; count > 0; ) count = buffer.read(fd, 0, buffer.capacity());
+        } catch (ErrnoException e) {
+            // The client has closed, too: it reads no end.
+        }
+        close();
     }
 
     void close() {
@@ -163,7 +178,7 @@ final class Connection {
         if (!isBehind()) {
             forgetUnsent();
             if (closeWhenDrained) {
-                close();
+                endOfOutput();
                 return;
             }
             receiver.drained();

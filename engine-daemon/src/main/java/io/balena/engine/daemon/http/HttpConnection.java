@@ -213,12 +213,10 @@ final class HttpConnection extends ChannelInboundHandlerAdapter {
         onLoop(() -> finished(close));
     }
 
-    /// Ends the connection in the middle of an answer, so that the client notices. Called by the exchange's thread.
+    /// Ends the connection in the middle of an answer, so that the client notices; what was sent before still reaches it. Called by the
+    /// exchange's thread, as its last act.
     void abort() {
-        onLoop(() -> {
-            exchange.body().discard();
-            context.close();
-        });
+        finish(true);
     }
 
     private void onLoop(Runnable task) {

@@ -101,8 +101,8 @@ class ApiServerIT {
 
     @BeforeEach
     void start() throws IOException {
-        List<Listener> listeners = List.of(new Listener.Unix(folder.resolve("api.sock"), Optional.empty()), new Listener.Tcp("127.0.0.1", 0));
-        server = ApiServer.bind(listeners, routes, new ApiIdentity("0.1.0", false), lulls::release);
+        List<Listener> listeners = List.of(new Listener.Unix(folder.resolve("api.sock"), Optional.empty()), new Listener.Tcp("127.0.0.1", 0, Optional.empty()));
+        server = ApiServer.bind(listeners, routes, new ApiIdentity("0.1.0", false, ""), lulls::release);
     }
 
     @Test

@@ -2,6 +2,8 @@ package io.balena.engine.distribution;
 
 import java.io.IOException;
 import java.net.URI;
+import java.net.URI;
+import java.net.URISyntaxException;
 import java.net.http.HttpResponse;
 import java.util.Map;
 import java.util.Optional;
@@ -23,7 +25,17 @@ record Login(Endpoint endpoint, RegistryConfig config, HttpConnections connectio
         if (host == null || !ImageReference.isDomain(host)) {
             throw new DistributionException.InvalidRequest("unable to parse server address: no host in it");
         }
+        requireHost(host);
         return endpoints.of(host.equals("index.docker.io") ? "docker.io" : host);
+    }
+
+    private static void requireHost(String host) {
+        try {
+            if (new URI("https://" + host).getHost() != null) return;
+        } catch (URISyntaxException e) {
+            // Neither is one in which something has no place.
+        }
+        throw new DistributionException.InvalidRequest("invalid registry endpoint \"" + host + "\"");
     }
 
     /// @return an identity token, if the token service hands out such

@@ -69,7 +69,8 @@ public final class ApiServer implements AutoCloseable {
         Wire wire = listener.security().isPresent() ? TlsWire.open(listener.security().get()) : Wire.PLAIN;
         HttpConnection.ExchangeStarter starter = (connection, head) -> {
             var exchange = new Exchange(connection, router, identity, head);
-            Thread.ofVirtual().start(exchange);
+            if (exchange.isImmediate()) exchange.run();
+            else Thread.ofVirtual().start(exchange);
             lull.stir();
             return exchange;
         };

@@ -47,25 +47,35 @@ final class Exchange implements Runnable {
 
     private final long id = IDS.incrementAndGet();
     private final HttpConnection connection;
-    private final Router router;
     private final ApiIdentity identity;
     private final HttpRequest head;
     private final RequestBody body;
+    /// `null` when the client's is none.
+    private final RequestTarget target;
+    private final Optional<Router.Match> found;
     private final boolean old;
 
     private Thread streaming;
     private boolean mayBeAlone;
     private boolean alone;
-    private boolean broken;
     private volatile boolean begun;
 
     Exchange(HttpConnection connection, Router router, ApiIdentity identity, HttpRequest head) {
         this.connection = connection;
-        this.router = router;
         this.identity = identity;
         this.head = head;
+        this.target = target(head.uri());
+        this.found = target == null ? Optional.empty() : router.find(head.method().name(), target.segments());
         this.old = head.protocolVersion().equals(HttpVersion.HTTP_1_0);
         this.body = new RequestBody(connection::read, this::sendContinue);
+    }
+
+    private static RequestTarget target(String uri) {
+        try {
+            return RequestTarget.parse(uri);
+        } catch (IllegalArgumentException e) {
+            return null;
+        }
     }
 
     RequestBody body() {
@@ -115,15 +125,13 @@ final class Exchange implements Runnable {
         }
     }
 
+    /// It may run on the event loop.
+    boolean isImmediate() {
+        return found.isPresent() && found.get().route().handler() instanceof Route.Immediate;
+    }
+
     private Response respond() throws Exception {
-        RequestTarget target;
-        try {
-            target = RequestTarget.parse(head.uri());
-        } catch (IllegalArgumentException e) {
-            broken = true;
-            return new Response.Text(400, "text/plain; charset=utf-8", "400 Bad Request");
-        }
-        Optional<Router.Match> found = router.find(head.method().name(), target.segments());
+        if (target == null) return new Response.Text(400, "text/plain; charset=utf-8", "400 Bad Request");
         if (found.isEmpty()) return ErrorResponses.of(404, "page not found");
         if (expects() && !HttpUtil.is100ContinueExpected(head)) return new Response.Empty(417);
 
@@ -271,7 +279,7 @@ final class Exchange implements Runnable {
 
     // A client told to wait before it sends its body may or may not send it after a final answer; only a new connection is unambiguous.
     private boolean mustClose() {
-        return broken || body.isBroken() || !HttpUtil.isKeepAlive(head) || expects() && !body.isTouched() && !body.isComplete();
+        return target == null || body.isBroken() || !HttpUtil.isKeepAlive(head) || expects() && !body.isTouched() && !body.isComplete();
     }
 
     private boolean expects() {

@@ -14,13 +14,15 @@ record Login(Endpoint endpoint, RegistryConfig config, HttpConnections connectio
     /// @throws DistributionException.InvalidRequest when there is no host in it
     static Endpoint endpoint(String server, RegistryEndpoints endpoints) {
         if (server.isBlank()) return endpoints.of("docker.io");
-        String host;
+        URI address;
         try {
-            host = URI.create(server.matches("https?://.*") ? server : "https://" + server).getAuthority();
+            address = URI.create(server.matches("https?://.*") ? server : "https://" + server);
         } catch (IllegalArgumentException e) {
             throw new DistributionException.InvalidRequest("unable to parse server address: " + e.getMessage());
         }
-        if (host == null || !ImageReference.isDomain(host)) {
+        String host = address.getAuthority();
+        // To a URI, a name whose last part is a number is no host, unless it is an address: 1.5e300.
+        if (host == null || address.getHost() == null || !ImageReference.isDomain(host)) {
             throw new DistributionException.InvalidRequest("unable to parse server address: no host in it");
         }
         return endpoints.of(host.equals("index.docker.io") ? "docker.io" : host);

@@ -27,7 +27,7 @@ import java.util.regex.Pattern;
 /// ```
 ///
 /// @see <a href="https://www.rfc-editor.org/rfc/rfc5958">RFC 5958</a>, RFC 8017 (appendix A.1.2), RFC 5915
-final class PrivateKeyFile {
+public final class PrivateKeyFile {
     private static final Pattern PEM =
             Pattern.compile("-----BEGIN ((?:RSA |EC )?PRIVATE KEY)-----([A-Za-z0-9+/=\\s]*+)-----END \\1-----");
     private static final byte[] ZERO = HexFormat.of().parseHex("020100");
@@ -39,7 +39,8 @@ final class PrivateKeyFile {
 
     private PrivateKeyFile() {}
 
-    static PrivateKey read(Path file) throws IOException, GeneralSecurityException {
+    /// @throws IOException with Go's words when there is no key in it, or one of an unknown kind
+    public static PrivateKey read(Path file) throws IOException, GeneralSecurityException {
         Matcher pem = PEM.matcher(Files.readString(file, ISO_8859_1));
         if (!pem.find()) throw new IOException("tls: failed to find PEM block with type ending in \"PRIVATE KEY\" in key input " + file);
         byte[] der = Base64.getMimeDecoder().decode(pem.group(2));

@@ -12,7 +12,7 @@ final class Checks {
     private Checks() {}
 
     static void host(String value) {
-        Host.parse(value);
+        Host.parse(value, false);
     }
 
     static void address(String value) {

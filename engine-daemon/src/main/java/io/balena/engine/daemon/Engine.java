@@ -208,7 +208,7 @@ final class Engine implements AutoCloseable {
     void listen() throws IOException {
         EngineConfig config = configuration.get();
         List<Listener> listeners = Sockets.listeners(config.api());
-        server = ApiServer.bind(listeners, routes, new ApiIdentity(EngineVersion.current().version(), config.experimental()),
+        server = ApiServer.bind(listeners, routes, new ApiIdentity(EngineVersion.current().version(), config.experimental(), config.api().corsOrigin()),
                 Engine::releaseMappedFiles);
         LOG.log(Level.INFO, "Daemon has completed initialization");
         for (String address : server.addresses()) LOG.log(Level.INFO, "API listen on " + address);

@@ -9,6 +9,7 @@ import io.balena.engine.daemon.container.spec.CgroupDriver;
 import io.balena.engine.daemon.container.spec.InitProgram;
 import io.balena.engine.daemon.container.spec.SeccompSource;
 import io.balena.engine.daemon.container.spec.SpecDefaults;
+import io.balena.engine.daemon.http.TlsFiles;
 import io.balena.engine.distribution.InsecureRegistries;
 import io.balena.engine.distribution.Proxies;
 import io.balena.engine.distribution.RegistryConfig;
@@ -46,7 +47,9 @@ public record EngineConfig(
 
     /// @param group that may use the unix sockets
     /// @param groupMustExist somebody named it; the default one may be missing
-    public record Api(List<String> hosts, String group, boolean groupMustExist) {}
+    /// @param tls spoken on TCP; empty for none
+    /// @param corsOrigin pages that may use the API from a browser; empty for none
+    public record Api(List<String> hosts, String group, boolean groupMustExist, Optional<TlsFiles> tls, String corsOrigin) {}
 
     /// @param bridge empty for none: containers then have no network of their own unless they ask for one
     public record Network(Optional<BridgeConfig> bridge) {}
@@ -73,22 +76,37 @@ public record EngineConfig(
         if (!settings.text("storage-driver").equals("overlay2")) {
             throw new IllegalArgumentException("error initializing graphdriver: driver not supported: " + settings.text("storage-driver"));
         }
-        // Serving without TLS where it was asked for would open the engine to everybody.
-        if (settings.flag("tls") || settings.flag("tlsverify")) throw new IllegalArgumentException("TLS is not supported yet");
         IdentityMapping owners = settings.optional("userns-remap").map(UserRemapping::parse).orElse(IdentityMapping.NONE);
         return new EngineConfig(
                 dataRoot(settings, owners),
                 owners,
                 Path.of(settings.text("exec-root")).toAbsolutePath(),
                 Path.of(settings.text("pidfile")).toAbsolutePath(),
-                new Api(settings.says("host") ? settings.list("host") : List.of("unix://" + Host.DEFAULT_SOCKET), settings.text("group"),
-                        settings.says("group")),
+                api(settings),
                 new Network(bridge(settings)),
                 new Registries(endpoints(settings), transfers("download", settings), transfers("upload", settings)),
                 containers(settings),
                 settings.flag("debug"),
                 settings.flag("experimental"),
                 labels(settings.list("label")));
+    }
+
+    private static Api api(Settings settings) {
+        List<String> hosts = settings.says("host") ? settings.list("host") : List.of("unix://" + Host.DEFAULT_SOCKET);
+        return new Api(hosts, settings.text("group"), settings.says("group"), tls(settings), settings.text("api-cors-header"));
+    }
+
+    /// As with dockerd, asking for certificates of clients asks for TLS, and what is not named lies in the user's folder.
+    private static Optional<TlsFiles> tls(Settings settings) {
+        boolean verify = settings.flag("tlsverify");
+        if (!verify && !settings.flag("tls")) return Optional.empty();
+        String given = System.getenv("DOCKER_CERT_PATH");
+        Path folder = given == null || given.isEmpty() ? Path.of(System.getProperty("user.home"), ".docker") : Path.of(given);
+        return Optional.of(new TlsFiles(
+                settings.optional("tlscert").map(Path::of).orElse(folder.resolve("cert.pem")),
+                settings.optional("tlskey").map(Path::of).orElse(folder.resolve("key.pem")),
+                settings.optional("tlscacert").map(Path::of).orElse(folder.resolve("ca.pem")),
+                verify));
     }
 
     private static List<String> labels(List<String> given) {

@@ -1,6 +1,7 @@
 package io.balena.engine.daemon;
 
 import io.balena.engine.daemon.http.Listener;
+import io.balena.engine.daemon.http.TlsFiles;
 import io.balena.engine.linux.InheritedSockets;
 import java.io.IOException;
 import java.lang.System.Logger;
@@ -24,13 +25,12 @@ final class Sockets {
                 : List.of();
         List<Listener> listeners = new ArrayList<>();
         for (String text : api.hosts()) {
-            switch (Host.parse(text)) {
+            switch (Host.parse(text, api.tls().isPresent())) {
                 case Host.Tcp(String host, int port) -> {
-                    LOG.log(Level.WARNING, "Binding to IP address without --tlsverify is insecure and gives root access on this machine "
-                            + "to everyone who has access to your network. host=" + text);
-                    listeners.add(new Listener.Tcp(host, port));
+                    if (!api.tls().map(TlsFiles::verify).orElse(false)) warn(text);
+                    listeners.add(new Listener.Tcp(host, port, api.tls()));
                 }
-                case Host.Activated(Optional<String> which) -> listeners.addAll(activated(inherited, which, text));
+                case Host.Activated(Optional<String> which) -> listeners.addAll(activated(inherited, which, api.tls(), text));
                 // systemd's socket unit and a -H flag may name the same file. Who has bind-mounted it would be left with a dead one.
                 case Host.Unix(Path path) when inherited.stream().anyMatch(socket -> isAt(socket, path)) ->
                         LOG.log(Level.DEBUG, "Already listening on " + path + " by socket activation");
@@ -40,11 +40,19 @@ final class Sockets {
         return listeners;
     }
 
-    private static List<Listener> activated(List<InheritedSockets.Inherited> inherited, Optional<String> which, String text) throws IOException {
+    private static void warn(String host) {
+        LOG.log(Level.WARNING, "Binding to IP address without --tlsverify is insecure and gives root access on this machine "
+                + "to everyone who has access to your network. host=" + host);
+        LOG.log(Level.WARNING, "Binding to an IP address, even on localhost, can also give access to scripts run in a browser. "
+                + "Be safe out there! host=" + host);
+    }
+
+    private static List<Listener> activated(List<InheritedSockets.Inherited> inherited, Optional<String> which, Optional<TlsFiles> tls, String text)
+            throws IOException {
         List<Listener> listeners = new ArrayList<>();
         for (var socket : inherited) {
             boolean meant = which.isEmpty() || which.get().equals(Integer.toString(socket.fd())) || which.equals(socket.name());
-            if (meant) listeners.add(new Listener.Inherited(socket.fd(), socket.path()));
+            if (meant) listeners.add(new Listener.Inherited(socket.fd(), socket.path(), tls));
         }
         if (listeners.isEmpty()) {
             throw new IOException("failed to load listeners: no sockets found via socket activation: make sure the service was started by systemd"

@@ -82,8 +82,7 @@ class CommandLineTest {
                 "--max-concurrent-downloads=-1", "invalid max concurrent downloads: -1",
                 "--max-download-attempts=0", "invalid max download attempts: 0",
                 "--exec-opt=native.cgroupdriver=foo", "native.cgroupdriver option foo not supported",
-                "--log-opt=foo=1", "failed to set log opts: unknown log opt 'foo' for json-file log driver",
-                "--tlsverify", "TLS is not supported yet").entrySet()) {
+                "--log-opt=foo=1", "failed to set log opts: unknown log opt 'foo' for json-file log driver").entrySet()) {
             var thrown = assertThrows(IllegalArgumentException.class, () -> EngineConfig.of(parse("-b", "none", each.getKey())), each.getKey());
             assertEquals(each.getValue(), thrown.getMessage());
         }
@@ -91,12 +90,13 @@ class CommandLineTest {
 
     @Test
     void hostsAreReadAsDockerdReadsThem() {
-        assertEquals(new Host.Tcp("localhost", 2375), Host.parse("tcp://"));
-        assertEquals(new Host.Tcp("0.0.0.0", 2376), Host.parse("tcp://0.0.0.0:2376"));
-        assertEquals(new Host.Tcp("::1", 2375), Host.parse("tcp://[::1]"));
-        assertEquals(new Host.Tcp("::1", 80), Host.parse("tcp://[::1]:80"));
-        assertEquals(new Host.Activated(Optional.empty()), Host.parse("fd://"));
-        assertEquals(new Host.Activated(Optional.of("api")), Host.parse("fd://api"));
-        assertThrows(IllegalArgumentException.class, () -> Host.parse("tcp://x:99999"));
+        assertEquals(new Host.Tcp("localhost", 2375), Host.parse("tcp://", false));
+        assertEquals(new Host.Tcp("localhost", 2376), Host.parse("tcp://", true));
+        assertEquals(new Host.Tcp("0.0.0.0", 2376), Host.parse("tcp://0.0.0.0:2376", false));
+        assertEquals(new Host.Tcp("::1", 2375), Host.parse("tcp://[::1]", false));
+        assertEquals(new Host.Tcp("::1", 80), Host.parse("tcp://[::1]:80", false));
+        assertEquals(new Host.Activated(Optional.empty()), Host.parse("fd://", false));
+        assertEquals(new Host.Activated(Optional.of("api")), Host.parse("fd://api", false));
+        assertThrows(IllegalArgumentException.class, () -> Host.parse("tcp://x:99999", false));
     }
 }

@@ -27,6 +27,7 @@ final class SocketLibc {
     static final int MSG_NOSIGNAL = 0x4000;
     static final int MSG_CMSG_CLOEXEC = 0x40000000;
     static final int SCM_RIGHTS = 1;
+    static final int SHUT_RD = 0;
     static final int MFD_CLOEXEC = 1;
     static final int MFD_ALLOW_SEALING = 2;
 
@@ -52,6 +53,9 @@ final class SocketLibc {
 
     /// `int accept4(int sockfd, struct sockaddr *addr, socklen_t *addrlen, int flags)`
     static native int accept4(int socket, Pointer address, Pointer length, int flags);
+
+    /// `int shutdown(int sockfd, int how)`
+    static native int shutdown(int socket, int how);
 
     /// `int getsockname(int sockfd, struct sockaddr *addr, socklen_t *addrlen)`
     static native int getsockname(int socket, Pointer address, int[] length);

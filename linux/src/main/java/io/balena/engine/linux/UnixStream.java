@@ -6,10 +6,12 @@ import static io.balena.engine.linux.SocketLibc.SOCK_STREAM;
 
 import java.nio.file.Path;
 
-/// Stream sockets in the file system, blocking.
+/// Stream sockets in the file system.
 public final class UnixStream {
     private UnixStream() {}
 
+    /// Connects, blocking.
+    ///
     /// @throws ErrnoException `ENOENT`, `ECONNREFUSED` when nobody listens there, `ENAMETOOLONG` beyond 107 bytes
     public static Fd connect(Path path) throws ErrnoException {
         Fd socket = open(path);
@@ -20,6 +22,13 @@ public final class UnixStream {
             socket.close();
             throw e;
         }
+    }
+
+    /// Lets the other end send nothing more (`EPIPE`). What it has sent can still be read, and then the end.
+    ///
+    /// @throws ErrnoException `ENOTCONN`
+    public static void endInput(Fd socket) throws ErrnoException {
+        Libc.check(SocketLibc.shutdown(socket.number(), SocketLibc.SHUT_RD), "shutdown", socket);
     }
 
     static Fd open(Path path) throws ErrnoException {

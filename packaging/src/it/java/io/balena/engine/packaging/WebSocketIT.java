@@ -23,7 +23,7 @@ import org.junit.jupiter.api.extension.ExtendWith;
 class WebSocketIT {
     @Test void inputAndOutputTravelInMessages(Engine engine) throws IOException {
         try (var container = engine.docker().background("-i", "--network", "none", BusyboxImage.NAME, "sh", "-c",
-                "while read x; do echo got $x; echo and $x >&2; [ $x != end ] || exit 0; done");
+                "while read x; do echo got $x; echo and $x >&2; [ \"$x\" != end ] || exit 0; done");
                 var socket = open(engine, "/containers/" + container.id() + "/attach/ws?stream=1&stdin=1&stdout=1&stderr=1")) {
             OutputStream out = Channels.newOutputStream(socket);
             var in = new DataInputStream(Channels.newInputStream(socket));
@@ -48,6 +48,26 @@ class WebSocketIT {
                 in.readNBytes(length(in));
             }
             assertEquals(-1, in.read());
+        }
+    }
+
+    @Test void itIsClosedAsItShouldBeAlsoWhenMoreIsTypedThanTheContainerReads(Engine engine) throws IOException {
+        try (var container = engine.docker().background("-i", "--network", "none", BusyboxImage.NAME, "sh", "-c", "read x; echo last");
+                var socket = open(engine, "/containers/" + container.id() + "/attach/ws?stream=1&stdin=1&stdout=1&stderr=1")) {
+            var in = new DataInputStream(Channels.newInputStream(socket));
+            head(in);
+            OutputStream out = Channels.newOutputStream(socket);
+            var typing = Thread.ofVirtual().start(() -> {
+                try {
+                    while (true) out.write(frame(0x80 | 2, "more and more\n".repeat(8)));
+                } catch (IOException e) {
+                    // nobody listens any more
+                }
+            });
+            assertEquals(0x82, in.readUnsignedByte());
+            assertEquals("last\n", new String(in.readNBytes(length(in)), UTF_8));
+            assertEquals(0x88, in.readUnsignedByte());
+            typing.interrupt();
         }
     }
 

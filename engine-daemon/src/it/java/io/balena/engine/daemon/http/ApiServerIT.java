@@ -68,6 +68,11 @@ class ApiServerIT {
                 for (int i = 0; i < 200; i++) out.write(new byte[100_000]);
                 out.write(("got " + bytes).getBytes(UTF_8));
             })),
+            Route.post("/fails-at-last", _ -> new Response.Hijack("application/vnd.docker.raw-stream", (_, out) -> {
+                out.write(new byte[250_000]); // what a socket holds, and some more
+                begun.countDown();
+                throw new IOException("out of breath");
+            })),
             Route.post("/slow-body", request -> {
                 begun.countDown();
                 interrupted.await();
@@ -96,8 +101,8 @@ class ApiServerIT {
 
     @BeforeEach
     void start() throws IOException {
-        List<Listener> listeners = List.of(new Listener.Unix(folder.resolve("api.sock"), Optional.empty()), new Listener.Tcp("127.0.0.1", 0));
-        server = ApiServer.bind(listeners, routes, new ApiIdentity("0.1.0", false), lulls::release);
+        List<Listener> listeners = List.of(new Listener.Unix(folder.resolve("api.sock"), Optional.empty()), new Listener.Tcp("127.0.0.1", 0, Optional.empty()));
+        server = ApiServer.bind(listeners, routes, new ApiIdentity("0.1.0", false, ""), lulls::release);
     }
 
     @Test
@@ -198,6 +203,17 @@ class ApiServerIT {
             assertTrue(answer.startsWith("HTTP/1.1 200 OK\r\nContent-Type: application/vnd.docker.raw-stream\r\n\r\n"));
             assertTrue(answer.endsWith("got 5"));
             assertTrue(answer.length() > 20_000_000);
+        }
+    }
+
+    @ParameterizedTest
+    @EnumSource
+    void whatWasSentBeforeAFaultReachesTheClient(Transport transport) throws Exception {
+        try (var client = connect(transport)) {
+            send(client, hijack("/fails-at-last", ""));
+            begun.await();
+            readUntil(client, "\r\n\r\n");
+            assertEquals(250_000, readAll(client).length);
         }
     }
 

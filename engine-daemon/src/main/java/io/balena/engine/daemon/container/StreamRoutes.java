@@ -178,7 +178,7 @@ final class StreamRoutes {
 
     private static Optional<RuntimeSpec.ConsoleSize> size(JsonNode body) {
         JsonNode size = body.path("ConsoleSize");
-        if (size.size() != 2 || size.get(0).asInt() == 0) return Optional.empty();
+        if (!size.isArray() || size.size() != 2 || size.get(0).asInt() == 0) return Optional.empty();
         return Optional.of(new RuntimeSpec.ConsoleSize(size.get(0).asInt(), size.get(1).asInt()));
     }
 

@@ -66,9 +66,11 @@ public final class ApiServer implements AutoCloseable {
     }
 
     private void listen(Listener listener, Router router, ApiIdentity identity) throws IOException {
+        Wire wire = listener.security().isPresent() ? TlsWire.open(listener.security().get()) : Wire.PLAIN;
         HttpConnection.ExchangeStarter starter = (connection, head) -> {
             var exchange = new Exchange(connection, router, identity, head);
-            Thread.ofVirtual().start(exchange);
+            if (exchange.isImmediate()) exchange.run();
+            else Thread.ofVirtual().start(exchange);
             lull.stir();
             return exchange;
         };
@@ -81,7 +83,7 @@ public final class ApiServer implements AutoCloseable {
                 .childHandler(new ChannelInitializer<>() {
                     @Override
                     protected void initChannel(Channel channel) {
-                        HttpConnection.install(channel, starter);
+                        HttpConnection.install(channel, wire, starter);
                         epoll.listen(channel);
                     }
                 });
@@ -93,14 +95,14 @@ public final class ApiServer implements AutoCloseable {
                 socketFiles.add(path);
                 share(path, group);
             }
-            case Listener.Tcp(String host, int port) -> await(
+            case Listener.Tcp(String host, int port, var _) -> await(
                     bootstrap.channel(EpollServerSocketChannel.class)
                             .option(ChannelOption.SO_REUSEADDR, true)
                             .childOption(ChannelOption.SO_KEEPALIVE, true)
                             .childOption(ChannelOption.TCP_NODELAY, true)
                             .bind(new InetSocketAddress(host, port)),
                     host + ":" + port);
-            case Listener.Inherited(int fd, Optional<Path> path) -> await(
+            case Listener.Inherited(int fd, Optional<Path> path, var _) -> await(
                     bootstrap.channelFactory(() -> path.isPresent() ? new EpollServerDomainSocketChannel(fd, true) : (ServerChannel) new EpollServerSocketChannel(fd))
                             .register(),
                     path.map(Path::toString).orElse("file descriptor " + fd));

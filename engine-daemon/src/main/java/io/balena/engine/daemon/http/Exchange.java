@@ -4,7 +4,6 @@ import static io.netty.handler.codec.http.HttpHeaderNames.CONNECTION;
 import static io.netty.handler.codec.http.HttpHeaderNames.CONTENT_LENGTH;
 import static io.netty.handler.codec.http.HttpHeaderNames.CONTENT_TYPE;
 import static io.netty.handler.codec.http.HttpHeaderNames.DATE;
-import static io.netty.handler.codec.http.HttpHeaderNames.SERVER;
 import static io.netty.handler.codec.http.HttpHeaderNames.TRANSFER_ENCODING;
 import static io.netty.handler.codec.http.HttpHeaderValues.CHUNKED;
 import static io.netty.handler.codec.http.HttpHeaderValues.CLOSE;
@@ -33,6 +32,7 @@ import java.util.Date;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.concurrent.atomic.AtomicLong;
 
 /// One request and its answer, on a thread of its own.
 ///
@@ -42,11 +42,18 @@ final class Exchange implements Runnable {
     private static final Logger LOG = System.getLogger(Exchange.class.getName());
     private static final String JSON = "application/json";
 
+    /// Told apart by these in the log, where the lines of several requests mix.
+    private static final AtomicLong IDS = new AtomicLong();
+
+    private final long id = IDS.incrementAndGet();
     private final HttpConnection connection;
-    private final Router router;
     private final ApiIdentity identity;
     private final HttpRequest head;
     private final RequestBody body;
+    /// `null` when the client's is none.
+    private final RequestTarget target;
+    private final Optional<Router.Match> found;
+    private final boolean old;
 
     private Thread streaming;
     private boolean mayBeAlone;
@@ -55,10 +62,20 @@ final class Exchange implements Runnable {
 
     Exchange(HttpConnection connection, Router router, ApiIdentity identity, HttpRequest head) {
         this.connection = connection;
-        this.router = router;
         this.identity = identity;
         this.head = head;
+        this.target = target(head.uri());
+        this.found = target == null ? Optional.empty() : router.find(head.method().name(), target.segments());
+        this.old = head.protocolVersion().equals(HttpVersion.HTTP_1_0);
         this.body = new RequestBody(connection::read, this::sendContinue);
+    }
+
+    private static RequestTarget target(String uri) {
+        try {
+            return RequestTarget.parse(uri);
+        } catch (IllegalArgumentException e) {
+            return null;
+        }
     }
 
     RequestBody body() {
@@ -96,26 +113,25 @@ final class Exchange implements Runnable {
 
     @Override
     public void run() {
+        LOG.log(Level.DEBUG, () -> "Calling " + head.method() + " " + head.uri() + " (request " + id + ")");
         try {
             answer(respond(), Map.of());
         } catch (Throwable failure) {
             if (!begun) fail(failure);
             else {
-                LOG.log(Level.DEBUG, () -> "Stream of " + head.method() + " " + head.uri() + " ended early: " + failure);
+                LOG.log(Level.DEBUG, () -> "Stream of " + head.method() + " " + head.uri() + " ended early: " + failure + " (request " + id + ")");
                 connection.abort();
             }
         }
     }
 
+    /// It may run on the event loop.
+    boolean isImmediate() {
+        return found.isPresent() && found.get().route().handler() instanceof Route.Immediate;
+    }
+
     private Response respond() throws Exception {
-        LOG.log(Level.DEBUG, () -> "Calling " + head.method() + " " + head.uri());
-        RequestTarget target;
-        try {
-            target = RequestTarget.parse(head.uri());
-        } catch (IllegalArgumentException e) {
-            return new Response.Text(400, "text/plain; charset=utf-8", "400 Bad Request");
-        }
-        Optional<Router.Match> found = router.find(head.method().name(), target.segments());
+        if (target == null) return new Response.Text(400, "text/plain; charset=utf-8", "400 Bad Request");
         if (found.isEmpty()) return ErrorResponses.of(404, "page not found");
         if (expects() && !HttpUtil.is100ContinueExpected(head)) return new Response.Empty(417);
 
@@ -181,8 +197,9 @@ final class Exchange implements Runnable {
 
     private void whole(int status, String contentType, byte[] content, Map<String, String> headers) {
         begun = true;
+        LOG.log(Level.DEBUG, () -> "Answered " + status + " (request " + id + ")");
         boolean bodiless = head.method().equals(HttpMethod.HEAD);
-        var response = new DefaultFullHttpResponse(HttpVersion.HTTP_1_1, HttpResponseStatus.valueOf(status),
+        var response = new DefaultFullHttpResponse(version(), HttpResponseStatus.valueOf(status),
                 bodiless ? Unpooled.EMPTY_BUFFER : Unpooled.wrappedBuffer(content));
         if (status != 204 && status != 304) response.headers().set(CONTENT_LENGTH, content.length);
         boolean close = mustClose();
@@ -191,12 +208,11 @@ final class Exchange implements Runnable {
     }
 
     private void stream(Response.Stream stream, Map<String, String> headers) throws IOException {
-        boolean old = head.protocolVersion().equals(HttpVersion.HTTP_1_0);
         boolean close = mustClose() || old;
         var out = new ResponseBody(piece -> {
             if (!begun) {
                 begun = true;
-                var response = new DefaultHttpResponse(HttpVersion.HTTP_1_1, HttpResponseStatus.valueOf(stream.status()));
+                var response = new DefaultHttpResponse(version(), HttpResponseStatus.valueOf(stream.status()));
                 if (!old) response.headers().set(TRANSFER_ENCODING, CHUNKED);
                 describe(response, stream.contentType(), headers, close);
                 connection.send(response);
@@ -249,28 +265,29 @@ final class Exchange implements Runnable {
 
     private void describe(HttpResponse response, String contentType, Map<String, String> more, boolean close) {
         HttpHeaders headers = response.headers();
-        headers.set("Api-Version", ApiVersion.NEWEST.toString());
-        headers.set("Docker-Experimental", Boolean.toString(identity.experimental()));
-        headers.set("Ostype", "linux");
-        headers.set(SERVER, identity.server());
+        identity.describe(headers);
         headers.set(DATE, DateFormatter.format(new Date()));
         if (!contentType.isEmpty()) headers.set(CONTENT_TYPE, contentType);
         more.forEach(headers::set);
         if (close) headers.set(CONNECTION, CLOSE);
-        else if (head.protocolVersion().equals(HttpVersion.HTTP_1_0)) headers.set(CONNECTION, "keep-alive");
+        else if (old) headers.set(CONNECTION, "keep-alive");
+    }
+
+    private HttpVersion version() {
+        return old ? HttpVersion.HTTP_1_0 : HttpVersion.HTTP_1_1;
     }
 
     // A client told to wait before it sends its body may or may not send it after a final answer; only a new connection is unambiguous.
     private boolean mustClose() {
-        return !HttpUtil.isKeepAlive(head) || expects() && !body.isTouched() && !body.isComplete();
+        return target == null || body.isBroken() || !HttpUtil.isKeepAlive(head) || expects() && !body.isTouched() && !body.isComplete();
     }
 
     private boolean expects() {
-        return head.headers().contains(HttpHeaderNames.EXPECT);
+        return !old && head.headers().contains(HttpHeaderNames.EXPECT);
     }
 
     private void sendContinue() {
-        if (begun || !head.headers().containsValue(HttpHeaderNames.EXPECT, CONTINUE, true)) return;
+        if (begun || old || !head.headers().containsValue(HttpHeaderNames.EXPECT, CONTINUE, true)) return;
         try {
             connection.send(new DefaultFullHttpResponse(HttpVersion.HTTP_1_1, HttpResponseStatus.CONTINUE, Unpooled.EMPTY_BUFFER));
         } catch (IOException e) {

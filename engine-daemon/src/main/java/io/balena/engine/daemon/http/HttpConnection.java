@@ -8,18 +8,16 @@ import io.netty.channel.Channel;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInboundHandlerAdapter;
 import io.netty.channel.socket.ChannelInputShutdownEvent;
-import io.netty.channel.socket.DuplexChannel;
 import io.netty.handler.codec.http.FullHttpResponse;
 import io.netty.handler.codec.http.HttpContent;
 import io.netty.handler.codec.http.HttpRequest;
 import io.netty.handler.codec.http.HttpResponseEncoder;
 import io.netty.handler.codec.http.LastHttpContent;
-import io.netty.handler.codec.http.TooLongHttpHeaderException;
-import io.netty.handler.codec.http.TooLongHttpLineException;
 import io.netty.util.ReferenceCountUtil;
 import io.netty.util.concurrent.Future;
 import java.io.IOException;
 import java.io.InterruptedIOException;
+import java.util.Optional;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.TimeUnit;
@@ -28,7 +26,8 @@ import java.util.concurrent.TimeUnit;
 ///
 /// Its state belongs to the event loop. The methods called by an exchange's thread say so.
 final class HttpConnection extends ChannelInboundHandlerAdapter {
-    /// Time from the first byte of a request to the end of its headers, in seconds. Bodies and streams may take as long as they like.
+    /// Time from the first byte of a request to the end of its headers, in seconds; and for the rest of a body nobody wanted. Who reads a
+    /// body says how long that may take; streams may take as long as they like.
     static final int HEAD_SECONDS = 60;
     /// Bytes of a body nobody wanted that are read past, so that the connection can be used again.
     private static final int MAX_DRAINED = 256 * 1024;
@@ -36,10 +35,11 @@ final class HttpConnection extends ChannelInboundHandlerAdapter {
     private static final int LINGER_MILLIS = 500;
 
     private final RequestDecoder decoder;
+    private final Wire wire;
     private final ExchangeStarter starter;
     private final Object writable = new Object();
     private ChannelHandlerContext context;
-    private Future<?> headTimeout;
+    private Future<?> timeout;
     private Exchange exchange;
     private RequestBody raw;
     private boolean draining;
@@ -53,20 +53,22 @@ final class HttpConnection extends ChannelInboundHandlerAdapter {
         Exchange start(HttpConnection connection, HttpRequest head);
     }
 
-    HttpConnection(RequestDecoder decoder, ExchangeStarter starter) {
+    private HttpConnection(RequestDecoder decoder, Wire wire, ExchangeStarter starter) {
         this.decoder = decoder;
+        this.wire = wire;
         this.starter = starter;
     }
 
-    static void install(Channel channel, ExchangeStarter starter) {
+    static void install(Channel channel, Wire wire, ExchangeStarter starter) {
         var decoder = new RequestDecoder();
-        channel.pipeline().addLast(decoder, new HttpResponseEncoder(), new HttpConnection(decoder, starter));
+        wire.install(channel.pipeline());
+        channel.pipeline().addLast(decoder, new HttpResponseEncoder(), new HttpConnection(decoder, wire, starter));
     }
 
     @Override
     public void handlerAdded(ChannelHandlerContext ctx) {
         context = ctx;
-        awaitHead();
+        giveTime();
     }
 
     @Override
@@ -86,20 +88,10 @@ final class HttpConnection extends ChannelInboundHandlerAdapter {
     }
 
     private void begin(HttpRequest head) {
-        cancelHeadTimeout();
-        if (head.decoderResult().isFailure()) refuse(status(head.decoderResult().cause()));
-        else if (head.protocolVersion().majorVersion() != 1) refuse("505 HTTP Version Not Supported");
-        else if (head.protocolVersion().minorVersion() > 0 && !head.headers().contains("Host")) {
-            refuse("400 Bad Request: missing required Host header");
-        } else exchange = starter.start(this, head);
-    }
-
-    private static String status(Throwable malformed) {
-        return switch (malformed) {
-            case TooLongHttpLineException _ -> "414 URI Too Long";
-            case TooLongHttpHeaderException _ -> "431 Request Header Fields Too Large";
-            default -> "400 Bad Request";
-        };
+        cancelTimeout();
+        Optional<HeadRules.Refusal> refusal = HeadRules.refusal(head);
+        if (refusal.isPresent()) refuse(refusal.get());
+        else exchange = starter.start(this, head);
     }
 
     private void take(HttpContent content) {
@@ -120,17 +112,17 @@ final class HttpConnection extends ChannelInboundHandlerAdapter {
 
     @Override
     public void channelReadComplete(ChannelHandlerContext ctx) {
-        if (exchange == null && raw == null && !closing && headTimeout == null) awaitHead();
+        if (exchange == null && raw == null && !closing && timeout == null) giveTime();
     }
 
-    private void awaitHead() {
-        headTimeout = context.executor().schedule(() -> { context.close(); }, HEAD_SECONDS, TimeUnit.SECONDS);
+    private void giveTime() {
+        timeout = context.executor().schedule(() -> { context.close(); }, HEAD_SECONDS, TimeUnit.SECONDS);
     }
 
-    private void cancelHeadTimeout() {
-        if (headTimeout == null) return;
-        headTimeout.cancel(false);
-        headTimeout = null;
+    private void cancelTimeout() {
+        if (timeout == null) return;
+        timeout.cancel(false);
+        timeout = null;
     }
 
     @Override
@@ -148,7 +140,7 @@ final class HttpConnection extends ChannelInboundHandlerAdapter {
 
     @Override
     public void channelInactive(ChannelHandlerContext ctx) {
-        cancelHeadTimeout();
+        cancelTimeout();
         inputShut = true;
         if (raw != null) raw.fail(clientHasLeft());
         // Also where it was taken over: whoever waits for something to send would wait for ever.
@@ -213,12 +205,10 @@ final class HttpConnection extends ChannelInboundHandlerAdapter {
         onLoop(() -> finished(close));
     }
 
-    /// Ends the connection in the middle of an answer, so that the client notices. Called by the exchange's thread.
+    /// Ends the connection in the middle of an answer, so that the client notices; what was sent before still reaches it. Called by the
+    /// exchange's thread, as its last act.
     void abort() {
-        onLoop(() -> {
-            exchange.body().discard();
-            context.close();
-        });
+        finish(true);
     }
 
     private void onLoop(Runnable task) {
@@ -261,6 +251,7 @@ final class HttpConnection extends ChannelInboundHandlerAdapter {
         else if (exchange.body().isComplete()) next();
         else {
             draining = true;
+            giveTime();
             read(true);
             if (inputShut) context.close();
         }
@@ -269,6 +260,7 @@ final class HttpConnection extends ChannelInboundHandlerAdapter {
     private void next() {
         exchange = null;
         draining = false;
+        cancelTimeout();
         try {
             decoder.next();
             if (!decoder.isFull()) read(true);
@@ -279,8 +271,8 @@ final class HttpConnection extends ChannelInboundHandlerAdapter {
     }
 
     // Go's server, which our clients know, says such things in plain text and hangs up.
-    private void refuse(String status) {
-        String head = "HTTP/1.1 " + status + "\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n" + status;
+    private void refuse(HeadRules.Refusal refusal) {
+        String head = "HTTP/1.1 " + refusal.status() + "\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n" + refusal.text();
         context.pipeline().remove(HttpResponseEncoder.class);
         context.write(Unpooled.wrappedBuffer(head.getBytes(US_ASCII)), context.voidPromise());
         lingerClose();
@@ -291,11 +283,11 @@ final class HttpConnection extends ChannelInboundHandlerAdapter {
         closing = true;
         read(true);
         context.writeAndFlush(Unpooled.EMPTY_BUFFER).addListener(_ -> {
-            if (inputShut || !(context.channel() instanceof DuplexChannel duplex)) {
+            if (inputShut) {
                 context.close();
                 return;
             }
-            duplex.shutdownOutput();
+            wire.endOutput(context.channel());
             context.executor().schedule(() -> { context.close(); }, LINGER_MILLIS, TimeUnit.MILLISECONDS);
         });
     }

@@ -4,6 +4,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import io.balena.engine.daemon.EngineException.InvalidRequest;
 import io.netty.handler.codec.http.HttpHeaders;
 import java.io.IOException;
+import java.time.Duration;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -14,6 +15,8 @@ record IncomingRequest(ApiVersion version, Map<String, String> names, Map<String
         implements Request {
     /// Longest JSON body in bytes. Container configurations with thousands of variables stay far below.
     private static final int MAX_JSON = 8 * 1024 * 1024;
+    /// How long a client may take to send it.
+    private static final Duration JSON_TIME = Duration.ofSeconds(HttpConnection.HEAD_SECONDS);
 
     @Override
     public String path(String name) {
@@ -93,6 +96,7 @@ record IncomingRequest(ApiVersion version, Map<String, String> names, Map<String
 
     private byte[] readJson() {
         try {
+            body.within(JSON_TIME);
             byte[] json = body.readNBytes(MAX_JSON + 1);
             if (json.length > MAX_JSON) throw new InvalidRequest("invalid JSON: http: request body too large");
             return json;

@@ -10,10 +10,20 @@ public sealed interface Listener {
     /// @param group that may use it, besides root; empty for root alone
     record Unix(Path path, Optional<String> group) implements Listener {}
 
-    record Tcp(String host, int port) implements Listener {}
+    record Tcp(String host, int port, Optional<TlsFiles> tls) implements Listener {}
 
     /// A listening socket this process was started with, as systemd's socket activation does.
     ///
     /// @param path of a unix socket; empty for TCP
-    record Inherited(int fd, Optional<Path> path) implements Listener {}
+    /// @param tls only ever for TCP
+    record Inherited(int fd, Optional<Path> path, Optional<TlsFiles> tls) implements Listener {}
+
+    /// How bytes travel there.
+    default Optional<TlsFiles> security() {
+        return switch (this) {
+            case Unix _ -> Optional.empty();
+            case Tcp tcp -> tcp.tls;
+            case Inherited inherited -> inherited.path.isPresent() ? Optional.empty() : inherited.tls;
+        };
+    }
 }

@@ -5,6 +5,7 @@ import java.io.EOFException;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.InterruptedIOException;
+import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.Objects;
 
@@ -31,6 +32,7 @@ final class RequestBody extends InputStream {
     private boolean discarding;
     private long discarded;
     private IOException failure;
+    private long deadlineNanos = Long.MAX_VALUE;
 
     RequestBody(Flow flow) {
         this(flow, () -> {});
@@ -69,6 +71,16 @@ final class RequestBody extends InputStream {
         if (complete || failure != null) return;
         failure = reason;
         notifyAll();
+    }
+
+    /// From now on, whoever waits for bytes waits no longer than `time` in all.
+    synchronized void within(Duration time) {
+        deadlineNanos = System.nanoTime() + time.toNanos();
+    }
+
+    /// The rest of it cannot be found in what the client sends.
+    synchronized boolean isBroken() {
+        return failure != null;
     }
 
     synchronized boolean isComplete() {
@@ -125,13 +137,23 @@ final class RequestBody extends InputStream {
         return size;
     }
 
+    private void await() throws InterruptedException {
+        if (deadlineNanos == Long.MAX_VALUE) {
+            wait();
+            return;
+        }
+        long left = deadlineNanos - System.nanoTime();
+        if (left <= 0) failure = new IOException("i/o timeout");
+        else wait(left / 1_000_000 + 1);
+    }
+
     private void awaitBytes() throws IOException {
         if (!touched) {
             touched = true;
             if (!complete && waiting.isEmpty()) firstWanted.run();
         }
         try {
-            while (waiting.isEmpty() && !complete && failure == null && !discarding) wait();
+            while (waiting.isEmpty() && !complete && failure == null && !discarding) await();
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
             throw new InterruptedIOException("interrupted while waiting for the client");

@@ -14,10 +14,10 @@ import java.util.List;
 /// So pipelined requests cost the bytes of one read and no more, answers keep their order, and what follows a request that
 /// takes the connection over (attach, exec) reaches it undecoded.
 final class RequestDecoder extends HttpRequestDecoder {
-    /// Longest request line in bytes: `filters` of a client that lists many ids is the longest in practice.
-    private static final int MAX_REQUEST_LINE = 64 * 1024;
-    /// All headers of a request in bytes; `X-Registry-Config` carries the credentials of every registry.
-    private static final int MAX_HEADERS = 128 * 1024;
+    /// Longest request line in bytes, as of dockerd. Clients that filter by many ids need more than one would think.
+    private static final int MAX_REQUEST_LINE = 1024 * 1024;
+    /// All headers of a request in bytes, as of dockerd; `X-Registry-Config` carries the credentials of every registry.
+    private static final int MAX_HEADERS = 1024 * 1024;
     private static final int MAX_CHUNK = 64 * 1024;
 
     private ChannelHandlerContext context;
@@ -28,6 +28,8 @@ final class RequestDecoder extends HttpRequestDecoder {
                 .setMaxInitialLineLength(MAX_REQUEST_LINE)
                 .setMaxHeaderSize(MAX_HEADERS)
                 .setMaxChunkSize(MAX_CHUNK)
+                .setStrictLineParsing(false) // who ends lines by LF alone is understood, as by Go
+                .setAllowDuplicateContentLengths(true) // when they agree
                 .setInitialBufferSize(128));
     }
 

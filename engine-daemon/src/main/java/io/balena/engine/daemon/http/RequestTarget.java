@@ -1,8 +1,6 @@
 package io.balena.engine.daemon.http;
 
 import java.io.ByteArrayOutputStream;
-import java.nio.ByteBuffer;
-import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -17,8 +15,10 @@ import java.util.Optional;
 /// @param rawQuery after the `?`, still encoded
 record RequestTarget(Optional<String> version, List<String> segments, String rawQuery) {
 
-    /// @throws IllegalArgumentException when it is not a path, or a percent sign does not begin a byte, or bytes are not UTF-8
+    /// @param uri a character for each byte
+    /// @throws IllegalArgumentException when it is not a path, or a percent sign does not begin a byte
     static RequestTarget parse(String uri) {
+        if (uri.chars().anyMatch(c -> c < ' ' || c == 0x7f)) throw new IllegalArgumentException("invalid control character in URL");
         String target = uri;
         if (!target.startsWith("/")) {
             // The absolute form, as sent to proxies: http://docker/v1.41/info
@@ -54,6 +54,7 @@ record RequestTarget(Optional<String> version, List<String> segments, String raw
         Map<String, List<String>> parameters = new LinkedHashMap<>();
         for (String pair : rawQuery.split("&")) {
             if (pair.isEmpty()) continue;
+            if (pair.indexOf(';') >= 0) throw new IllegalArgumentException("invalid semicolon separator in query");
             int equals = pair.indexOf('=');
             String name = decode(equals < 0 ? pair : pair.substring(0, equals), true);
             String value = equals < 0 ? "" : decode(pair.substring(equals + 1), true);
@@ -78,9 +79,9 @@ record RequestTarget(Optional<String> version, List<String> segments, String raw
     }
 
     private static String decode(String text, boolean plusIsSpace) {
-        if (text.indexOf('%') < 0 && (!plusIsSpace || text.indexOf('+') < 0)) return text;
+        if (text.chars().allMatch(c -> c < 0x80 && c != '%' && (c != '+' || !plusIsSpace))) return text;
         var bytes = new ByteArrayOutputStream(text.length());
-        byte[] encoded = text.getBytes(StandardCharsets.UTF_8);
+        byte[] encoded = text.getBytes(StandardCharsets.ISO_8859_1);
         for (int i = 0; i < encoded.length; i++) {
             if (encoded[i] == '+' && plusIsSpace) {
                 bytes.write(' ');
@@ -97,10 +98,7 @@ record RequestTarget(Optional<String> version, List<String> segments, String raw
                 i += 2;
             }
         }
-        try {
-            return StandardCharsets.UTF_8.newDecoder().decode(ByteBuffer.wrap(bytes.toByteArray())).toString();
-        } catch (CharacterCodingException e) {
-            throw new IllegalArgumentException("URL is not UTF-8");
-        }
+        // As Go does: what is not UTF-8 is replaced, and names nothing.
+        return bytes.toString(StandardCharsets.UTF_8);
     }
 }

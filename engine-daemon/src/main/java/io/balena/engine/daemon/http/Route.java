@@ -13,6 +13,10 @@ public record Route(String method, String path, Handler handler) {
         Response handle(Request request) throws Exception;
     }
 
+    /// A handler that waits for nothing, neither a lock nor a disk nor a client: it is called where bytes arrive, without a thread of its own.
+    @FunctionalInterface
+    public interface Immediate extends Handler {}
+
     public static Route get(String path, Handler handler) {
         return new Route("GET", path, handler);
     }

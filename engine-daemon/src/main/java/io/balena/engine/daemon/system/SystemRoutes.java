@@ -28,8 +28,8 @@ public final class SystemRoutes {
 
     public List<Route> table() {
         return List.of(
-                get("/_ping", this::ping),
-                head("/_ping", this::ping),
+                get("/_ping", (Route.Immediate) this::ping),
+                head("/_ping", (Route.Immediate) this::ping),
                 get("/version", this::version),
                 new Route("OPTIONS", "/{any...}", _ -> new Response.Empty(200)));
     }

@@ -16,6 +16,8 @@ import java.util.Queue;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 class HttpConnectionTest {
     record Sized(int size, String name) {}
@@ -51,8 +53,8 @@ class HttpConnectionTest {
 
     HttpConnectionTest() {
         var router = new Router(routes);
-        HttpConnection.install(channel, (connection, head) -> {
-            var exchange = new Exchange(connection, router, new ApiIdentity("0.1.0", false), head);
+        HttpConnection.install(channel, Wire.PLAIN, (connection, head) -> {
+            var exchange = new Exchange(connection, router, new ApiIdentity("0.1.0", false, ""), head);
             threads.add(exchange);
             return exchange;
         });
@@ -157,6 +159,7 @@ class HttpConnectionTest {
     @Test
     void parametersAreDecodedAsFormsAre() {
         assertTrue(get("/echo?q=a+b&q=%C3%A4%26").endsWith("[a b, ä&]"));
+        assertTrue(get("/echo?q=1;r=2").contains("{\"message\":\"invalid semicolon separator in query\"}"));
         assertTrue(get("/echo?q=%zz").contains("{\"message\":\"invalid URL escape \\\"%zz\\\"\"}"));
         assertTrue(get("/count?n=3&f=True").endsWith("3true"));
         assertTrue(get("/count?n=&f=No").endsWith("7false"));
@@ -181,6 +184,75 @@ class HttpConnectionTest {
         assertTrue(answer.endsWith("OK"), answer);
         assertTrue(answer.contains("connection: close"), answer);
         assertFalse(channel.isActive());
+    }
+
+    @Test
+    void anOldClientIsAnsweredInItsVersionAndMayKeepTheConnection() {
+        String answer = ask("GET /_ping HTTP/1.0\r\nConnection: keep-alive\r\n\r\n");
+        assertTrue(answer.startsWith("HTTP/1.0 200 OK\r\n") && answer.contains("connection: keep-alive\r\n"), answer);
+        assertTrue(channel.isActive());
+        assertTrue(ask("POST /body HTTP/1.0\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\nabc").endsWith("\r\n\r\nabc"), "it cannot expect");
+    }
+
+    @ParameterizedTest
+    @CsvSource({
+        "'GET /_ping HTTP/2.0\\r\\nHost: x\\r\\n\\r\\n', 505 HTTP Version Not Supported: unsupported protocol version",
+        "'GET /_ping HTTP/1.1\\r\\nHost: x\\r\\nHost: y\\r\\n\\r\\n', 400 Bad Request",
+        "'GET /_ping HTTP/1.1\\r\\nHost: a b/<>\\r\\n\\r\\n', 400 Bad Request: malformed Host header",
+        "'POST /body HTTP/1.1\\r\\nHost: x\\r\\nTransfer-Encoding: gzip, chunked\\r\\n\\r\\n0\\r\\n\\r\\n', Unsupported transfer encoding",
+        "'GET /images/a\\001b/json HTTP/1.1\\r\\nHost: x\\r\\n\\r\\n', 400 Bad Request",
+        "'GET /images/%zz/json HTTP/1.1\\r\\nHost: x\\r\\n\\r\\n', 400 Bad Request",
+        "'POST /body HTTP/1.1\\r\\nHost: x\\r\\nContent-Length: 2\\r\\nContent-Length: 3\\r\\n\\r\\nabc', 400 Bad Request"})
+    void aHeadThatGoWouldRefuseIsRefusedInItsWordsAndTheConnectionEnds(String request, String words) {
+        String answer = ask(request.translateEscapes());
+        assertTrue(answer.endsWith("\r\n\r\n" + words), answer);
+        assertFalse(channel.isActive());
+    }
+
+    @Test
+    void linesMayEndWithoutCarriageReturnsAndLengthsMayBeSaidTwice() {
+        assertTrue(ask("GET /_ping HTTP/1.1\nHost: x\n\n").endsWith("OK"));
+        assertTrue(ask("POST /body HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nContent-Length: 3\r\n\r\nabc").endsWith("\r\n\r\nabc"));
+    }
+
+    @Test
+    void longQueriesAndHeadersAreRead() {
+        assertTrue(get("/echo?q=" + "x".repeat(900_000)).endsWith("x]"));
+        assertTrue(ask("GET /_ping HTTP/1.1\r\nHost: x\r\nA: " + "x".repeat(900_000) + "\r\n\r\n").endsWith("OK"));
+    }
+
+    @Test
+    void aChunkThatIsNoneIsAnErrorAndTheConnectionEnds() {
+        String answer = ask("POST /sized HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n{}\r\n0\r\n\r\n");
+        assertTrue(answer.startsWith("HTTP/1.1 400 ") && answer.contains("connection: close\r\n"), answer);
+        assertFalse(channel.isActive());
+    }
+
+    @Test
+    void namesMayBeAnyBytes() {
+        send("GET /images/");
+        channel.writeInbound(Unpooled.wrappedBuffer(new byte[] {(byte) 0xc3, (byte) 0xa4}));
+        assertTrue(ask("/json HTTP/1.1\r\nHost: x\r\n\r\n").endsWith("\r\n\r\nä"));
+        assertTrue(get("/images/%c3%a4%ff/json").endsWith("\r\n\r\nä\ufffd"));
+    }
+
+    @Test
+    void theRestOfABodyNobodyWantedHasItsTime() {
+        ask("POST /deaf HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\nabc");
+        assertTrue(channel.isActive());
+        channel.advanceTimeBy(HttpConnection.HEAD_SECONDS + 1, TimeUnit.SECONDS);
+        channel.runScheduledPendingTasks();
+        channel.runPendingTasks();
+        assertFalse(channel.isActive());
+    }
+
+    @Test
+    void pagesOfOtherOriginsAreToldWhatTheyMayDoWhenSomebodyWantsThat() {
+        var headers = new io.netty.handler.codec.http.DefaultHttpHeaders();
+        new ApiIdentity("0.1.0", false, "http://example.com").describe(headers);
+        assertEquals("http://example.com", headers.get("Access-Control-Allow-Origin"));
+        assertEquals("HEAD, GET, POST, DELETE, PUT, OPTIONS", headers.get("Access-Control-Allow-Methods"));
+        assertFalse(get("/_ping").contains("Access-Control"));
     }
 
     @Test
@@ -217,13 +289,13 @@ class HttpConnectionTest {
 
     @Test
     void overlongHeadersAndRequestLinesAreRefused() {
-        assertTrue(get("/_ping?" + "x".repeat(70_000)).startsWith("HTTP/1.1 414 "));
+        assertTrue(get("/_ping?" + "x".repeat(1_100_000)).startsWith("HTTP/1.1 431 "));
     }
 
     @Test
     void overlongHeadersAreRefused() {
         String header = "X: " + "x".repeat(1000) + "\r\n";
-        assertTrue(ask("GET /_ping HTTP/1.1\r\nHost: x\r\n" + header.repeat(140) + "\r\n").startsWith("HTTP/1.1 431 "));
+        assertTrue(ask("GET /_ping HTTP/1.1\r\nHost: x\r\n" + header.repeat(1100) + "\r\n").startsWith("HTTP/1.1 431 "));
     }
 
     @Test

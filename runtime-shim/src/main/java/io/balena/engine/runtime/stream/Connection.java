@@ -4,6 +4,7 @@ import io.balena.engine.linux.Epoll;
 import io.balena.engine.linux.ErrnoException;
 import io.balena.engine.linux.Fd;
 import io.balena.engine.linux.NativeBuffer;
+import io.balena.engine.linux.UnixStream;
 import io.balena.engine.runtime.loop.EventLoop;
 import io.balena.engine.runtime.wire.Message;
 
@@ -97,7 +98,21 @@ public final class Connection {
     void finish() {
         closeWhenDrained = true;
         if (isBehind() && !closed) wait(false);
-        else close();
+        else endOfOutput();
+    }
+
+    /// Closes so that the client reads an end. A unix socket closed with something unread in it gives its peer `ECONNRESET` in place
+    /// of the end, and what is typed to a process that has just ended is never read.
+    private void endOfOutput() {
+        if (closed) return;
+        NativeBuffer buffer = buffers.inbound();
+        try {
+            UnixStream.endInput(fd);
+            for (int count = 1; count > 0; ) count = buffer.read(fd, 0, buffer.capacity());
+        } catch (ErrnoException e) {
+            // The client has closed, too: it reads no end.
+        }
+        close();
     }
 
     public void close() {
@@ -165,7 +180,7 @@ public final class Connection {
         if (!isBehind()) {
             forgetUnsent();
             if (closeWhenDrained) {
-                close();
+                endOfOutput();
                 return;
             }
             receiver.drained();

@@ -3,6 +3,7 @@ package io.balena.engine.runtime.stream;
 import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.balena.engine.linux.Epoll;
@@ -191,6 +192,19 @@ class ProcessStreamsTest {
         typing.close();
         Files.writeString(go, "");
         assertEquals("150000\n", readFramesToTheEnd(listening).get(1).toString(UTF_8));
+    }
+
+    @Test
+    void whatNobodyHasReadOfTheInputDoesNotCutTheOutput() throws Exception {
+        AttachedStream client = attach(true, true, true);
+        Path go = fifo();
+        run("cat " + go + "; head -c 50000 /dev/zero", true, true);
+        client.write(ByteBuffer.allocate(150_000)); // more than a pipe holds, and what is read ahead of it
+        Files.writeString(go, "");
+        assertTrue(ended.await(10, TimeUnit.SECONDS));
+        assertEquals(50_000, readFramesToTheEnd(client).get(1).size());
+        assertEquals(-1, client.read(ByteBuffer.allocate(1)));
+        assertThrows(IOException.class, () -> client.write(ByteBuffer.allocate(1)));
     }
 
     @Test

@@ -1,6 +1,7 @@
 package io.balena.engine.network;
 
 import io.balena.engine.linux.HeldName;
+import io.balena.engine.network.address.Subnet;
 import java.io.IOException;
 
 /// This engine's right to give out a range of a bridge's addresses, for as long as it runs.

@@ -9,7 +9,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.stream.Stream;
 
-/// The machine's own `iptables-restore` and `iptables-save`: whether they speak to nf_tables or to the older tables is the
+/// The machine's own `iptables-restore` and `iptables-save`, or those of IPv6: whether they speak to nf_tables or to the older tables is the
 /// machine's choice, and every firewall on it should make the same.
 final class Iptables {
     private final Path restore;
@@ -21,12 +21,13 @@ final class Iptables {
     }
 
     /// Looks in `PATH` and where Debian and Yocto put them, which a service's `PATH` may lack.
-    static Optional<Iptables> find() {
+    static Optional<Iptables> find(boolean v6) {
+        String name = v6 ? "ip6tables" : "iptables";
         String path = System.getenv().getOrDefault("PATH", "");
         return Stream.concat(Arrays.stream(path.split(":")), Stream.of("/usr/sbin", "/sbin"))
                 .filter(directory -> !directory.isEmpty())
                 .map(Path::of)
-                .map(directory -> new Iptables(directory.resolve("iptables-restore"), directory.resolve("iptables-save")))
+                .map(directory -> new Iptables(directory.resolve(name + "-restore"), directory.resolve(name + "-save")))
                 .filter(found -> Files.isExecutable(found.restore) && Files.isExecutable(found.save))
                 .findFirst();
     }

@@ -141,6 +141,13 @@ public final class Sandboxes {
         }
     }
 
+    /// Takes a running container, which is yet to be taken up, off a network that it was never recorded to be on.
+    public void undo(String containerId, int pid, Endpoint endpoint) throws IOException {
+        pids.put(containerId, pid);
+        var ports = Sandbox.gateway(endpoints(containerId)).filter(endpoint::equals).map(Endpoint::ports).orElse(List.of());
+        disconnect(containerId, networks.find(endpoint.of().networkId()), ports);
+    }
+
     /// Takes a container off all its networks. Does nothing when it is on none. Goes on when one cannot be left.
     ///
     /// @throws IOException when something is left; the next call tries again

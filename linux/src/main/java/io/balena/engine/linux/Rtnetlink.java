@@ -42,6 +42,7 @@ public final class Rtnetlink implements AutoCloseable {
     private static final int IFLA_MTU = 4;
     private static final int IFLA_LINK = 5;
     private static final int IFLA_MASTER = 10;
+    private static final int IFLA_TXQLEN = 13;
     private static final int IFLA_OPERSTATE = 16;
     private static final int IF_OPER_UP = 6;
     private static final int IFLA_LINKINFO = 18;
@@ -121,7 +122,7 @@ public final class Rtnetlink implements AutoCloseable {
     /// @throws ErrnoException `EEXIST` when a link of that name exists
     public void addBridge(String name, MacAddress mac, int mtu) throws IOException {
         var message = new NetlinkMessage(RTM_NEWLINK, NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL).linkHeader(0, 0, 0, 0);
-        message.attribute(IFLA_IFNAME, name).attribute(IFLA_ADDRESS, mac.bytes()).attribute(IFLA_MTU, mtu);
+        message.attribute(IFLA_IFNAME, name).attribute(IFLA_ADDRESS, mac.bytes()).attribute(IFLA_MTU, mtu).attribute(IFLA_TXQLEN, 0);
         message.nested(IFLA_LINKINFO, () -> message.attribute(IFLA_INFO_KIND, "bridge"));
         socket.request(message, "add bridge " + name);
     }
@@ -135,13 +136,13 @@ public final class Rtnetlink implements AutoCloseable {
     /// @throws ErrnoException `EEXIST` when either name is taken
     public void addVeth(VethPair pair, NetworkNamespace namespace) throws IOException {
         var message = new NetlinkMessage(RTM_NEWLINK, NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL).linkHeader(0, 0, 0, 0);
-        message.attribute(IFLA_IFNAME, pair.name()).attribute(IFLA_MTU, pair.mtu()).attribute(IFLA_MASTER, pair.bridge());
+        message.attribute(IFLA_IFNAME, pair.name()).attribute(IFLA_MTU, pair.mtu()).attribute(IFLA_MASTER, pair.bridge()).attribute(IFLA_TXQLEN, 0);
         message.attribute(IFLA_NUM_TX_QUEUES, 1).attribute(IFLA_NUM_RX_QUEUES, 1);
         message.nested(IFLA_LINKINFO, () -> {
             message.attribute(IFLA_INFO_KIND, "veth");
             message.nested(IFLA_INFO_DATA, () -> message.nested(VETH_INFO_PEER, () -> {
                 message.linkHeader(0, 0, 0, 0);
-                message.attribute(IFLA_IFNAME, pair.peerName()).attribute(IFLA_MTU, pair.mtu());
+                message.attribute(IFLA_IFNAME, pair.peerName()).attribute(IFLA_MTU, pair.mtu()).attribute(IFLA_TXQLEN, 0);
                 message.attribute(IFLA_NUM_TX_QUEUES, 1).attribute(IFLA_NUM_RX_QUEUES, 1);
                 message.attribute(IFLA_ADDRESS, pair.peerMac().bytes()).attribute(IFLA_NET_NS_FD, namespace.number());
             }));

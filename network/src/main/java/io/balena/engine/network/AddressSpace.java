@@ -24,7 +24,7 @@ final class AddressSpace {
     /// @param busy what this machine reaches otherwise
     synchronized Subnet choose(boolean v6, Collection<Subnet> busy) throws NetworkException {
         Subnet free = pools.firstFree(v6, pool -> taken.stream().noneMatch(pool::overlaps) && busy.stream().noneMatch(pool::overlaps))
-                .orElseThrow(() -> NetworkException.failed("could not find an available, non-overlapping " + (v6 ? "IPv6" : "IPv4")
+                .orElseThrow(() -> NetworkException.notFound("could not find an available, non-overlapping " + (v6 ? "IPv6" : "IPv4")
                         + " address pool among the defaults to assign to the network"));
         taken.add(free);
         return free;

@@ -162,7 +162,7 @@ public final class Networks implements AutoCloseable {
             List<Ipam.Pool> pools = planner.plan(wanted);
             try {
                 var record = record(wanted, id, pools);
-                requireBridgeOfItsOwn(record);
+                requireLinkOfItsOwn(record);
                 AddressedNetwork network = make(record);
                 known.put(id, new Known(record, Optional.of(network)));
                 return record;
@@ -203,8 +203,21 @@ public final class Networks implements AutoCloseable {
                 new Ipam(request.ipamDriver(), request.ipamOptions(), request.ipam(), pools), request.options(), request.labels());
     }
 
+    private void requireLinkOfItsOwn(NetworkRecord record) throws NetworkException {
+        if (record.driver().equals("bridge")) requireBridgeOfItsOwn(record);
+        else requireParentOfItsOwn(record);
+    }
+
+    private void requireParentOfItsOwn(NetworkRecord record) throws NetworkException {
+        String parent = ParentConfig.of(record).parent();
+        for (Known other : known.values()) {
+            if (!other.record().driver().equals(record.driver()) || !ParentConfig.of(other.record()).parent().equals(parent)) continue;
+            throw NetworkException.failed("network " + (record.driver().equals("macvlan") ? "dm-" : "di-") + other.record().shortId()
+                    + " is already using parent interface " + parent);
+        }
+    }
+
     private void requireBridgeOfItsOwn(NetworkRecord record) throws NetworkException {
-        if (!record.driver().equals("bridge")) return;
         String bridge = BridgeConfig.of(record).name();
         for (Known other : known.values()) {
             if (!other.record().driver().equals("bridge") || !BridgeConfig.of(other.record()).name().equals(bridge)) continue;

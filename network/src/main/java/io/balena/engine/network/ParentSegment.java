@@ -8,6 +8,7 @@ import io.balena.engine.linux.NetworkNamespace;
 import io.balena.engine.linux.Rtnetlink;
 import java.io.IOException;
 import java.util.List;
+import java.util.Locale;
 import java.util.Optional;
 
 /// The wire of a link of the machine, which containers share by macvlan or ipvlan. The machine's firewall sees nothing of it, and
@@ -61,7 +62,11 @@ final class ParentSegment implements Segment {
         if (id < 1 || id > LONGEST_VLAN) throw NetworkException.failed("vlan id must be between 1-4094, received: " + id);
         Link wire = netlink.link(parts[0])
                 .orElseThrow(() -> NetworkException.failed("-o parent interface does was not found on the host: " + parts[0]));
-        netlink.addVlan(name, wire.index(), id);
+        try {
+            netlink.addVlan(name, wire.index(), id);
+        } catch (ErrnoException e) {
+            throw NetworkException.failed("failed to create " + name + " vlan link: " + e.errno().text().toLowerCase(Locale.ROOT), e);
+        }
     }
 
     @Override

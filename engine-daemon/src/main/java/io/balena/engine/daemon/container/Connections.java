@@ -35,6 +35,7 @@ final class Connections implements NetworkMembers {
         try (var _ = container.lock()) {
             ContainerRecord record = container.record();
             requireAnotherNetwork(record, network);
+            networking.validate(record, network, settings);
             if (record.network().on(network.name()).isPresent() && record.state().isAlive()) {
                 throw new Forbidden("endpoint with name " + record.name() + " already exists in network " + network.name());
             }
@@ -59,7 +60,6 @@ final class Connections implements NetworkMembers {
 
     private void connectStopped(Container container, NetworkRecord network, EndpointSettings settings) throws IOException {
         ContainerRecord record = container.record();
-        networking.validate(record, network, settings);
         EndpointSettings named = network.predefined() ? settings : settings.withAlias(record.id().shortHex());
         store.save(container, record.with(record.network().with(network.name(), named)), Start.durability(record));
     }

@@ -82,20 +82,12 @@ final class ContainerInspect {
         ObjectNode json = JSON.objectNode();
         boolean alive = record.state().isAlive();
         json.put("Bridge", "").put("SandboxID", "").put("SandboxKey", alive ? "/proc/" + record.state().pid() + "/ns/net" : "");
-        ObjectNode ports = record.network().ports();
-        json.set("Ports", alive && ports.isEmpty() ? exposed(record) : ports);
+        json.set("Ports", record.network().ports());
         json.put("HairpinMode", false).put("LinkLocalIPv6Address", "").put("LinkLocalIPv6PrefixLen", 0)
                 .putNull("SecondaryIPAddresses").putNull("SecondaryIPv6Addresses");
         record.network().copyBridgeTo(json);
         json.set("Networks", networks(record, version));
         return json;
-    }
-
-    private static ObjectNode exposed(ContainerRecord record) {
-        ObjectNode ports = JSON.objectNode();
-        boolean hasAddress = record.network().names().stream().anyMatch(name -> !record.network().on(name).orElseThrow().isWithoutAddress());
-        if (hasAddress) PortRequests.exposed(record).forEach(ports::putNull);
-        return ports;
     }
 
     static ObjectNode networks(ContainerRecord record, ApiVersion version) {

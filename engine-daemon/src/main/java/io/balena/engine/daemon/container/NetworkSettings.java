@@ -60,7 +60,7 @@ record NetworkSettings(ObjectNode networks, ObjectNode ports) {
     private static ObjectNode published(List<Endpoint> endpoints, List<String> exposed) {
         ObjectNode published = JSON.objectNode();
         Optional<Endpoint> gateway = Sandbox.gateway(endpoints);
-        if (gateway.isEmpty()) return published;
+        if (gateway.isEmpty() || gateway.get().of().internal()) return published;
         for (String port : exposed) published.putNull(port);
         for (PortBinding port : gateway.get().ports()) {
             String key = port.containerPort() + "/" + port.protocol();

@@ -21,6 +21,7 @@ import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.regex.Pattern;
 
 /// Puts containers on the networks they asked for.
 final class Networking {
@@ -122,12 +123,15 @@ final class Networking {
     }
 
     private static String link(NetworkRecord network, List<EndpointRequest> others) {
-        return freeLink(network, others.stream().map(EndpointRequest::link).toList());
+        return nextLink(network, others.stream().map(EndpointRequest::link).toList());
     }
 
-    private static String freeLink(NetworkRecord network, List<String> taken) {
+    /// After the last one: a number that was another network's a moment ago would mislead.
+    private static String nextLink(NetworkRecord network, List<String> taken) {
         String prefix = network.options().getOrDefault(LINK_PREFIX, "eth");
-        for (int i = 0; ; i++) if (!taken.contains(prefix + i)) return prefix + i;
+        int last = taken.stream().filter(link -> link.matches(Pattern.quote(prefix) + "[0-9]{1,6}"))
+                .mapToInt(link -> Integer.parseInt(link.substring(prefix.length()))).max().orElse(-1);
+        return prefix + (last + 1);
     }
 
     /// @throws InvalidRequest for wishes that such a network does not fulfil
@@ -149,7 +153,12 @@ final class Networking {
         var of = new Membership(network.id(), network.name(), network.internal(), container.id().hex(), container.name(), List.copyOf(aliases),
                 settings.links(), settings.gatewayPriority());
         return new EndpointRequest(of, settings.addresses(), mac(settings), link, PortRequests.of(container.config(), container.host()),
-                userDefined ? List.of() : links.peers(container));
+                isOpenWithin(network) ? List.of() : links.peers(container));
+    }
+
+    /// Whether containers on it reach each other anyhow.
+    private static boolean isOpenWithin(NetworkRecord network) {
+        return !network.options().getOrDefault("com.docker.network.bridge.enable_icc", "true").equals("false");
     }
 
     private static Optional<MacAddress> mac(EndpointSettings settings) {
@@ -172,7 +181,7 @@ final class Networking {
     Endpoint connect(ContainerRecord container, NetworkRecord network, EndpointSettings settings) throws IOException {
         List<String> taken = sandboxes.endpoints(container.id().hex()).stream().map(Endpoint::link).toList();
         try {
-            return sandboxes.connect(request(container, network, settings, freeLink(network, taken)));
+            return sandboxes.connect(request(container, network, settings, nextLink(network, taken)));
         } catch (PortUnavailable e) {
             throw new SystemFailure(e.messageFor(container.name()), e);
         }

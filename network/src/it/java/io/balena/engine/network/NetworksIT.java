@@ -272,4 +272,30 @@ class NetworksIT {
             assertEquals(a.ipam().pools().getFirst().gateway().toString(), Host.tcp("127.0.0.1", 8080));
         }
     }
+
+    @Test
+    void whatSomebodyFlushesIsPutRightAtOnce() throws Exception {
+        try (var engine = OwnEngine.open(folder); var container = Host.start()) {
+            engine.start("c", container, OwnEngine.wish(engine.create("a", "10.1.0.0/24"), "c", "eth0", tcp(80, 8080)));
+            container.serveTcp(80);
+            String rules = rules("iptables-save");
+            Shell.run("sh", "-c", "iptables-save | sed '/^-A/d' | iptables-restore; iptables -A INPUT -s 192.0.2.1/32 -j DROP");
+            become(() -> rules("iptables-save").replace("-A INPUT -s 192.0.2.1/32 -j DROP\n", "").equals(rules));
+            assertTrue(rules("iptables-save").contains("192.0.2.1"), "what others made is left alone");
+            assertEquals("10.1.0.1", Host.tcp("127.0.0.1", 8080));
+        }
+    }
+
+    private interface Condition {
+        boolean holds() throws IOException;
+    }
+
+    /// However slow the machine is at present.
+    private static void become(Condition condition) throws Exception {
+        long deadline = System.nanoTime() + 30_000_000_000L;
+        while (!condition.holds()) {
+            if (System.nanoTime() > deadline) throw new AssertionError("did not happen:\n" + rules("iptables-save"));
+            Thread.sleep(20);
+        }
+    }
 }

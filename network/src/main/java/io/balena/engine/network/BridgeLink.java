@@ -97,6 +97,12 @@ record BridgeLink(int index, String name, Cidr address, Optional<Cidr> ipv6, int
         }
     }
 
+    /// Has the bridge go with its network.
+    void claim(String alias, Rtnetlink netlink) throws IOException {
+        var link = netlink.link(name);
+        if (link.isPresent() && link.get().alias().isEmpty()) netlink.setAlias(index, alias);
+    }
+
     /// Takes the bridge away if it carries `alias`: another was there before us, and others may count on it.
     void remove(String alias, Rtnetlink netlink) throws IOException {
         var link = netlink.link(name);

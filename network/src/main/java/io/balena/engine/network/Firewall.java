@@ -148,9 +148,14 @@ final class Firewall {
     }
 
     /// Puts right whatever somebody else has changed of our rules.
-    synchronized void correct() throws IOException {
+    ///
+    /// @return whether something was wrong
+    synchronized boolean correct() throws IOException {
+        if (bridges.isEmpty()) return false;
         var batch = corrections();
-        if (!batch.isEmpty()) iptables.apply(batch);
+        if (batch.isEmpty()) return false;
+        iptables.apply(batch);
+        return true;
     }
 
     private FirewallBatch corrections() throws IOException {

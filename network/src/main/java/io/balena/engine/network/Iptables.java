@@ -4,7 +4,9 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayDeque;
 import java.util.Arrays;
+import java.util.Deque;
 import java.util.List;
 import java.util.Optional;
 import java.util.stream.Stream;
@@ -12,6 +14,10 @@ import java.util.stream.Stream;
 /// The machine's own `iptables-restore` and `iptables-save`, or those of IPv6: whether they speak to nf_tables or to the older tables is the
 /// machine's choice, and every firewall on it should make the same.
 final class Iptables {
+    /// Of processes that change the firewall at present, and of those before.
+    private static final Deque<Integer> OWN = new ArrayDeque<>();
+    private static final int MOST_OWN = 64;
+
     private final Path restore;
     private final Path save;
 
@@ -42,10 +48,26 @@ final class Iptables {
         run(List.of(restore.toString(), "--wait=10", "--noflush"), batch.toString());
     }
 
+    /// Whether a process is, or was a moment ago, one that changes the firewall for us.
+    static boolean isOurs(int pid) {
+        synchronized (OWN) {
+            return OWN.contains(pid);
+        }
+    }
+
+    private static void remember(int pid) {
+        synchronized (OWN) {
+            if (OWN.size() == MOST_OWN) OWN.removeFirst();
+            OWN.addLast(pid);
+        }
+    }
+
     private static String run(List<String> command, String input) throws IOException {
         var builder = new ProcessBuilder(command).redirectErrorStream(true);
         builder.environment().put("LC_ALL", "C");
         var process = builder.start();
+        // Before it has read what it is to do.
+        remember((int) process.pid());
         try {
             try (var in = process.getOutputStream()) {
                 in.write(input.getBytes(StandardCharsets.UTF_8));

@@ -64,7 +64,10 @@ final class NetworkFactory {
 
     private BridgeSegment bridge(NetworkRecord record) throws IOException {
         BridgeConfig config = BridgeConfig.of(record);
-        var link = BridgeLink.ensure(config, host.alias().ofNetwork(record.id()), Optional::empty, host.machine().adding());
+        String alias = host.alias().ofNetwork(record.id());
+        var link = BridgeLink.ensure(config, alias, Optional::empty, host.machine().adding());
+        // By this name it can only be the network's own, be it that Docker made it.
+        if (link.name().equals("br-" + record.shortId())) link.claim(alias, host.machine().adding());
         link.prepare(config, host.settings());
         return BridgeSegment.of(config, link, record.id(), host);
     }

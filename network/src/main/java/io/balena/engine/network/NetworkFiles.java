@@ -10,6 +10,7 @@ import java.lang.System.Logger.Level;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
+import java.nio.file.attribute.PosixFilePermissions;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -36,7 +37,8 @@ final class NetworkFiles {
     /// @param records in the data root
     /// @param notes on a tmpfs
     static NetworkFiles open(Path records, Path notes) throws IOException {
-        Files.createDirectories(records);
+        // The folder above is Docker's, which makes it so.
+        Files.createDirectories(records, PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwxr-x---")));
         Files.createDirectories(notes);
         return new NetworkFiles(records, notes);
     }

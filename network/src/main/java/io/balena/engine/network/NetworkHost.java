@@ -5,6 +5,7 @@ import java.io.IOException;
 import java.lang.System.Logger;
 import java.lang.System.Logger.Level;
 import java.util.Optional;
+import java.util.stream.Stream;
 
 /// What all networks of an engine share of the machine: conversations with the kernel, the firewall, ports.
 final class NetworkHost implements AutoCloseable {
@@ -17,6 +18,7 @@ final class NetworkHost implements AutoCloseable {
     private final HostPorts ports;
     private final Optional<Firewall> firewall;
     private final Optional<Firewall> firewallV6;
+    private Optional<FirewallWatch> watch = Optional.empty();
 
     private NetworkHost(Machine machine, FirewallSettings settings, LinkAlias alias) {
         this.machine = machine;
@@ -70,8 +72,14 @@ final class NetworkHost implements AutoCloseable {
         return v6 ? firewallV6 : firewall;
     }
 
+    /// Watches over the rules from now on.
+    void watchFirewall() {
+        watch = FirewallWatch.start(Stream.of(firewall, firewallV6).flatMap(Optional::stream).toList());
+    }
+
     @Override
     public void close() {
+        watch.ifPresent(FirewallWatch::close);
         ports.closeAll();
         machine.close();
     }

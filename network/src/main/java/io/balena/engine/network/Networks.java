@@ -58,6 +58,7 @@ public final class Networks implements AutoCloseable {
                     Set.copyOf(dockers.stream().map(NetworkRecord::id).toList()));
             networks.adopt(dockers);
             networks.take(config);
+            host.watchFirewall();
             return networks;
         } catch (IOException | RuntimeException e) {
             host.close();

@@ -4,7 +4,7 @@ import io.balena.engine.daemon.container.ContainerState.Exited;
 import io.balena.engine.daemon.container.ContainerState.Restarting;
 import io.balena.engine.network.Endpoint;
 import io.balena.engine.runtime.ExitStatus;
-import io.balena.engine.runtime.Shim;
+import io.balena.engine.runtime.client.Shim;
 import java.io.IOException;
 import java.lang.System.Logger;
 import java.lang.System.Logger.Level;

@@ -65,7 +65,7 @@ final class NetworkFactory {
     private BridgeSegment bridge(NetworkRecord record) throws IOException {
         BridgeConfig config = BridgeConfig.of(record);
         String alias = host.alias().ofNetwork(record.id());
-        var link = BridgeLink.ensure(config, alias, Optional::empty, host.machine().adding());
+        var link = BridgeLink.ensure(config, new BridgeLink.Mark(alias, "br-" + record.shortId()), Optional::empty, host.machine().adding());
         // By this name it can only be the network's own, be it that Docker made it.
         if (link.name().equals("br-" + record.shortId())) link.claim(alias, host.machine().adding());
         link.prepare(config, host.settings());
@@ -84,7 +84,7 @@ final class NetworkFactory {
 
     DefaultNetwork openDefault(BridgeConfig config, NetworksConfig settings, String created) throws IOException {
         String id = PredefinedNetworks.id(PredefinedNetworks.BRIDGE);
-        var link = BridgeLink.ensure(config, host.alias().ofNetwork(id), this::choose, host.machine().adding());
+        var link = BridgeLink.ensure(config, new BridgeLink.Mark(host.alias().ofNetwork(id), config.name()), this::choose, host.machine().adding());
         var segment = BridgeSegment.of(config, link, id, host);
         try {
             link.prepare(config, host.settings());

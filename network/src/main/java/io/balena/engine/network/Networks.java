@@ -77,6 +77,12 @@ public final class Networks implements AutoCloseable {
         List<NetworkRecord> records = files.load();
         for (NetworkRecord each : files.unfinished()) finish(each, records);
         records.forEach(this::takeAddresses);
+        host.holdFirewalls();
+        openAll(config, records);
+        host.releaseFirewalls();
+    }
+
+    private void openAll(NetworksConfig config, List<NetworkRecord> records) throws IOException {
         String now = now();
         if (config.bridge().isPresent()) {
             var opened = factory.openDefault(config.bridge().get(), config, now);

@@ -116,8 +116,8 @@ record BridgeLink(int index, String name, Cidr address, Optional<Cidr> ipv6, int
         if (link.isPresent() && link.get().alias().isEmpty()) netlink.setAlias(index, alias);
     }
 
-    /// Takes the bridge away if it carries `alias`: another was there before us, and others may count on it.
-    void remove(String alias, Rtnetlink netlink) throws IOException {
+    /// Takes a bridge away if it carries `alias`: another was there before us, and others may count on it.
+    static void remove(String name, String alias, Rtnetlink netlink) throws IOException {
         var link = netlink.link(name);
         if (link.isEmpty() || !link.get().alias().equals(alias)) return;
         try {

@@ -7,6 +7,7 @@ import io.balena.engine.network.address.Subnet;
 import java.io.IOException;
 import java.lang.System.Logger;
 import java.lang.System.Logger.Level;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collections;
@@ -72,11 +73,23 @@ final class NetworkFactory {
         return BridgeSegment.of(config, link, record.id(), host);
     }
 
-    /// Takes away what there may be of a network whose making or removing was interrupted.
+    /// Takes away what there may be of a network whose making or removing failed or was interrupted.
     void remove(NetworkRecord record) throws IOException {
-        var network = open(record);
-        network.retire();
-        network.remove();
+        Files.deleteIfExists(state.resolve(record.id()));
+        String alias = host.alias().ofNetwork(record.id());
+        if (!record.driver().equals("bridge")) {
+            ParentSegment.remove(ParentConfig.of(record).parent(), alias, host.machine().removing());
+            return;
+        }
+        BridgeConfig config = BridgeConfig.of(record);
+        for (Ipam.Pool pool : record.ipam().pools()) {
+            var firewall = host.firewall(pool.v6());
+            if (firewall.isPresent()) firewall.get().remove(config.rules(pool.subnet(), pool.subnet()));
+        }
+        BridgeLink.remove(config.name(), alias, host.machine().removing());
+        // Its first name, which can be no other's.
+        BridgeLink.remove("br-" + record.shortId(), "", host.machine().removing());
+        BridgeLink.remove("br-" + record.shortId(), alias, host.machine().removing());
     }
 
     /// The bridge of containers that name no network, with the record that shows it.

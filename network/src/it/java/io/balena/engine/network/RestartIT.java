@@ -53,7 +53,7 @@ class RestartIT {
                 assertEquals("172.17.0.3", OneBridge.address(second));
                 network.attach(second, later.pid());
                 network.release("c1");
-                assertThrows(IOException.class, () -> Host.tcp("127.0.0.1", 8080));
+                assertThrows(IOException.class, () -> Host.tcpBriefly("127.0.0.1", 8080));
             }
         }
     }

@@ -63,7 +63,7 @@ class NetworkSoakIT {
     /// What the kernel and the engine hold for containers.
     private String left() {
         return String.join("\n", Stream.of("machine ip -o link | cut -d: -f2 | sort", "machine iptables-save | grep -v '^[#:]' | sort",
-                "machine ip6tables-save | grep -v '^[#:]' | sort", "machine ip addr | grep -v valid_lft | sort", "machine ip route | sort",
+                "machine ip6tables-save | grep -v '^[#:]' | sort", "machine ip -o addr | grep -v fe80: | cut -d' ' -f2-8 | sort", "machine ip route | sed 's/ linkdown//' | sort",
                 "machine ss -Hltun | sort", "find " + engine.exec() + "/network -type f | wc -l",
                 "ls -l /proc/" + engine.daemon().pid() + "/fd /proc/" + engine.shim().pid() + "/fd | grep -c net:; true").map(this::shell).toList());
     }

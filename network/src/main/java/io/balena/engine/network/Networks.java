@@ -237,7 +237,7 @@ public final class Networks implements AutoCloseable {
 
     private void requireUnused(NetworkRecord record) throws NetworkException {
         if (known.values().stream().anyMatch(other -> other.record().configFrom().equals(record.name()))) {
-            throw NetworkException.forbidden("configuration network \"" + record.name() + "\" is in use");
+            throw NetworkException.forbidden("error while removing network: configuration network \"" + record.name() + "\" is in use");
         }
     }
 

@@ -4,6 +4,8 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.balena.engine.network.BridgeConfig;
+import io.balena.engine.network.address.Cidr;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -52,8 +54,9 @@ class CommandLineTest {
         EngineConfig config = EngineConfig.of(settings);
         assertTrue(config.experimental());
         assertEquals(3, config.api().hosts().size());
-        assertEquals(Optional.of("10.114.101.1/24"), config.network().bridge().orElseThrow().address());
-        assertEquals("balena0", config.network().bridge().orElseThrow().name());
+        BridgeConfig bridge = config.network().networks().bridge().orElseThrow();
+        assertEquals(Optional.of(Cidr.parse("10.114.101.1/24")), bridge.address());
+        assertEquals("balena0", bridge.name());
         assertEquals(10, config.registries().downloads().attempts());
         assertEquals(List.of("10.114.102.1"), config.containers().dns().servers());
         assertEquals("/usr/bin/balena-extension-runtime", config.containers().runtimes().others().get("extension").program());
@@ -98,5 +101,23 @@ class CommandLineTest {
         assertEquals(new Host.Activated(Optional.empty()), Host.parse("fd://", false));
         assertEquals(new Host.Activated(Optional.of("api")), Host.parse("fd://api", false));
         assertThrows(IllegalArgumentException.class, () -> Host.parse("tcp://x:99999", false));
+    }
+
+    @Test
+    void whatTheFlagsSayOfNetworksIsUnderstood() throws CommandLine.UsageException {
+        var networks = EngineConfig.of(parse("--default-address-pool", "base=10.10.0.0/16,size=24", "--default-gateway=172.17.0.9", "--ipv6",
+                "--fixed-cidr-v6=fd00:1::/64", "--ip6tables", "--ip=127.0.0.1", "--mtu=1400", "--host-gateway-ip=192.0.2.1")).network();
+        assertEquals(Optional.of("192.0.2.1"), networks.hostGateway());
+        BridgeConfig bridge = networks.networks().bridge().orElseThrow();
+        assertEquals("fd00:1::1/64", bridge.ipv6().orElseThrow().toString());
+        assertEquals("127.0.0.1", bridge.hostBinding().toString());
+        assertEquals(1400, bridge.mtu());
+        assertEquals("[172.17.0.9]", networks.networks().gateways().toString());
+        assertTrue(networks.networks().firewall().ip6tables());
+        assertEquals("10.10.0.0/24", networks.networks().pools().firstFree(false, _ -> true).orElseThrow().toString());
+        for (String wrong : List.of("--default-address-pool=base=10.0.0.0/24,size=16", "--default-address-pool=10.0.0.0/8", "--fixed-cidr=x",
+                "--bip=10.0.0.0/24", "--ipv6")) {
+            assertThrows(IllegalArgumentException.class, () -> EngineConfig.of(parse(wrong)), wrong);
+        }
     }
 }

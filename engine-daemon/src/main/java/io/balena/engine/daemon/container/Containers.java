@@ -36,6 +36,7 @@ final class Containers {
 
     private final ContainerStore store;
     private final Start start;
+    private final Networking networking;
     private final Restarts restarts;
     private final Removal removal;
     private final ContainerEvents events;
@@ -49,10 +50,11 @@ final class Containers {
     /// What a client may wait for.
     enum Condition { NOT_RUNNING, NEXT_EXIT, REMOVED }
 
-    Containers(ContainerStore store, Start start, Restarts restarts, Removal removal, ContainerEvents events, HealthMonitor health,
+    Containers(ContainerStore store, Start start, Networking networking, Restarts restarts, Removal removal, ContainerEvents events, HealthMonitor health,
             Timer timer, Shim shim) {
         this.store = store;
         this.start = start;
+        this.networking = networking;
         this.restarts = restarts;
         this.removal = removal;
         this.events = events;
@@ -284,6 +286,7 @@ final class Containers {
                 throw e;
             }
             store.giveBack(old, container.id());
+            networking.rename(container.id(), name);
             events.publish(container.record(), "rename", Map.of("oldName", "/" + old));
         }
     }

@@ -16,17 +16,17 @@ import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.api.io.TempDir;
 
 @ExtendWith(OwnMachine.class)
-class BridgeNetworkIT {
+class DefaultBridgeIT {
     @TempDir
     Path state;
 
-    private static final BridgeConfig DEFAULT = config(Optional.empty(), true);
+    private static final BridgeSetup DEFAULT = config(Optional.empty(), true);
 
-    private static BridgeConfig config(Optional<String> address, boolean icc) {
-        return new BridgeConfig("balena0", address, 0, true, true, true, icc);
+    private static BridgeSetup config(Optional<String> address, boolean icc) {
+        return new BridgeSetup("balena0", address, 0, true, true, true, icc);
     }
 
-    private static Endpoint attach(BridgeNetwork network, String container, Host host, PortBinding... ports) throws IOException {
+    private static Endpoint attach(OneBridge network, String container, Host host, PortBinding... ports) throws IOException {
         var endpoint = network.allocate(container, Optional.empty(), List.of(ports));
         network.attach(endpoint, host.pid());
         return endpoint;
@@ -38,10 +38,10 @@ class BridgeNetworkIT {
 
     @Test
     void aContainerGetsEth0WithAddressAndDefaultRoute() throws IOException {
-        try (var network = BridgeNetwork.open(DEFAULT, state); var container = Host.start()) {
+        try (var network = OneBridge.open(DEFAULT, state); var container = Host.start()) {
             var endpoint = attach(network, "c1", container);
-            assertEquals("172.17.0.2", endpoint.address());
-            assertEquals("02:42:ac:11:00:02", endpoint.macAddress());
+            assertEquals("172.17.0.2", OneBridge.address(endpoint));
+            assertEquals("02:42:ac:11:00:02", endpoint.mac().toString());
             assertEquals("172.17.0.0/16", network.subnet());
             assertEquals("default via 172.17.0.1 dev eth0 \n172.17.0.0/16 dev eth0 proto kernel scope link src 172.17.0.2 \n",
                     container.run("ip", "route"));
@@ -55,7 +55,7 @@ class BridgeNetworkIT {
 
     @Test
     void containersReachTheGatewayAndEachOther() throws IOException {
-        try (var network = BridgeNetwork.open(DEFAULT, state); var one = Host.start(); var two = Host.start()) {
+        try (var network = OneBridge.open(DEFAULT, state); var one = Host.start(); var two = Host.start()) {
             attach(network, "c1", one);
             attach(network, "c2", two);
             one.run("busybox", "ping", "-c1", "-W1", "172.17.0.1");
@@ -66,7 +66,7 @@ class BridgeNetworkIT {
 
     @Test
     void aContainerLeavesTheMachineWithTheMachinesAddress() throws IOException {
-        try (var network = BridgeNetwork.open(DEFAULT, state); var outside = Host.outside(); var container = Host.start()) {
+        try (var network = OneBridge.open(DEFAULT, state); var outside = Host.outside(); var container = Host.start()) {
             attach(network, "c1", container);
             outside.serveTcp(80).serveUdp(53);
             assertEquals("198.51.100.1", container.askTcp("198.51.100.2", 80));
@@ -76,20 +76,20 @@ class BridgeNetworkIT {
 
     @Test
     void withoutIccContainersReachTheWorldButNotEachOther() throws IOException {
-        try (var network = BridgeNetwork.open(config(Optional.empty(), false), state);
+        try (var network = OneBridge.open(config(Optional.empty(), false), state);
                 var outside = Host.outside(); var one = Host.start(); var two = Host.start()) {
             attach(network, "c1", one);
             attach(network, "c2", two);
             two.serveTcp(80);
             outside.serveTcp(80);
-            assertThrows(SocketTimeoutException.class, () -> one.askTcp("172.17.0.3", 80));
+            assertThrows(SocketTimeoutException.class, () -> one.askTcpBriefly("172.17.0.3", 80));
             assertEquals("198.51.100.1", one.askTcp("198.51.100.2", 80));
         }
     }
 
     @Test
     void aPublishedPortIsReachedFromEverywhere() throws IOException {
-        try (var network = BridgeNetwork.open(DEFAULT, state);
+        try (var network = OneBridge.open(DEFAULT, state);
                 var outside = Host.outside(); var container = Host.start(); var neighbour = Host.start()) {
             attach(network, "c1", container, tcp(80, 8080), new PortBinding("udp", 53, "", 5353));
             attach(network, "c2", neighbour);
@@ -107,7 +107,7 @@ class BridgeNetworkIT {
     @Test
     void aUdpSenderThatNeverPausesFollowsThePortToItsNextContainer() throws IOException {
         var port = new PortBinding("udp", 53, "", 5353);
-        try (var network = BridgeNetwork.open(DEFAULT, state);
+        try (var network = OneBridge.open(DEFAULT, state);
                 var outside = Host.outside(); var one = Host.start(); var two = Host.start(); var three = Host.start();
                 var sender = outside.udpSender("198.51.100.1", 5353)) {
             assertThrows(IOException.class, () -> Host.exchange(sender), "nobody there yet");
@@ -126,7 +126,7 @@ class BridgeNetworkIT {
 
     @Test
     void releaseLeavesNothingBehind() throws IOException {
-        try (var network = BridgeNetwork.open(DEFAULT, state); var container = Host.start()) {
+        try (var network = OneBridge.open(DEFAULT, state); var container = Host.start()) {
             String links = Shell.run("ip", "-o", "link").replaceAll("state.*|<.*?>", "");
             String rules = rules();
             attach(network, "c1", container, tcp(80, 8080), tcp(80, 0));
@@ -143,7 +143,7 @@ class BridgeNetworkIT {
 
     @Test
     void aContainerWhoseNamespaceIsGoneIsReleasedAllTheSame() throws IOException {
-        try (var network = BridgeNetwork.open(DEFAULT, state)) {
+        try (var network = OneBridge.open(DEFAULT, state)) {
             String rules = rules();
             try (var container = Host.start()) {
                 attach(network, "c1", container, tcp(80, 8080));
@@ -151,7 +151,7 @@ class BridgeNetworkIT {
             network.release("c1");
             network.release("c1");
             assertEquals(rules, rules());
-            assertEquals("172.17.0.2", network.allocate("c2", Optional.empty(), List.of(tcp(80, 8080))).address());
+            assertEquals("172.17.0.2", OneBridge.address(network.allocate("c2", Optional.empty(), List.of(tcp(80, 8080)))));
         }
     }
 

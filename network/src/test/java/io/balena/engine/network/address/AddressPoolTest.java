@@ -1,4 +1,4 @@
-package io.balena.engine.network;
+package io.balena.engine.network.address;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
@@ -8,18 +8,18 @@ import java.util.Optional;
 import org.junit.jupiter.api.Test;
 
 class AddressPoolTest {
-    private static Optional<Ipv4> address(String text) {
-        return Optional.of(Ipv4.parse(text));
+    private static Optional<Ip> address(String text) {
+        return Optional.of(Ip.parse(text));
     }
 
     @Test
     void theLowestFreeAddressIsGiven() {
         var subnet = Subnet.parse("172.17.0.0/16");
         var pool = new AddressPool(subnet, subnet);
-        pool.reserve(Ipv4.parse("172.17.0.1"));
+        pool.reserve(Ip.parse("172.17.0.1"));
         assertEquals(address("172.17.0.2"), pool.allocate());
         assertEquals(address("172.17.0.3"), pool.allocate());
-        pool.release(Ipv4.parse("172.17.0.2"));
+        pool.release(Ip.parse("172.17.0.2"));
         assertEquals(address("172.17.0.2"), pool.allocate());
         assertEquals(address("172.17.0.4"), pool.allocate());
     }
@@ -28,8 +28,8 @@ class AddressPoolTest {
     void aNetworksFirstAndLastAddressAreNobodys() {
         var subnet = Subnet.parse("10.0.0.0/30");
         var pool = new AddressPool(subnet, subnet);
-        assertTrue(pool.reserve(Ipv4.parse("10.0.0.1")));
-        assertFalse(pool.reserve(Ipv4.parse("10.0.0.1")));
+        assertTrue(pool.reserve(Ip.parse("10.0.0.1")));
+        assertFalse(pool.reserve(Ip.parse("10.0.0.1")));
         assertEquals(address("10.0.0.2"), pool.allocate());
         assertEquals(Optional.empty(), pool.allocate());
     }
@@ -46,7 +46,7 @@ class AddressPoolTest {
     void aHugeNetworkCostsNoMemory() {
         var subnet = Subnet.parse("128.0.0.0/1");
         var pool = new AddressPool(subnet, subnet);
-        assertTrue(pool.reserve(Ipv4.parse("255.255.255.254")));
+        assertTrue(pool.reserve(Ip.parse("255.255.255.254")));
         assertEquals(address("128.0.0.1"), pool.allocate());
     }
 }

@@ -84,7 +84,7 @@ public final class ContainerEngine implements AutoCloseable {
         Files.createDirectories(bundleFolder);
         var etc = new EtcFiles(directory, settings.dns, settings.owners);
         var store = ContainerStore.open(directory, etc, settings.owners);
-        var volumes = new ContainerVolumes(allVolumes);
+        var volumes = new ContainerVolumes(allVolumes, new ImageMounts(images, layers));
         volumes.adopt(store);
         var events = new ContainerEvents(bus);
         var networking = new Networking(bridge, dockerNetworks);
@@ -92,7 +92,10 @@ public final class ContainerEngine implements AutoCloseable {
         var removal = new Removal(store, layers, volumes, events, healthFiles);
         removal.finish();
         List<String> unfinished = store.unfinished();
-        layers.quarantineContainerLayers(id -> store.get(id).isPresent() || unfinished.contains(id));
+        layers.quarantineContainerLayers(layer -> {
+            String id = ImageMounts.containerOf(layer);
+            return store.get(id).isPresent() || unfinished.contains(id);
+        });
 
         // The shim may report at once what ended while no engine listened; it is heard when all is in place.
         var opened = new CountDownLatch(1);

@@ -15,6 +15,7 @@ import io.balena.engine.daemon.container.mount.MountRequests;
 import io.balena.engine.daemon.container.spec.CgroupDriver;
 import io.balena.engine.daemon.container.spec.CgroupSupport;
 import io.balena.engine.daemon.container.spec.SpecBuilder;
+import io.balena.engine.daemon.http.ApiVersion;
 import io.balena.engine.distribution.DistributionException;
 import io.balena.engine.distribution.Image;
 import io.balena.engine.distribution.ImageReference;
@@ -47,10 +48,10 @@ final class Creation {
 
     /// @param name empty to get one
     /// @param networks the request's `NetworkingConfig.EndpointsConfig`; may be missing
-    /// @param recursivelyReadOnly see [MountRequests]
-    record Request(Optional<String> name, ContainerConfig config, HostConfig host, JsonNode networks, boolean recursivelyReadOnly) {
+    /// @param version of the API in which it was asked for
+    record Request(Optional<String> name, ContainerConfig config, HostConfig host, JsonNode networks, ApiVersion version) {
         Request(Optional<String> name, ContainerConfig config, HostConfig host, JsonNode networks) {
-            this(name, config, host, networks, true);
+            this(name, config, host, networks, ApiVersion.NEWEST);
         }
     }
 
@@ -87,7 +88,7 @@ final class Creation {
         ContainerId id = ContainerId.random();
         config = withDefaults(config, host, id);
         networking.validate(config, host);
-        List<MountPoint> mounts = MountRequests.of(config, host, this::mountsOf, request.recursivelyReadOnly);
+        List<MountPoint> mounts = MountRequests.of(config, host, this::mountsOf, request.version);
         NetworkSettings network = networking.networkOf(host.networkMode())
                 .map(on -> NetworkSettings.of(on, request.networks.path(asAsked(request.networks, on)))).orElseGet(NetworkSettings::none);
 
@@ -218,6 +219,7 @@ final class Creation {
         try {
             Optional<ContainerLayer> layer = layers.containerLayer(id.hex());
             if (layer.isPresent()) layer.get().remove();
+            volumes.dropImages(id);
             store.forget(id.hex());
         } catch (IOException | RuntimeException e) {
             // The next start of the engine finds it unfinished and tries again.

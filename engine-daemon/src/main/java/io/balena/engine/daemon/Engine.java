@@ -13,13 +13,11 @@ import io.balena.engine.daemon.image.ImageList;
 import io.balena.engine.daemon.image.ImageRoutes;
 import io.balena.engine.daemon.image.PushRoutes;
 import io.balena.engine.daemon.image.RegistryRoutes;
-import io.balena.engine.daemon.network.DockerNetwork;
 import io.balena.engine.daemon.network.DockerNetworks;
 import io.balena.engine.daemon.system.DiskUsageRoutes;
 import io.balena.engine.daemon.system.EventRoutes;
 import io.balena.engine.daemon.system.InfoRoutes;
 import io.balena.engine.daemon.system.Inventory;
-import io.balena.engine.daemon.system.NetworkRoutes;
 import io.balena.engine.daemon.system.ReloadEvent;
 import io.balena.engine.daemon.system.SwarmRoutes;
 import io.balena.engine.daemon.system.SystemRoutes;
@@ -36,7 +34,7 @@ import io.balena.engine.distribution.TarDownloads;
 import io.balena.engine.graphdriver.LayerStore;
 import io.balena.engine.linux.DurableFile;
 import io.balena.engine.linux.MappedFiles;
-import io.balena.engine.network.BridgeNetwork;
+import io.balena.engine.network.Networks;
 import java.io.IOException;
 import java.lang.System.Logger;
 import java.lang.System.Logger.Level;
@@ -89,14 +87,14 @@ final class Engine implements AutoCloseable {
         var puller = new ImagePuller(layers, images, registries);
         var pusher = new ImagePusher(layers, images, registries);
         var downloads = new TarDownloads(registries);
-        Optional<BridgeNetwork> bridge = bridge(config);
+        Networks networks = Networks.open(config.network().networks(), config.dataRoot(), config.execRoot().resolve("network"),
+                DockerNetworks.read(config.dataRoot()));
 
         var questions = new Registries(registries);
         var configuration = new AtomicReference<>(config);
 
-        List<DockerNetwork> dockerNetworks = DockerNetworks.read(config.dataRoot());
         Volumes volumes = Volumes.open(config.dataRoot(), config.owners(), events);
-        ContainerEngine containers = ContainerEngine.open(containerSettings(config), images, layers, volumes, bridge, dockerNetworks, events);
+        ContainerEngine containers = ContainerEngine.open(containerSettings(config), images, layers, volumes, networks, events);
 
         var list = new ImageList(images, layers, containers.imageUsers());
         var volumeRoutes = new VolumeRoutes(volumes);
@@ -111,12 +109,11 @@ final class Engine implements AutoCloseable {
                         new RegistryRoutes(questions).table(),
                         new ArchiveRoutes(
                                 images, new ImageSaver(layers, images), new ImageLoader(layers, images), events).table(),
-                        new NetworkRoutes(config.network().bridge(), bridge, dockerNetworks).table(),
                         volumeRoutes.table(),
                         new SwarmRoutes().table())
                 .flatMap(List::stream)
                 .toList();
-        List<AutoCloseable> parts = Stream.concat(Stream.concat(Stream.of(lock, layers), bridge.stream()), Stream.of(containers)).toList();
+        List<AutoCloseable> parts = List.of(lock, layers, networks, containers);
         return new Engine(configuration, events, List.of(puller::reconfigure, pusher::reconfigure, questions::reconfigure), containers, parts, routes);
     }
 
@@ -143,11 +140,6 @@ final class Engine implements AutoCloseable {
         config.owners().shareWithRoot(dataRoot);
     }
 
-    private static Optional<BridgeNetwork> bridge(EngineConfig config) throws IOException {
-        if (config.network().bridge().isEmpty()) return Optional.empty();
-        return Optional.of(BridgeNetwork.open(config.network().bridge().get(), config.execRoot().resolve("network")));
-    }
-
     private static RegistryConfig registries(EngineConfig.Registries config) {
         String agent = "balenaEngine/" + EngineVersion.current().version() + " os/linux arch/" + System.getProperty("os.arch");
         return new RegistryConfig(agent, config.endpoints(), config.downloads(), config.uploads(), Duration.ofSeconds(60));
@@ -156,7 +148,7 @@ final class Engine implements AutoCloseable {
     private static ContainerEngine.Settings containerSettings(EngineConfig config) {
         var defaults = config.containers();
         return new ContainerEngine.Settings(config.dataRoot(), config.execRoot(), ShimProgram.command(),
-                defaults.host(), defaults.spec(), defaults.dns(), defaults.runtimes(), defaults.cdiSpecs(), config.owners(),
+                defaults.host(), defaults.spec(), defaults.dns(), config.network().hostGateway(), defaults.runtimes(), defaults.cdiSpecs(), config.owners(),
                 config.experimental());
     }
 

@@ -14,7 +14,7 @@ import io.balena.engine.distribution.Proxies;
 import io.balena.engine.distribution.RegistryConfig;
 import io.balena.engine.distribution.RegistryEndpoints;
 import io.balena.engine.graphdriver.IdentityMapping;
-import io.balena.engine.network.BridgeConfig;
+import io.balena.engine.network.NetworksConfig;
 import java.net.URI;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -48,8 +48,8 @@ public record EngineConfig(
     /// @param groupMustExist somebody named it; the default one may be missing
     public record Api(List<String> hosts, String group, boolean groupMustExist) {}
 
-    /// @param bridge empty for none: containers then have no network of their own unless they ask for one
-    public record Network(Optional<BridgeConfig> bridge) {}
+    /// @param hostGateway what `host-gateway` in `--add-host` stands for; empty for the default bridge's address
+    public record Network(NetworksConfig networks, Optional<String> hostGateway) {}
 
     /// @param downloads at once in each pull
     /// @param uploads at once in each push
@@ -83,7 +83,7 @@ public record EngineConfig(
                 Path.of(settings.text("pidfile")).toAbsolutePath(),
                 new Api(settings.says("host") ? settings.list("host") : List.of("unix://" + Host.DEFAULT_SOCKET), settings.text("group"),
                         settings.says("group")),
-                new Network(bridge(settings)),
+                NetworkFlags.of(settings),
                 new Registries(endpoints(settings), transfers("download", settings), transfers("upload", settings)),
                 containers(settings),
                 settings.flag("debug"),
@@ -120,21 +120,6 @@ public record EngineConfig(
         if (atOnce < 0) throw new IllegalArgumentException("invalid max concurrent " + kind + "s: " + atOnce);
         if (attempts < 1) throw new IllegalArgumentException("invalid max " + kind + " attempts: " + attempts);
         return new RegistryConfig.Transfers(Math.max(1, atOnce), attempts);
-    }
-
-    private static Optional<BridgeConfig> bridge(Settings settings) {
-        Optional<String> name = settings.optional("bridge");
-        Optional<String> address = settings.optional("bip");
-        if (name.isPresent() && address.isPresent()) {
-            throw new IllegalArgumentException("You specified -b & --bip, mutually exclusive options. Please specify only one");
-        }
-        if (!settings.flag("icc") && !settings.flag("iptables")) {
-            throw new IllegalArgumentException("You specified --iptables=false with --icc=false. ICC=false uses iptables to function. "
-                    + "Please set --icc or --iptables to true");
-        }
-        if (name.equals(Optional.of("none"))) return Optional.empty();
-        return Optional.of(new BridgeConfig(name.orElse("balena0"), address, settings.optional("fixed-cidr"), settings.number("mtu"), settings.flag("ip-forward"),
-                settings.flag("iptables"), settings.flag("iptables") && settings.flag("ip-masq"), settings.flag("icc")));
     }
 
     private static ContainerDefaults containers(Settings settings) {

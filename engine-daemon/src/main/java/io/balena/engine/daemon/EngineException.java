@@ -30,6 +30,15 @@ public abstract sealed class EngineException extends RuntimeException {
         }
     }
 
+    /// Nothing to be done about it: what is asked for is taken, or not to be had.
+    public static final class Forbidden extends EngineException {
+        private static final long serialVersionUID = 1L;
+
+        public Forbidden(String message) {
+            super(message, null);
+        }
+    }
+
     /// Do not retry unchanged.
     public static final class InvalidRequest extends EngineException {
         private static final long serialVersionUID = 1L;

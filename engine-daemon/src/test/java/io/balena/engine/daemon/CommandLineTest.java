@@ -4,6 +4,8 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.balena.engine.network.BridgeConfig;
+import io.balena.engine.network.address.Cidr;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -52,8 +54,9 @@ class CommandLineTest {
         EngineConfig config = EngineConfig.of(settings);
         assertTrue(config.experimental());
         assertEquals(3, config.api().hosts().size());
-        assertEquals(Optional.of("10.114.101.1/24"), config.network().bridge().orElseThrow().address());
-        assertEquals("balena0", config.network().bridge().orElseThrow().name());
+        BridgeConfig bridge = config.network().networks().bridge().orElseThrow();
+        assertEquals(Optional.of(Cidr.parse("10.114.101.1/24")), bridge.address());
+        assertEquals("balena0", bridge.name());
         assertEquals(10, config.registries().downloads().attempts());
         assertEquals(List.of("10.114.102.1"), config.containers().dns().servers());
         assertEquals("/usr/bin/balena-extension-runtime", config.containers().runtimes().others().get("extension").program());

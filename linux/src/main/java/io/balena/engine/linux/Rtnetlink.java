@@ -4,6 +4,7 @@ import static io.balena.engine.linux.NetlinkMessage.NLM_F_ACK;
 import static io.balena.engine.linux.NetlinkMessage.NLM_F_CREATE;
 import static io.balena.engine.linux.NetlinkMessage.NLM_F_DUMP;
 import static io.balena.engine.linux.NetlinkMessage.NLM_F_EXCL;
+import static io.balena.engine.linux.NetlinkMessage.NLM_F_REPLACE;
 import static io.balena.engine.linux.SocketLibc.AF_INET;
 import static io.balena.engine.linux.SocketLibc.AF_INET6;
 
@@ -12,6 +13,7 @@ import java.net.Inet4Address;
 import java.net.InetAddress;
 import java.net.UnknownHostException;
 import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
@@ -30,6 +32,7 @@ public final class Rtnetlink implements AutoCloseable {
     private static final int RTM_DELADDR = 21;
     private static final int RTM_GETADDR = 22;
     private static final int RTM_NEWROUTE = 24;
+    private static final int RTM_DELROUTE = 25;
     private static final int RTM_GETROUTE = 26;
 
     private static final int IFF_UP = 1;
@@ -37,7 +40,9 @@ public final class Rtnetlink implements AutoCloseable {
     private static final int IFLA_ADDRESS = 1;
     private static final int IFLA_IFNAME = 3;
     private static final int IFLA_MTU = 4;
+    private static final int IFLA_LINK = 5;
     private static final int IFLA_MASTER = 10;
+    private static final int IFLA_TXQLEN = 13;
     private static final int IFLA_OPERSTATE = 16;
     private static final int IF_OPER_UP = 6;
     private static final int IFLA_LINKINFO = 18;
@@ -51,6 +56,7 @@ public final class Rtnetlink implements AutoCloseable {
     private static final int IFLA_INFO_SLAVE_KIND = 4;
     private static final int IFLA_INFO_SLAVE_DATA = 5;
     private static final int VETH_INFO_PEER = 1;
+    private static final int IFLA_VLAN_ID = 1;
     private static final int IFLA_BRPORT_MODE = 4;
     private static final int IFLA_INET6_ADDR_GEN_MODE = 8;
     private static final byte IN6_ADDR_GEN_MODE_NONE = 1;
@@ -59,6 +65,8 @@ public final class Rtnetlink implements AutoCloseable {
     private static final int IFA_LOCAL = 2;
     private static final int IFA_LABEL = 3;
     private static final int IFA_BROADCAST = 4;
+    private static final int IFA_FLAGS = 8;
+    private static final int IFA_F_NODAD = 2;
 
     private static final int RTA_DST = 1;
     private static final int RTA_OIF = 4;
@@ -114,7 +122,7 @@ public final class Rtnetlink implements AutoCloseable {
     /// @throws ErrnoException `EEXIST` when a link of that name exists
     public void addBridge(String name, MacAddress mac, int mtu) throws IOException {
         var message = new NetlinkMessage(RTM_NEWLINK, NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL).linkHeader(0, 0, 0, 0);
-        message.attribute(IFLA_IFNAME, name).attribute(IFLA_ADDRESS, mac.bytes()).attribute(IFLA_MTU, mtu);
+        message.attribute(IFLA_IFNAME, name).attribute(IFLA_ADDRESS, mac.bytes()).attribute(IFLA_MTU, mtu).attribute(IFLA_TXQLEN, 0);
         message.nested(IFLA_LINKINFO, () -> message.attribute(IFLA_INFO_KIND, "bridge"));
         socket.request(message, "add bridge " + name);
     }
@@ -128,13 +136,13 @@ public final class Rtnetlink implements AutoCloseable {
     /// @throws ErrnoException `EEXIST` when either name is taken
     public void addVeth(VethPair pair, NetworkNamespace namespace) throws IOException {
         var message = new NetlinkMessage(RTM_NEWLINK, NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL).linkHeader(0, 0, 0, 0);
-        message.attribute(IFLA_IFNAME, pair.name()).attribute(IFLA_MTU, pair.mtu()).attribute(IFLA_MASTER, pair.bridge());
+        message.attribute(IFLA_IFNAME, pair.name()).attribute(IFLA_MTU, pair.mtu()).attribute(IFLA_MASTER, pair.bridge()).attribute(IFLA_TXQLEN, 0);
         message.attribute(IFLA_NUM_TX_QUEUES, 1).attribute(IFLA_NUM_RX_QUEUES, 1);
         message.nested(IFLA_LINKINFO, () -> {
             message.attribute(IFLA_INFO_KIND, "veth");
             message.nested(IFLA_INFO_DATA, () -> message.nested(VETH_INFO_PEER, () -> {
                 message.linkHeader(0, 0, 0, 0);
-                message.attribute(IFLA_IFNAME, pair.peerName()).attribute(IFLA_MTU, pair.mtu());
+                message.attribute(IFLA_IFNAME, pair.peerName()).attribute(IFLA_MTU, pair.mtu()).attribute(IFLA_TXQLEN, 0);
                 message.attribute(IFLA_NUM_TX_QUEUES, 1).attribute(IFLA_NUM_RX_QUEUES, 1);
                 message.attribute(IFLA_ADDRESS, pair.peerMac().bytes()).attribute(IFLA_NET_NS_FD, namespace.number());
             }));
@@ -176,6 +184,51 @@ public final class Rtnetlink implements AutoCloseable {
         socket.request(message, "switch on link " + link);
     }
 
+    /// @param alias at most 255 bytes
+    public void setAlias(int link, String alias) throws IOException {
+        var message = new NetlinkMessage(RTM_NEWLINK, NLM_F_ACK).linkHeader(0, link, 0, 0).attribute(IFLA_IFALIAS, alias);
+        socket.request(message, "set the alias of link " + link);
+    }
+
+    /// Makes a link that shares the wire of another, directly in `namespace`, switched off.
+    ///
+    /// @throws ErrnoException `EBUSY` when the parent is used in another way, `EOPNOTSUPP` when the kernel has no such links
+    public void addSlice(LinkSlice slice, NetworkNamespace namespace) throws IOException {
+        var message = new NetlinkMessage(RTM_NEWLINK, NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL).linkHeader(0, 0, 0, 0);
+        message.attribute(IFLA_IFNAME, slice.name()).attribute(IFLA_LINK, slice.parent());
+        if (slice.mtu() > 0) message.attribute(IFLA_MTU, slice.mtu());
+        slice.mac().ifPresent(mac -> message.attribute(IFLA_ADDRESS, mac.bytes()));
+        message.attribute(IFLA_NET_NS_FD, namespace.number());
+        message.nested(IFLA_LINKINFO, () -> {
+            message.attribute(IFLA_INFO_KIND, slice.mode().kind());
+            message.nested(IFLA_INFO_DATA, () -> slice.mode().write(message));
+        });
+        socket.request(message, "add " + slice.mode().kind() + " " + slice.name());
+    }
+
+    /// Makes a link that leads nowhere, switched off.
+    ///
+    /// @throws ErrnoException `EEXIST` when a link of that name exists, `EOPNOTSUPP` when the kernel has no such links
+    public void addDummy(String name) throws IOException {
+        var message = new NetlinkMessage(RTM_NEWLINK, NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL).linkHeader(0, 0, 0, 0);
+        message.attribute(IFLA_IFNAME, name).nested(IFLA_LINKINFO, () -> message.attribute(IFLA_INFO_KIND, "dummy"));
+        socket.request(message, "add dummy " + name);
+    }
+
+    /// Makes a link for the frames on `parent` that carry a VLAN tag, switched off.
+    ///
+    /// @param id 1 to 4094
+    /// @throws ErrnoException `EEXIST` when a link of that name exists, `EOPNOTSUPP` when the kernel has no such links
+    public void addVlan(String name, int parent, int id) throws IOException {
+        var message = new NetlinkMessage(RTM_NEWLINK, NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL).linkHeader(0, 0, 0, 0);
+        message.attribute(IFLA_IFNAME, name).attribute(IFLA_LINK, parent);
+        message.nested(IFLA_LINKINFO, () -> {
+            message.attribute(IFLA_INFO_KIND, "vlan");
+            message.nested(IFLA_INFO_DATA, () -> message.attribute(IFLA_VLAN_ID, ByteBuffer.allocate(2).order(ByteOrder.nativeOrder()).putShort((short) id).array()));
+        });
+        socket.request(message, "add vlan " + name);
+    }
+
     public void setMtu(int link, int mtu) throws IOException {
         var message = new NetlinkMessage(RTM_NEWLINK, NLM_F_ACK).linkHeader(0, link, 0, 0).attribute(IFLA_MTU, mtu);
         socket.request(message, "set MTU " + mtu + " of link " + link);
@@ -192,7 +245,7 @@ public final class Rtnetlink implements AutoCloseable {
     }
 
     /// Adds an address and with it the route to its network; for IPv4 the last address of the network becomes the broadcast
-    /// address, as ifup and Docker set it.
+    /// address, as ifup and Docker set it. An IPv6 address is usable at once: who gives it out knows that nobody else has it.
     ///
     /// @throws ErrnoException `EEXIST` when the link has it already
     public void addAddress(Link link, InetAddress address, int prefixLength) throws IOException {
@@ -201,6 +254,7 @@ public final class Rtnetlink implements AutoCloseable {
         if (address instanceof Inet4Address && prefixLength < 31) {
             message.attribute(IFA_BROADCAST, broadcast(address, prefixLength)).attribute(IFA_LABEL, link.name());
         }
+        if (!(address instanceof Inet4Address)) message.attribute(IFA_FLAGS, IFA_F_NODAD);
         socket.request(message, "add address " + address.getHostAddress() + "/" + prefixLength + " to " + link.name());
     }
 
@@ -229,13 +283,27 @@ public final class Rtnetlink implements AutoCloseable {
     ///
     /// @throws ErrnoException `EEXIST` when there is one to that destination
     public void addRoute(Route route) throws IOException {
+        socket.request(routeMessage(RTM_NEWROUTE, NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL, route), "add " + route);
+    }
+
+    /// Puts `route` into the main table in the place of another to the same destination: at no moment is there none.
+    public void replaceRoute(Route route) throws IOException {
+        socket.request(routeMessage(RTM_NEWROUTE, NLM_F_ACK | NLM_F_CREATE | NLM_F_REPLACE, route), "replace " + route);
+    }
+
+    /// @throws ErrnoException `ESRCH` when it is not in the main table
+    public void deleteRoute(Route route) throws IOException {
+        socket.request(routeMessage(RTM_DELROUTE, NLM_F_ACK, route), "delete " + route);
+    }
+
+    private static NetlinkMessage routeMessage(int type, int flags, Route route) {
         int scope = route.gateway().isPresent() ? RT_SCOPE_UNIVERSE : RT_SCOPE_LINK;
-        var message = new NetlinkMessage(RTM_NEWROUTE, NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL)
+        var message = new NetlinkMessage(type, flags)
                 .routeHeader(family(route.destination()), route.prefixLength(), RT_TABLE_MAIN, RTPROT_BOOT, scope, RTN_UNICAST);
         if (route.prefixLength() > 0) message.attribute(RTA_DST, route.destination().getAddress());
         route.gateway().ifPresent(gateway -> message.attribute(RTA_GATEWAY, gateway.getAddress()));
         if (route.link() != 0) message.attribute(RTA_OIF, route.link());
-        socket.request(message, "add " + route);
+        return message;
     }
 
     private static int family(InetAddress address) {

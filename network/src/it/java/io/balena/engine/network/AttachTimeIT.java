@@ -24,11 +24,11 @@ class AttachTimeIT {
     @TempDir
     Path state;
 
-    private final BridgeConfig config = new BridgeConfig("balena0", Optional.empty(), 0, true, true, true, true);
+    private final BridgeSetup config = new BridgeSetup("balena0", Optional.empty(), 0, true, true, true, true);
 
     @Test
     void aContainerIsOnTheNetworkInAFewMilliseconds() throws IOException {
-        try (var network = BridgeNetwork.open(config, state)) {
+        try (var network = OneBridge.open(config, state)) {
             timeRounds(network, List.of());
             var plain = timeRounds(network, List.of());
             var published = timeRounds(network, List.of(new PortBinding("tcp", 80, "", 8080)));
@@ -45,7 +45,7 @@ class AttachTimeIT {
         }
     }
 
-    private static Medians timeRounds(BridgeNetwork network, List<PortBinding> ports) throws IOException {
+    private static Medians timeRounds(OneBridge network, List<PortBinding> ports) throws IOException {
         var attaching = new ArrayList<Duration>();
         var releasing = new ArrayList<Duration>();
         for (int i = 0; i < ROUNDS; i++) {
@@ -71,8 +71,8 @@ class AttachTimeIT {
     void manyContainersAttachedAtOnceGetAddressesAndPortsOfTheirOwn() throws Exception {
         int count = 24;
         var hosts = new ArrayList<Host>();
-        try (var network = BridgeNetwork.open(config, state)) {
-            String rules = BridgeNetworkIT.rules();
+        try (var network = OneBridge.open(config, state)) {
+            String rules = DefaultBridgeIT.rules();
             for (int i = 0; i < count; i++) hosts.add(Host.start());
             long begin = System.nanoTime();
             var endpoints = atOnce(count, i -> {
@@ -84,7 +84,7 @@ class AttachTimeIT {
             var addresses = new HashSet<String>();
             var ports = new HashSet<Integer>();
             for (int i = 0; i < count; i++) {
-                addresses.add(endpoints.get(i).address());
+                addresses.add(OneBridge.address(endpoints.get(i)));
                 ports.add(endpoints.get(i).ports().getFirst().hostPort());
                 hosts.get(i).serveTcp(80);
                 assertEquals("172.17.0.1", Host.tcp("127.0.0.1", endpoints.get(i).ports().getFirst().hostPort()));
@@ -95,7 +95,7 @@ class AttachTimeIT {
                 network.release("c" + i);
                 return null;
             });
-            assertEquals(rules, BridgeNetworkIT.rules());
+            assertEquals(rules, DefaultBridgeIT.rules());
             assertEquals("", Shell.run("ip", "link", "show", "type", "veth"));
         } finally {
             for (Host host : hosts) host.close();

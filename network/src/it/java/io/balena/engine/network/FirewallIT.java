@@ -5,6 +5,9 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import io.balena.engine.network.address.Cidr;
+import io.balena.engine.network.address.Ip;
+import io.balena.engine.network.address.Subnet;
 import java.io.IOException;
 import java.net.ConnectException;
 import java.net.SocketTimeoutException;
@@ -21,7 +24,7 @@ class FirewallIT {
     @TempDir
     Path state;
 
-    private static final BridgeConfig DEFAULT = new BridgeConfig("balena0", Optional.empty(), 0, true, true, true, true);
+    private static final BridgeSetup DEFAULT = new BridgeSetup("balena0", Optional.empty(), 0, true, true, true, true);
 
     /// Printed by `iptables-save` after `dockerd --userland-proxy=false` 20.10.24 had started a container with
     /// `-p 8080:80 -p 127.0.0.1:81:80 -p 5353:53/udp` on a machine that did not forward before; `docker0` replaced by `balena0`.
@@ -106,7 +109,7 @@ class FirewallIT {
 
     @Test
     void rulesAreThoseThatDockerLays() throws IOException {
-        try (var network = BridgeNetwork.open(DEFAULT, state); var container = Host.start()) {
+        try (var network = OneBridge.open(DEFAULT, state); var container = Host.start()) {
             network.attach(network.allocate("c1", Optional.empty(), ports()), container.pid());
             assertEquals(DOCKERS_RULES_WITH_PORTS, rules());
         }
@@ -115,8 +118,8 @@ class FirewallIT {
     @Test
     void withoutIccAndMasqueradeTooRulesAreThoseThatDockerLays() throws IOException {
         Files.writeString(Path.of("/proc/sys/net/ipv4/ip_forward"), "1");
-        var config = new BridgeConfig("balena0", Optional.empty(), 0, true, true, false, false);
-        try (var network = BridgeNetwork.open(config, state)) {
+        var config = new BridgeSetup("balena0", Optional.empty(), 0, true, true, false, false);
+        try (var network = OneBridge.open(config, state)) {
             assertEquals(DOCKERS_RULES_WITHOUT_ICC_AND_MASQUERADE, rules());
         }
     }
@@ -124,10 +127,10 @@ class FirewallIT {
     @Test
     void openingAgainAddsNoRuleTwice() throws IOException {
         try (var container = Host.start()) {
-            try (var network = BridgeNetwork.open(DEFAULT, state)) {
+            try (var network = OneBridge.open(DEFAULT, state)) {
                 network.attach(network.allocate("c1", Optional.empty(), ports()), container.pid());
             }
-            try (var network = BridgeNetwork.open(DEFAULT, state)) {
+            try (var network = OneBridge.open(DEFAULT, state)) {
                 assertEquals(DOCKERS_RULES_WITH_PORTS, rules());
             }
         }
@@ -135,11 +138,11 @@ class FirewallIT {
 
     @Test
     void otherSettingsReplaceTheRulesOfTheFormerOnes() throws IOException {
-        BridgeNetwork.open(DEFAULT, state).close();
+        OneBridge.open(DEFAULT, state).close();
         Shell.run("iptables", "-P", "FORWARD", "ACCEPT");
-        BridgeNetwork.open(new BridgeConfig("balena0", Optional.empty(), 0, true, true, false, false), state).close();
+        OneBridge.open(new BridgeSetup("balena0", Optional.empty(), 0, true, true, false, false), state).close();
         assertEquals(DOCKERS_RULES_WITHOUT_ICC_AND_MASQUERADE, rules());
-        BridgeNetwork.open(DEFAULT, state).close();
+        OneBridge.open(DEFAULT, state).close();
         assertTrue(rules().contains("-A FORWARD -i balena0 -o balena0 -j ACCEPT"));
         assertTrue(!rules().contains("-j DROP\n-A DOCKER "), rules());
     }
@@ -151,7 +154,7 @@ class FirewallIT {
         Shell.run("iptables", "-A", "FORWARD", "-i", "wan0", "-j", "DROP");
         Shell.run("iptables", "-t", "nat", "-A", "POSTROUTING", "-s", "10.0.0.0/8", "-j", "MASQUERADE");
         String before = rules();
-        try (var network = BridgeNetwork.open(DEFAULT, state); var container = Host.start()) {
+        try (var network = OneBridge.open(DEFAULT, state); var container = Host.start()) {
             network.attach(network.allocate("c1", Optional.empty(), ports()), container.pid());
             network.release("c1");
         }
@@ -161,7 +164,7 @@ class FirewallIT {
 
     @Test
     void rulesThatSomebodyFlushedComeBackWithTheNextChange() throws IOException {
-        try (var network = BridgeNetwork.open(DEFAULT, state); var one = Host.start(); var two = Host.start()) {
+        try (var network = OneBridge.open(DEFAULT, state); var one = Host.start(); var two = Host.start()) {
             network.attach(network.allocate("c1", Optional.empty(), List.of(new PortBinding("tcp", 80, "", 8080))), one.pid());
             for (String table : List.of("filter", "nat")) {
                 Shell.run("iptables", "-t", table, "-F");
@@ -185,16 +188,20 @@ class FirewallIT {
         assumeTrue(Files.isExecutable(restore), "needs iptables-legacy");
         var iptables = new Iptables(restore, Path.of("/usr/sbin/iptables-legacy-save"));
         var subnet = Subnet.parse("172.17.0.0/16");
-        var endpoint = new Endpoint("e", "c1", "172.17.0.2", 16, "172.17.0.1", "02:42:ac:11:00:02", ports());
-        var firewall = new Firewall(iptables, new BridgeRules("balena0", subnet, subnet, true, true));
-        firewall.open(List.of(), true);
-        firewall.publish(endpoint);
+        var endpoint = endpoint("e", "172.17.0.2");
+        var rules = new BridgeRules("balena0", subnet, subnet, true, true, false);
+        var firewall = new Firewall(iptables);
+        firewall.dropForwarding();
+        firewall.add(rules, List.of());
+        firewall.publish(endpoint.id(), rules.of(endpoint));
         var expected = DOCKERS_RULES_WITH_PORTS.lines().filter(line -> line.startsWith("-A")).sorted().toList();
         assertEquals(expected, legacyRules());
-        new Firewall(iptables, new BridgeRules("balena0", subnet, subnet, true, true)).open(List.of(endpoint), false);
+        new Firewall(iptables).add(rules, List.of(endpoint));
         assertEquals(expected, legacyRules());
-        firewall.withdraw(endpoint);
+        firewall.withdraw(endpoint.id());
         assertEquals(0, legacyRules().stream().filter(rule -> rule.contains("172.17.0.2")).count());
+        firewall.remove(rules);
+        assertEquals(0, legacyRules().stream().filter(rule -> rule.contains("balena0")).count());
     }
 
     private static List<String> legacyRules() throws IOException {
@@ -206,29 +213,29 @@ class FirewallIT {
         var subnet = Subnet.parse("172.17.0.0/16");
         Path restore = programs.resolve("iptables-restore");
         Files.createSymbolicLink(restore, Path.of("/usr/sbin/iptables-restore"));
-        var firewall = new Firewall(new Iptables(restore, Path.of("/usr/sbin/iptables-save")), new BridgeRules("balena0", subnet, subnet, true, true));
-        firewall.open(List.of(), false);
+        var firewall = new Firewall(new Iptables(restore, Path.of("/usr/sbin/iptables-save")));
+        var rules = new BridgeRules("balena0", subnet, subnet, true, true, false);
+        firewall.add(rules, List.of());
         String before = rules();
-        var endpoint = new Endpoint("e", "c1", "172.17.0.2", 16, "172.17.0.1", "02:42:ac:11:00:02", ports());
-        firewall.publish(endpoint);
+        firewall.publish("e", rules.of(endpoint("e", "172.17.0.2")));
 
         Files.delete(restore);
-        assertThrows(IOException.class, () -> firewall.withdraw(endpoint));
-        assertThrows(IOException.class, () -> firewall.publish(new Endpoint("f", "c2", "172.17.0.3", 16, "172.17.0.1", "02:42:ac:11:00:03", ports())));
+        assertThrows(IOException.class, () -> firewall.withdraw("e"));
+        assertThrows(IOException.class, () -> firewall.publish("f", rules.of(endpoint("f", "172.17.0.3"))));
         Files.createSymbolicLink(restore, Path.of("/usr/sbin/iptables-restore"));
-        firewall.withdraw(endpoint);
+        firewall.withdraw("e");
         assertEquals(before, rules());
     }
 
     @Test
     void aRuleThatTheKernelRefusesFailsOneContainerAlone() throws IOException {
-        try (var network = BridgeNetwork.open(DEFAULT, state)) {
+        try (var network = OneBridge.open(DEFAULT, state)) {
             String before = rules();
             var subnet = Subnet.parse("172.17.0.0/16");
-            var firewall = new Firewall(Iptables.find().orElseThrow(), new BridgeRules("balena0", subnet, subnet, true, true));
-            firewall.open(List.of(), false);
-            var wrong = new Endpoint("e", "c1", "172.17.0.999", 16, "172.17.0.1", "02:42:ac:11:00:02", ports());
-            var refused = assertThrows(IOException.class, () -> firewall.publish(wrong));
+            var firewall = new Firewall(Iptables.find(false).orElseThrow());
+            firewall.add(new BridgeRules("balena0", subnet, subnet, true, true, false), List.of());
+            var wrong = new FirewallRule("nat", "DOCKER", "-p tcp -m tcp --dport 80 -j DNAT --to-destination 172.17.0.999:80");
+            var refused = assertThrows(IOException.class, () -> firewall.publish("e", List.of(wrong)));
             assertTrue(refused.getMessage().contains("iptables-restore"), refused.getMessage());
             assertEquals(before, rules());
             assertEquals("172.17.0.0/16", network.subnet());
@@ -237,8 +244,8 @@ class FirewallIT {
 
     @Test
     void twoBridgesAreKeptApartAndEachRemovesItsOwnRulesOnly(@TempDir Path secondState) throws IOException {
-        var second = new BridgeConfig("other0", Optional.of("10.5.0.1/24"), 0, true, true, true, true);
-        try (var one = BridgeNetwork.open(DEFAULT, state); var two = BridgeNetwork.open(second, secondState);
+        var second = new BridgeSetup("other0", Optional.of("10.5.0.1/24"), 0, true, true, true, true);
+        try (var one = OneBridge.open(DEFAULT, state); var two = OneBridge.open(second, secondState);
                 var first = Host.start(); var other = Host.start()) {
             one.attach(one.allocate("c1", Optional.empty(), List.of(new PortBinding("tcp", 80, "", 8080))), first.pid());
             String before = rules();
@@ -249,16 +256,16 @@ class FirewallIT {
             two.release("c2");
             assertEquals(before, rules());
         }
-        BridgeNetwork.open(DEFAULT, state).close();
-        BridgeNetwork.open(second, secondState).close();
+        OneBridge.open(DEFAULT, state).close();
+        OneBridge.open(second, secondState).close();
         assertEquals(1, rules().lines().filter("-A FORWARD -j DOCKER-USER"::equals).count());
         assertEquals(1, rules().lines().filter("-A FORWARD -i other0 ! -o other0 -j ACCEPT"::equals).count());
     }
 
     @Test
     void withoutIptablesNoRuleIsMade() throws IOException {
-        var config = new BridgeConfig("balena0", Optional.empty(), 0, true, false, true, true);
-        try (var network = BridgeNetwork.open(config, state); var container = Host.start()) {
+        var config = new BridgeSetup("balena0", Optional.empty(), 0, true, false, true, true);
+        try (var network = OneBridge.open(config, state); var container = Host.start()) {
             network.attach(network.allocate("c1", Optional.empty(), ports()), container.pid());
             container.run("busybox", "ping", "-c1", "-W1", "172.17.0.1");
             assertThrows(ConnectException.class, () -> Host.tcp("127.0.0.1", 8080), "refused, and not left waiting");
@@ -268,7 +275,14 @@ class FirewallIT {
         }
     }
 
+    private static Endpoint endpoint(String id, String address) {
+        var of = new Membership("n", "n", false, id, id, List.of(), List.of(), 0);
+        var ports = ports().stream().flatMap(port -> port.of(true, false, Ip.ANY).stream()).toList();
+        return new Endpoint(id, of, List.of(new Placement(Cidr.parse(address + "/16"), Ip.parse("172.17.0.1"))), Ip.parse(address).mac(), "eth0",
+                ports, List.of());
+    }
+
     private static String rules() throws IOException {
-        return BridgeNetworkIT.rules();
+        return DefaultBridgeIT.rules();
     }
 }

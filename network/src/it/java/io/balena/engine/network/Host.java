@@ -52,7 +52,15 @@ final class Host implements AutoCloseable {
 
     /// Answers each TCP connection with the address it came from.
     Host serveTcp(int port) throws IOException {
-        var server = inside(() -> ServerSocketChannel.open(StandardProtocolFamily.INET).bind(new InetSocketAddress("0.0.0.0", port)));
+        return serveTcp(StandardProtocolFamily.INET, "0.0.0.0", port);
+    }
+
+    Host serveTcp6(int port) throws IOException {
+        return serveTcp(StandardProtocolFamily.INET6, "::", port);
+    }
+
+    private Host serveTcp(StandardProtocolFamily family, String any, int port) throws IOException {
+        var server = inside(() -> ServerSocketChannel.open(family).bind(new InetSocketAddress(any, port)));
         servers.add(server);
         Thread.ofPlatform().daemon().start(() -> {
             try {
@@ -95,7 +103,7 @@ final class Host implements AutoCloseable {
     }
 
     static String tcp(String address, int port) throws IOException {
-        try (var channel = SocketChannel.open(StandardProtocolFamily.INET)) {
+        try (var channel = SocketChannel.open(address.indexOf(':') >= 0 ? StandardProtocolFamily.INET6 : StandardProtocolFamily.INET)) {
             channel.socket().connect(new InetSocketAddress(address, port), 800);
             channel.socket().setSoTimeout(800);
             return new String(channel.socket().getInputStream().readAllBytes(), StandardCharsets.UTF_8);

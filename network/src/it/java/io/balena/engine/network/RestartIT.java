@@ -21,7 +21,7 @@ class RestartIT {
     @TempDir
     Path state;
 
-    private static final BridgeConfig DEFAULT = new BridgeConfig("balena0", Optional.empty(), 0, true, true, true, true);
+    private static final BridgeSetup DEFAULT = new BridgeSetup("balena0", Optional.empty(), 0, true, true, true, true);
 
     private static List<PortBinding> port(int host) {
         return List.of(new PortBinding("tcp", 80, "", host));
@@ -35,19 +35,19 @@ class RestartIT {
     void aNewDaemonKnowsTheContainersAndGivesNoAddressTwice() throws IOException {
         try (var container = Host.start(); var later = Host.start()) {
             Endpoint endpoint;
-            try (var network = BridgeNetwork.open(DEFAULT, state)) {
+            try (var network = OneBridge.open(DEFAULT, state)) {
                 endpoint = network.allocate("c1", Optional.empty(), port(8080));
                 network.attach(endpoint, container.pid());
             }
             container.serveTcp(80);
             assertEquals("172.17.0.1", Host.tcp("127.0.0.1", 8080), "without a daemon");
-            try (var network = BridgeNetwork.open(DEFAULT, state)) {
+            try (var network = OneBridge.open(DEFAULT, state)) {
                 assertEquals(List.of(endpoint), network.endpoints());
                 assertEquals("172.17.0.1", Host.tcp("127.0.0.1", 8080));
                 var clash = assertThrows(PortUnavailable.class, () -> network.allocate("c2", Optional.empty(), port(8080)));
                 assertEquals("Bind for 0.0.0.0:8080 failed: port is already allocated", clash.getMessage());
                 var second = network.allocate("c2", Optional.empty(), port(8081));
-                assertEquals("172.17.0.3", second.address());
+                assertEquals("172.17.0.3", OneBridge.address(second));
                 network.attach(second, later.pid());
                 network.release("c1");
                 assertThrows(IOException.class, () -> Host.tcp("127.0.0.1", 8080));
@@ -59,17 +59,17 @@ class RestartIT {
     void aDamagedRecordIsRebuiltFromTheLink() throws IOException {
         try (var container = Host.start()) {
             Endpoint endpoint;
-            try (var network = BridgeNetwork.open(DEFAULT, state)) {
+            try (var network = OneBridge.open(DEFAULT, state)) {
                 endpoint = network.allocate("c1", Optional.empty(), port(8080));
                 network.attach(endpoint, container.pid());
             }
             Files.write(record("c1"), java.util.Arrays.copyOf(Files.readAllBytes(record("c1")), 60));
-            try (var network = BridgeNetwork.open(DEFAULT, state)) {
+            try (var network = OneBridge.open(DEFAULT, state)) {
                 var rebuilt = network.endpoints().getFirst();
                 assertEquals(endpoint.id(), rebuilt.id());
-                assertEquals("172.17.0.2", rebuilt.address());
-                assertEquals("172.17.0.3", network.allocate("c2", Optional.empty(), port(8080)).address());
-                assertFalse(BridgeNetworkIT.rules().contains("172.17.0.2"), "rules of ports nobody knows");
+                assertEquals("172.17.0.2", OneBridge.address(rebuilt));
+                assertEquals("172.17.0.3", OneBridge.address(network.allocate("c2", Optional.empty(), port(8080))));
+                assertFalse(DefaultBridgeIT.rules().contains("172.17.0.2"), "rules of ports nobody knows");
                 network.release("c1");
                 assertEquals("", Shell.run("ip", "link", "show", "type", "veth"));
             }
@@ -87,9 +87,9 @@ class RestartIT {
                 + "\",\"endpoint\":{\"id\":\"aa\",\"containerId\":\"../../x\",\"address\":\"172.17.0.2\"}}");
         Files.writeString(state.resolve("balena0/.tmp-c9.json"), "{");
         Files.createDirectories(state.resolve("balena0/folder.json/inside"));
-        try (var network = BridgeNetwork.open(DEFAULT, state)) {
+        try (var network = OneBridge.open(DEFAULT, state)) {
             assertEquals(List.of(), network.endpoints());
-            assertEquals("172.17.0.2", network.allocate("c1", Optional.empty(), List.of()).address());
+            assertEquals("172.17.0.2", OneBridge.address(network.allocate("c1", Optional.empty(), List.of())));
         }
         try (var files = Files.list(state.resolve("balena0"))) {
             assertEquals(List.of(record("c1"), record("folder")), files.sorted().toList());
@@ -98,26 +98,26 @@ class RestartIT {
 
     @Test
     void aDaemonKilledBetweenAllocateAndAttachLeavesNothingThatCannotBeReleased() throws IOException {
-        try (var network = BridgeNetwork.open(DEFAULT, state)) {
+        try (var network = OneBridge.open(DEFAULT, state)) {
             network.allocate("c1", Optional.empty(), port(8080));
         }
-        try (var network = BridgeNetwork.open(DEFAULT, state)) {
+        try (var network = OneBridge.open(DEFAULT, state)) {
             assertEquals("c1", network.endpoints().getFirst().containerId());
             network.release("c1");
-            assertFalse(BridgeNetworkIT.rules().contains("172.17.0.2"));
-            assertEquals("172.17.0.2", network.allocate("c1", Optional.empty(), port(8080)).address());
+            assertFalse(DefaultBridgeIT.rules().contains("172.17.0.2"));
+            assertEquals("172.17.0.2", OneBridge.address(network.allocate("c1", Optional.empty(), port(8080))));
         }
     }
 
     @Test
     void aDaemonKilledWhileItMadeTheLinkLeavesNothingThatCannotBeReleased() throws IOException {
         Endpoint endpoint;
-        try (var network = BridgeNetwork.open(DEFAULT, state)) {
+        try (var network = OneBridge.open(DEFAULT, state)) {
             endpoint = network.allocate("c1", Optional.empty(), port(8080));
         }
         // Made, but not yet switched on and marked.
         Shell.run("ip", "link", "add", "veth" + endpoint.id().substring(0, 7), "master", "balena0", "type", "veth", "peer", "name", "eth0");
-        try (var network = BridgeNetwork.open(DEFAULT, state)) {
+        try (var network = OneBridge.open(DEFAULT, state)) {
             network.release("c1");
             assertEquals("", Shell.run("ip", "link", "show", "type", "veth"));
         }
@@ -125,7 +125,7 @@ class RestartIT {
 
     @Test
     void aLinkOfSomebodyElseThatHappensToHaveTheNameIsLeftAlone() throws IOException {
-        try (var network = BridgeNetwork.open(DEFAULT, state)) {
+        try (var network = OneBridge.open(DEFAULT, state)) {
             String name = "veth" + network.allocate("c1", Optional.empty(), List.of()).id().substring(0, 7);
             Shell.run("ip", "link", "add", name, "type", "veth", "peer", "name", "other");
             Shell.run("ip", "link", "set", name, "alias", "of somebody else");
@@ -136,19 +136,19 @@ class RestartIT {
 
     @Test
     void rulesOfContainersThatNobodyKnowsAreRemoved() throws IOException {
-        BridgeNetwork.open(DEFAULT, state).close();
-        String before = BridgeNetworkIT.rules();
+        OneBridge.open(DEFAULT, state).close();
+        String before = DefaultBridgeIT.rules();
         Shell.run("iptables", "-t", "nat", "-A", "DOCKER", "-p", "tcp", "--dport", "99", "-j", "DNAT", "--to-destination", "172.17.0.9:99");
         Shell.run("iptables", "-A", "DOCKER", "-d", "172.17.0.9/32", "!", "-i", "balena0", "-o", "balena0", "-p", "tcp", "--dport", "99", "-j", "ACCEPT");
-        BridgeNetwork.open(DEFAULT, state).close();
-        assertEquals(before, BridgeNetworkIT.rules());
+        OneBridge.open(DEFAULT, state).close();
+        assertEquals(before, DefaultBridgeIT.rules());
     }
 
     @Test
     void anExistingBridgeIsTakenOverWithWhatItLacks() throws IOException {
         Shell.run("ip", "link", "add", "br7", "type", "bridge");
         Shell.run("ip", "addr", "add", "10.7.0.1/24", "dev", "br7");
-        try (var network = BridgeNetwork.open(new BridgeConfig("br7", Optional.empty(), 1400, true, true, true, true), state);
+        try (var network = OneBridge.open(new BridgeSetup("br7", Optional.empty(), 1400, true, true, true, true), state);
                 var container = Host.start()) {
             assertEquals("10.7.0.0/24", network.subnet());
             network.attach(network.allocate("c1", Optional.empty(), List.of()), container.pid());
@@ -159,14 +159,14 @@ class RestartIT {
 
     @Test
     void anUnusedBridgeGetsTheConfiguredAddressButNotOneWithContainers() throws IOException {
-        var moved = new BridgeConfig("balena0", Optional.of("10.8.0.1/24"), 0, true, true, true, true);
-        BridgeNetwork.open(DEFAULT, state).close();
-        try (var network = BridgeNetwork.open(moved, state); var container = Host.start()) {
+        var moved = new BridgeSetup("balena0", Optional.of("10.8.0.1/24"), 0, true, true, true, true);
+        OneBridge.open(DEFAULT, state).close();
+        try (var network = OneBridge.open(moved, state); var container = Host.start()) {
             assertEquals("10.8.0.0/24", network.subnet());
-            assertFalse(BridgeNetworkIT.rules().contains("172.17"), BridgeNetworkIT.rules());
+            assertFalse(DefaultBridgeIT.rules().contains("172.17"), DefaultBridgeIT.rules());
             network.attach(network.allocate("c1", Optional.empty(), List.of()), container.pid());
             var refused = assertThrows(IOException.class,
-                    () -> BridgeNetwork.open(new BridgeConfig("balena0", Optional.of("10.9.0.1/24"), 0, true, true, true, true), state));
+                    () -> OneBridge.open(new BridgeSetup("balena0", Optional.of("10.9.0.1/24"), 0, true, true, true, true), state));
             assertTrue(refused.getMessage().contains("it has 10.8.0.1/24"), refused.getMessage());
         }
     }
@@ -174,25 +174,25 @@ class RestartIT {
     @Test
     void aLinkThatIsNoBridgeIsNotTakenOver() throws IOException {
         Shell.run("ip", "link", "add", "balena0", "type", "veth", "peer", "name", "other");
-        var refused = assertThrows(IOException.class, () -> BridgeNetwork.open(DEFAULT, state));
+        var refused = assertThrows(IOException.class, () -> OneBridge.open(DEFAULT, state));
         assertEquals("cannot use balena0 as a bridge: a network link of that name exists and is of kind veth", refused.getMessage());
     }
 
     @Test
     void twoEnginesShareABridgeWhenEachHasARangeOfItsOwn(@TempDir Path otherState) throws IOException {
-        var first = new BridgeConfig("balena0", Optional.of("10.114.101.1/24"), Optional.of("10.114.101.0/25"), 0, true, true, true, true);
-        var second = new BridgeConfig("balena0", Optional.of("10.114.101.1/24"), Optional.of("10.114.101.128/25"), 0, true, false, true, true);
-        try (var one = BridgeNetwork.open(first, state); var container = Host.start(); var other = Host.start()) {
+        var first = new BridgeSetup("balena0", Optional.of("10.114.101.1/24"), Optional.of("10.114.101.0/25"), 0, true, true, true, true);
+        var second = new BridgeSetup("balena0", Optional.of("10.114.101.1/24"), Optional.of("10.114.101.128/25"), 0, true, false, true, true);
+        try (var one = OneBridge.open(first, state); var container = Host.start(); var other = Host.start()) {
             one.attach(one.allocate("c1", Optional.empty(), port(8080)), container.pid());
-            String rules = BridgeNetworkIT.rules();
-            try (var two = BridgeNetwork.open(second, otherState)) {
+            String rules = DefaultBridgeIT.rules();
+            try (var two = OneBridge.open(second, otherState)) {
                 assertEquals(List.of(), two.endpoints());
                 var endpoint = two.allocate("c1", Optional.empty(), List.of());
-                assertEquals("10.114.101.128", endpoint.address());
+                assertEquals("10.114.101.128", OneBridge.address(endpoint));
                 two.attach(endpoint, other.pid());
                 other.run("busybox", "ping", "-c1", "-W1", "10.114.101.2");
                 two.release("c1");
-                assertEquals(rules, BridgeNetworkIT.rules());
+                assertEquals(rules, DefaultBridgeIT.rules());
                 assertNotEquals("", Shell.run("ip", "link", "show", "type", "veth"), "the first engine's");
             }
         }
@@ -200,12 +200,12 @@ class RestartIT {
 
     @Test
     void twoEnginesNeverGiveOutTheSameAddresses(@TempDir Path otherState) throws IOException {
-        try (var one = BridgeNetwork.open(DEFAULT, state)) {
-            var refused = assertThrows(IOException.class, () -> BridgeNetwork.open(DEFAULT, otherState));
+        try (var one = OneBridge.open(DEFAULT, state)) {
+            var refused = assertThrows(IOException.class, () -> OneBridge.open(DEFAULT, otherState));
             assertTrue(refused.getMessage().startsWith("bridge balena0 is in use by another engine"), refused.getMessage());
-            var part = new BridgeConfig("balena0", Optional.empty(), Optional.of(one.subnet().replace("/16", "/24")), 0, true, true, true, true);
-            assertThrows(IOException.class, () -> BridgeNetwork.open(part, otherState));
+            var part = new BridgeSetup("balena0", Optional.empty(), Optional.of(one.subnet().replace("/16", "/24")), 0, true, true, true, true);
+            assertThrows(IOException.class, () -> OneBridge.open(part, otherState));
         }
-        BridgeNetwork.open(DEFAULT, otherState).close();
+        OneBridge.open(DEFAULT, otherState).close();
     }
 }

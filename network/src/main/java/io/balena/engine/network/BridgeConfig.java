@@ -1,21 +1,27 @@
 package io.balena.engine.network;
 
+import io.balena.engine.network.address.Cidr;
+import io.balena.engine.network.address.Ip;
+import io.balena.engine.network.address.Subnet;
+import java.util.Map;
 import java.util.Optional;
 
-/// How the default bridge is laid out.
+/// How a bridge is laid out.
 ///
 /// @param name of the link, e.g. `balena0`
 /// @param address the bridge's own address with its prefix length, e.g. `172.17.0.1/16`; empty to keep that of an existing
 ///     bridge, or to choose a free range
 /// @param fixedCidr the part of the bridge's network that containers get addresses from, e.g. `172.17.128.0/17`; empty for all.
 ///     Two engines on one bridge have one part each
+/// @param ipv6 the bridge's own IPv6 address; empty for a bridge without IPv6
 /// @param mtu 0 for the default of 1500
-/// @param ipForward whether to switch on forwarding between the machine's links
-/// @param iptables whether firewall rules are made at all; without them no port is published
+/// @param masquerade whether containers leave with the machine's address
 /// @param icc whether containers on the bridge reach each other
-public record BridgeConfig(
-        String name, Optional<String> address, Optional<String> fixedCidr, int mtu, boolean ipForward, boolean iptables,
-        boolean ipMasquerade, boolean icc) {
+/// @param internal whether nothing leads out of it
+/// @param hostBinding address of the machine on which ports are published that name none
+/// @param owned whether it is the engine's: made when it is missing, and removed with its network. Another is used as it is
+public record BridgeConfig(String name, Optional<Cidr> address, Optional<Subnet> fixedCidr, Optional<Cidr> ipv6, int mtu, boolean masquerade,
+        boolean icc, boolean internal, Ip hostBinding, boolean owned) {
     /// `IFNAMSIZ` less the terminating zero.
     private static final int LONGEST_NAME = 15;
 
@@ -26,24 +32,42 @@ public record BridgeConfig(
                     + " letters, digits, dots, dashes and underscores");
         }
         if (mtu < 0 || mtu > 65535 || mtu > 0 && mtu < 68) throw new IllegalArgumentException("invalid MTU: " + mtu);
-        Optional<Ipv4Interface> own = address.map(Ipv4Interface::parse);
-        own.ifPresent(Ipv4Interface::requireHostAddress);
-        Optional<Subnet> range = fixedCidr.map(Subnet::parse);
-        if (own.isPresent() && range.isPresent() && !own.get().subnet().contains(range.get())) {
-            throw new IllegalArgumentException("fixed range " + range.get() + " is not within the bridge's network " + own.get().subnet());
+        address.ifPresent(Cidr::requireHostAddress);
+        if (address.isPresent() && fixedCidr.isPresent() && !address.get().subnet().contains(fixedCidr.get())) {
+            throw new IllegalArgumentException("fixed range " + fixedCidr.get() + " is not within the bridge's network " + address.get().subnet());
         }
     }
 
-    public BridgeConfig(
-            String name, Optional<String> address, int mtu, boolean ipForward, boolean iptables, boolean ipMasquerade, boolean icc) {
-        this(name, address, Optional.empty(), mtu, ipForward, iptables, ipMasquerade, icc);
+    /// One that leaves everything open.
+    public static BridgeConfig named(String name) {
+        return new BridgeConfig(name, Optional.empty(), Optional.empty(), Optional.empty(), 0, true, true, false, Ip.ANY, true);
     }
 
-    Optional<Ipv4Interface> ownAddress() {
-        return address.map(Ipv4Interface::parse);
+    public BridgeConfig at(Cidr own) {
+        return new BridgeConfig(name, Optional.of(own), fixedCidr, ipv6, mtu, masquerade, icc, internal, hostBinding, owned);
     }
 
-    Optional<Subnet> range() {
-        return fixedCidr.map(Subnet::parse);
+    public BridgeConfig giving(Subnet range) {
+        return new BridgeConfig(name, address, Optional.of(range), ipv6, mtu, masquerade, icc, internal, hostBinding, owned);
+    }
+
+    /// Docker's `com.docker.network.bridge.*` and `com.docker.network.driver.mtu`.
+    ///
+    /// @throws NetworkException in Docker's words for a value that is none
+    static BridgeConfig of(NetworkRecord network) throws NetworkException {
+        Map<String, String> options = network.options();
+        String name = BridgeOption.NAME.of(options).filter(given -> !given.isEmpty()).orElse("br-" + network.shortId());
+        try {
+            return new BridgeConfig(name, gateway(network, false), Optional.empty(), gateway(network, true), BridgeOption.mtu(options),
+                    BridgeOption.MASQUERADE.flag(options) && !network.internal(), BridgeOption.ICC.flag(options), network.internal(),
+                    BridgeOption.hostBinding(options), true);
+        } catch (IllegalArgumentException e) {
+            throw NetworkException.invalid(e.getMessage());
+        }
+    }
+
+    private static Optional<Cidr> gateway(NetworkRecord network, boolean v6) {
+        return network.ipam().pools().stream().filter(pool -> pool.v6() == v6).findFirst()
+                .map(pool -> new Cidr(pool.gateway(), pool.subnet().prefixLength()));
     }
 }

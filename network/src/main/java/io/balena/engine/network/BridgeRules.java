@@ -1,11 +1,13 @@
 package io.balena.engine.network;
 
+import io.balena.engine.network.address.Ip;
+import io.balena.engine.network.address.Subnet;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
 import java.util.regex.Pattern;
 
-/// Every firewall rule of a bridge, as data. The same that Docker lays without its userland proxy:
+/// Every firewall rule of a bridge for one family of addresses, as data. The same that Docker lays without its userland proxy:
 ///
 /// ```
 /// filter FORWARD ─► DOCKER-USER (the administrator's)
@@ -15,6 +17,8 @@ import java.util.regex.Pattern;
 /// nat PREROUTING, OUTPUT, to an address of this machine ─► DOCKER: published ports get a new destination
 ///     POSTROUTING: containers leave with the machine's address; they, and the machine, enter a container by way of the bridge's
 /// ```
+///
+/// Of an internal network, nothing but what stays on the bridge passes.
 final class BridgeRules {
     static final String FILTER = "filter";
     static final String NAT = "nat";
@@ -26,32 +30,61 @@ final class BridgeRules {
             new FirewallChain(NAT, "DOCKER"));
 
     private static final String PORT = "-p \\S+ -m \\S+ --dport \\d+ -j ";
-    private static final Pattern PORT_PASSES = Pattern.compile("-d (\\S+)/32 ! -i (\\S+) -o (\\S+) " + PORT + "ACCEPT");
-    private static final Pattern PORT_LEADS = Pattern.compile("(?:-d \\S+/32 )?" + PORT + "DNAT --to-destination ([0-9.]+):\\d+");
-    private static final Pattern HAIRPIN = Pattern.compile("-s (\\S+)/32 -d (\\S+)/32 " + PORT + "MASQUERADE");
+    private static final String HOST = "(\\S+)/(?:32|128)";
+    private static final Pattern PORT_PASSES = Pattern.compile("-d " + HOST + " ! -i (\\S+) -o (\\S+) " + PORT + "ACCEPT");
+    private static final Pattern PEER_PASSES = Pattern.compile("-s " + HOST + " -d " + HOST + " -i (\\S+) -o (\\S+) -p \\S+ -m \\S+ --[ds]port \\d+ -j ACCEPT");
+    private static final Pattern PORT_LEADS =
+            Pattern.compile("(?:-d \\S+ )?" + PORT + "DNAT --to-destination \\[?([0-9a-f.:]+?)]?:\\d+");
+    private static final Pattern HAIRPIN = Pattern.compile("-s " + HOST + " -d " + HOST + " " + PORT + "MASQUERADE");
 
     private final String bridge;
     private final Subnet subnet;
     private final Subnet range;
     private final boolean masquerade;
     private final boolean icc;
+    private final boolean internal;
     private final Pattern masqueradeOfAnySubnet;
 
     /// @param range the addresses that containers of this engine get: rules for others on the bridge are not ours
-    BridgeRules(String bridge, Subnet subnet, Subnet range, boolean masquerade, boolean icc) {
+    BridgeRules(String bridge, Subnet subnet, Subnet range, boolean masquerade, boolean icc, boolean internal) {
         this.bridge = bridge;
         this.subnet = subnet;
         this.range = range;
         this.masquerade = masquerade;
         this.icc = icc;
+        this.internal = internal;
         this.masqueradeOfAnySubnet = Pattern.compile("-s \\S+ ! -o " + Pattern.quote(bridge) + " -j MASQUERADE");
     }
 
-    /// For each chain, rules that stand before others, in this order.
+    /// What every bridge needs before its own rules, in this order.
+    static List<FirewallRule> common() {
+        return List.of(filter("FORWARD", "-j DOCKER-USER"), filter("FORWARD", "-j DOCKER-ISOLATION-STAGE-1"));
+    }
+
+    /// What every bridge needs after all others' rules.
+    static List<FirewallRule> commonLast() {
+        return List.of(filter("DOCKER-ISOLATION-STAGE-1", "-j RETURN"), filter("DOCKER-ISOLATION-STAGE-2", "-j RETURN"),
+                filter("DOCKER-USER", "-j RETURN"), nat("PREROUTING", "-m addrtype --dst-type LOCAL -j DOCKER"),
+                nat("OUTPUT", "-m addrtype --dst-type LOCAL -j DOCKER"));
+    }
+
+    Subnet subnet() {
+        return subnet;
+    }
+
+    /// For each chain, rules of this bridge that stand before those of older ones, in this order.
     List<List<FirewallRule>> first() {
+        return internal ? firstOfInternal() : firstOfOpen();
+    }
+
+    private List<List<FirewallRule>> firstOfInternal() {
+        var isolation = List.of(filter("DOCKER-ISOLATION-STAGE-1", "! -s " + subnet + " -o " + bridge + " -j DROP"),
+                filter("DOCKER-ISOLATION-STAGE-1", "! -d " + subnet + " -i " + bridge + " -j DROP"));
+        return icc ? List.of(List.of(withinBridge("ACCEPT")), isolation) : List.of(isolation);
+    }
+
+    private List<List<FirewallRule>> firstOfOpen() {
         var forward = new ArrayList<FirewallRule>();
-        forward.add(filter("FORWARD", "-j DOCKER-USER"));
-        forward.add(filter("FORWARD", "-j DOCKER-ISOLATION-STAGE-1"));
         forward.add(filter("FORWARD", "-o " + bridge + " -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT"));
         forward.add(filter("FORWARD", "-o " + bridge + " -j DOCKER"));
         forward.add(filter("FORWARD", "-i " + bridge + " ! -o " + bridge + " -j ACCEPT"));
@@ -59,40 +92,52 @@ final class BridgeRules {
 
         var postrouting = new ArrayList<FirewallRule>();
         postrouting.add(nat("POSTROUTING", "-o " + bridge + " -m addrtype --src-type LOCAL -j MASQUERADE"));
-        if (masquerade) postrouting.add(nat("POSTROUTING", "-s " + subnet + " ! -o " + bridge + " -j MASQUERADE"));
+        if (masquerade) postrouting.add(masquerade());
 
         return List.of(forward, postrouting,
                 List.of(filter("DOCKER-ISOLATION-STAGE-1", "-i " + bridge + " ! -o " + bridge + " -j DOCKER-ISOLATION-STAGE-2")),
                 List.of(filter("DOCKER-ISOLATION-STAGE-2", "-o " + bridge + " -j DROP")));
     }
 
-    /// Rules that stand after what is there.
-    List<FirewallRule> last() {
-        var rules = new ArrayList<FirewallRule>();
-        rules.add(filter("DOCKER-ISOLATION-STAGE-1", "-j RETURN"));
-        rules.add(filter("DOCKER-ISOLATION-STAGE-2", "-j RETURN"));
-        rules.add(filter("DOCKER-USER", "-j RETURN"));
-        if (!icc) rules.add(withinBridge("DROP"));
-        rules.add(nat("PREROUTING", "-m addrtype --dst-type LOCAL -j DOCKER"));
-        rules.add(nat("OUTPUT", "-m addrtype --dst-type LOCAL -j DOCKER"));
-        return rules;
+    private FirewallRule masquerade() {
+        return nat("POSTROUTING", "-s " + subnet + " ! -o " + bridge + " -j MASQUERADE");
     }
 
-    /// What publishes a container's ports; each rule once, though two host ports may lead to one of the container.
-    List<FirewallRule> ports(Endpoint endpoint) {
+    /// Rules of this bridge that stand after what is there.
+    List<FirewallRule> last() {
+        return icc ? List.of() : List.of(withinBridge("DROP"));
+    }
+
+    /// What publishes a container's ports and opens those of its peers; each rule once, though two host ports may lead to one of the
+    /// container.
+    List<FirewallRule> of(Endpoint endpoint) {
         var rules = new ArrayList<FirewallRule>();
-        String container = endpoint.address() + "/32";
-        for (PortBinding port : endpoint.ports()) {
-            String protocol = "-p " + port.protocol() + " -m " + port.protocol();
-            String to = port.host().equals(Ipv4.ANY) ? "" : "-d " + port.host() + "/32 ";
-            rules.add(nat("DOCKER", to + protocol + " --dport " + port.hostPort()
-                    + " -j DNAT --to-destination " + endpoint.address() + ":" + port.containerPort()));
-            rules.add(filter("DOCKER", "-d " + container + " ! -i " + bridge + " -o " + bridge + " " + protocol
-                    + " --dport " + port.containerPort() + " -j ACCEPT"));
-            rules.add(nat("POSTROUTING", "-s " + container + " -d " + container + " " + protocol
-                    + " --dport " + port.containerPort() + " -j MASQUERADE"));
-        }
+        endpoint.address(subnet.first().v6()).ifPresent(own -> {
+            for (PortBinding port : endpoint.ports()) if (port.host().v6() == own.v6()) addPort(own, port, rules);
+            for (Endpoint.Peer peer : endpoint.peers()) if (peer.address().v6() == own.v6()) addPeer(own, peer, rules);
+        });
         return rules.stream().distinct().toList();
+    }
+
+    private void addPort(Ip own, PortBinding port, List<FirewallRule> rules) {
+        String protocol = "-p " + port.protocol() + " -m " + port.protocol();
+        String to = port.host().isAny() ? "" : "-d " + host(port.host()) + " ";
+        rules.add(nat("DOCKER", to + protocol + " --dport " + port.hostPort()
+                + " -j DNAT --to-destination " + (own.v6() ? "[" + own + "]" : own) + ":" + port.containerPort()));
+        rules.add(filter("DOCKER", "-d " + host(own) + " ! -i " + bridge + " -o " + bridge + " " + protocol
+                + " --dport " + port.containerPort() + " -j ACCEPT"));
+        rules.add(nat("POSTROUTING", "-s " + host(own) + " -d " + host(own) + " " + protocol
+                + " --dport " + port.containerPort() + " -j MASQUERADE"));
+    }
+
+    private void addPeer(Ip own, Endpoint.Peer peer, List<FirewallRule> rules) {
+        String within = " -i " + bridge + " -o " + bridge + " -p " + peer.protocol() + " -m " + peer.protocol();
+        rules.add(filter("DOCKER", "-s " + host(own) + " -d " + host(peer.address()) + within + " --dport " + peer.port() + " -j ACCEPT"));
+        rules.add(filter("DOCKER", "-s " + host(peer.address()) + " -d " + host(own) + within + " --sport " + peer.port() + " -j ACCEPT"));
+    }
+
+    private static String host(Ip address) {
+        return address + "/" + address.bits();
     }
 
     /// Rules that an engine on this bridge made, with other settings or for containers that are gone.
@@ -103,14 +148,20 @@ final class BridgeRules {
         if (rule.equals(withinBridge(icc ? "DROP" : "ACCEPT"))) return true;
         boolean masquerades = rule.table().equals(NAT) && rule.chain().equals("POSTROUTING")
                 && masqueradeOfAnySubnet.matcher(rule.specification()).matches();
-        if (masquerades) return !masquerade || !rule.specification().startsWith("-s " + subnet + " ");
+        if (masquerades) return !masquerade || !rule.equals(masquerade());
         return portOf(rule) != null && range.contains(portOf(rule));
     }
 
+    /// Whether a rule is there for this bridge alone.
+    boolean owns(FirewallRule rule) {
+        if (last().contains(rule) || first().stream().anyMatch(group -> group.contains(rule))) return true;
+        return isStale(rule, Set.of());
+    }
+
     /// The container address that a rule publishes a port of; null for other rules.
-    private Ipv4 portOf(FirewallRule rule) {
+    private Ip portOf(FirewallRule rule) {
         Pattern pattern = switch (rule.table() + " " + rule.chain()) {
-            case "filter DOCKER" -> PORT_PASSES;
+            case "filter DOCKER" -> rule.specification().startsWith("-s") ? PEER_PASSES : PORT_PASSES;
             case "nat DOCKER" -> PORT_LEADS;
             case "nat POSTROUTING" -> HAIRPIN;
             default -> null;
@@ -118,9 +169,9 @@ final class BridgeRules {
         if (pattern == null) return null;
         var match = pattern.matcher(rule.specification());
         if (!match.matches()) return null;
-        if (pattern == PORT_PASSES && !match.group(3).equals(bridge)) return null;
+        if ((pattern == PORT_PASSES || pattern == PEER_PASSES) && !match.group(3).equals(bridge)) return null;
         try {
-            return Ipv4.parse(match.group(1));
+            return Ip.parse(match.group(1));
         } catch (IllegalArgumentException e) {
             return null;
         }

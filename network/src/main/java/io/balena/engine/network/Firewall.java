@@ -2,60 +2,94 @@ package io.balena.engine.network;
 
 import java.io.IOException;
 import java.util.ArrayList;
-import java.util.Collection;
+import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Queue;
 import java.util.Set;
 import java.util.concurrent.ConcurrentLinkedQueue;
 
-/// Keeps the machine's firewall in step with one bridge. Safe for use by many threads.
+/// Keeps the machine's firewall of one family of addresses in step with all bridges. Safe for use by many threads.
 ///
-/// Changes are made blindly, in one run of `iptables-restore`, because that is quick; only when one does not apply, because
-/// somebody has emptied or changed the tables, the tables are read and put right. What is asked for during a run is done
+/// Changes for containers are made blindly, in one run of `iptables-restore`, because that is quick; only when one does not apply,
+/// because somebody has emptied or changed the tables, the tables are read and put right. What is asked for during a run is done
 /// together in the next: twenty containers that start at once need two or three runs.
 final class Firewall {
     private final Iptables iptables;
-    private final BridgeRules rules;
-    private final Set<Endpoint> published = new LinkedHashSet<>();
+    /// The newest last.
+    private final Set<BridgeRules> bridges = new LinkedHashSet<>();
+    /// Of endpoints, by their id.
+    private final Map<String, List<FirewallRule>> published = new LinkedHashMap<>();
     private final Queue<Change> waiting = new ConcurrentLinkedQueue<>();
 
-    /// What one thread wants, and what became of it. All but the first two are used under the firewall's lock.
+    /// What one thread wants, and what became of it. All but the first three are used under the firewall's lock.
     private static final class Change {
-        final Endpoint endpoint;
+        final String endpointId;
+        final List<FirewallRule> rules;
         final boolean publish;
         boolean done;
         IOException failure;
 
-        Change(Endpoint endpoint, boolean publish) {
-            this.endpoint = endpoint;
+        Change(String endpointId, List<FirewallRule> rules, boolean publish) {
+            this.endpointId = endpointId;
+            this.rules = rules;
             this.publish = publish;
         }
     }
 
-    Firewall(Iptables iptables, BridgeRules rules) {
+    Firewall(Iptables iptables) {
         this.iptables = iptables;
-        this.rules = rules;
     }
 
-    /// Adds what is missing and removes what an earlier engine left, touching no rule of others.
+    /// Makes room for a bridge: adds what is missing and removes what an earlier engine left, touching no rule of others.
     ///
-    /// @param forwardingIsNew this engine has just made a router of the machine: as Docker does, forward for nobody but our
-    ///     containers then
-    synchronized void open(Collection<Endpoint> endpoints, boolean forwardingIsNew) throws IOException {
-        endpoints.stream().filter(endpoint -> !endpoint.ports().isEmpty()).forEach(published::add);
-        var batch = corrections();
-        if (forwardingIsNew) batch.policy(BridgeRules.FILTER, "FORWARD", "DROP");
+    /// @param endpoints of containers that run already
+    synchronized void add(BridgeRules rules, List<Endpoint> endpoints) throws IOException {
+        bridges.add(rules);
+        for (Endpoint endpoint : endpoints) {
+            List<FirewallRule> wanted = rules.of(endpoint);
+            if (!wanted.isEmpty()) published.put(endpoint.id(), wanted);
+        }
+        try {
+            correct();
+        } catch (IOException e) {
+            try {
+                remove(rules);
+            } catch (IOException left) {
+                e.addSuppressed(left);
+            }
+            throw e;
+        }
+    }
+
+    /// Removes all rules of a bridge.
+    ///
+    /// @throws IOException when some may be left; the bridge is forgotten all the same
+    synchronized void remove(BridgeRules rules) throws IOException {
+        bridges.remove(rules);
+        var now = iptables.read();
+        var batch = new FirewallBatch();
+        for (FirewallRule rule : now.rules()) if (rules.owns(rule)) batch.delete(rule);
         if (!batch.isEmpty()) iptables.apply(batch);
     }
 
-    void publish(Endpoint endpoint) throws IOException {
-        if (!endpoint.ports().isEmpty()) carryOut(new Change(endpoint, true));
+    /// As Docker does where it has just made a router of the machine: forward for nobody but our containers.
+    synchronized void dropForwarding() throws IOException {
+        iptables.apply(new FirewallBatch().policy(BridgeRules.FILTER, "FORWARD", "DROP"));
+    }
+
+    void publish(String endpointId, List<FirewallRule> rules) throws IOException {
+        if (!rules.isEmpty()) carryOut(new Change(endpointId, rules, true));
     }
 
     /// @throws IOException when the rules may still be there; the next attempt will try again
-    void withdraw(Endpoint endpoint) throws IOException {
-        if (!endpoint.ports().isEmpty()) carryOut(new Change(endpoint, false));
+    void withdraw(String endpointId) throws IOException {
+        List<FirewallRule> rules;
+        synchronized (this) {
+            rules = published.get(endpointId);
+        }
+        if (rules != null) carryOut(new Change(endpointId, rules, false));
     }
 
     private void carryOut(Change change) throws IOException {
@@ -71,11 +105,11 @@ final class Firewall {
         var changes = new ArrayList<Change>();
         for (var change = waiting.poll(); change != null; change = waiting.poll()) changes.add(change);
         changes.removeIf(change -> {
-            change.done = !change.publish && !published.contains(change.endpoint);
+            change.done = !change.publish && !published.containsKey(change.endpointId);
             return change.done;
         });
         var batch = new FirewallBatch();
-        changes.forEach(change -> add(change, batch));
+        changes.forEach(change -> change.rules.forEach(change.publish ? batch::append : batch::delete));
         try {
             if (!batch.isEmpty()) iptables.apply(batch);
             changes.forEach(this::note);
@@ -84,13 +118,9 @@ final class Firewall {
         }
     }
 
-    private void add(Change change, FirewallBatch batch) {
-        rules.ports(change.endpoint).forEach(change.publish ? batch::append : batch::delete);
-    }
-
     private void note(Change change) {
-        if (change.publish) published.add(change.endpoint);
-        else published.remove(change.endpoint);
+        if (change.publish) published.put(change.endpointId, change.rules);
+        else published.remove(change.endpointId);
         change.done = true;
     }
 
@@ -102,8 +132,8 @@ final class Firewall {
         } catch (IOException e) {
             e.addSuppressed(first);
             change.failure = e;
-            if (change.publish) published.remove(change.endpoint);
-            else published.add(change.endpoint);
+            if (change.publish) published.remove(change.endpointId);
+            else published.put(change.endpointId, change.rules);
             removeTraces(change);
         }
     }
@@ -117,27 +147,58 @@ final class Firewall {
         }
     }
 
-    private void correct() throws IOException {
+    /// Puts right whatever somebody else has changed of our rules.
+    ///
+    /// @return whether something was wrong
+    synchronized boolean correct() throws IOException {
+        if (bridges.isEmpty()) return false;
         var batch = corrections();
-        if (!batch.isEmpty()) iptables.apply(batch);
+        if (batch.isEmpty()) return false;
+        iptables.apply(batch);
+        return true;
     }
 
     private FirewallBatch corrections() throws IOException {
         var now = iptables.read();
         var batch = new FirewallBatch();
         BridgeRules.CHAINS.stream().filter(chain -> !now.chains().contains(chain)).forEach(batch::make);
-        for (List<FirewallRule> wanted : rules.first()) {
-            List<FirewallRule> present = now.of(wanted.getFirst()).stream().filter(wanted::contains).toList();
-            if (present.equals(wanted)) continue;
-            present.forEach(batch::delete);
-            wanted.reversed().forEach(batch::insert);
+        boolean overtaken = false;
+        for (BridgeRules rules : bridges) {
+            for (List<FirewallRule> wanted : rules.first()) overtaken |= putFirst(wanted, now, batch);
         }
-        rules.last().stream().filter(rule -> !now.rules().contains(rule)).forEach(batch::append);
+        if (overtaken || !commonComesFirst(now)) {
+            List<FirewallRule> common = BridgeRules.common();
+            now.of(common.getFirst()).stream().filter(common::contains).forEach(batch::delete);
+            common.reversed().forEach(batch::insert);
+        }
+
+        var last = new ArrayList<>(BridgeRules.commonLast());
+        bridges.forEach(rules -> last.addAll(rules.last()));
+        last.stream().filter(rule -> !now.rules().contains(rule)).forEach(batch::append);
 
         var ports = new LinkedHashSet<FirewallRule>();
-        published.forEach(endpoint -> ports.addAll(rules.ports(endpoint)));
-        now.rules().stream().filter(rule -> rules.isStale(rule, ports)).forEach(batch::delete);
+        published.values().forEach(ports::addAll);
+        now.rules().stream().filter(rule -> bridges.stream().anyMatch(rules -> rules.isStale(rule, ports))).forEach(batch::delete);
         ports.stream().filter(rule -> !now.rules().contains(rule)).forEach(batch::append);
         return batch;
+    }
+
+    /// @return whether something was inserted
+    private static boolean putFirst(List<FirewallRule> wanted, Ruleset now, FirewallBatch batch) {
+        List<FirewallRule> present = now.of(wanted.getFirst()).stream().filter(wanted::contains).toList();
+        if (present.equals(wanted)) return false;
+        present.forEach(batch::delete);
+        wanted.reversed().forEach(batch::insert);
+        return true;
+    }
+
+    /// The administrator's rules and the isolation of the bridges come before what lets their traffic pass.
+    private boolean commonComesFirst(Ruleset now) {
+        List<FirewallRule> common = BridgeRules.common();
+        Set<FirewallRule> ours = new LinkedHashSet<>(common);
+        bridges.forEach(rules -> rules.first().forEach(ours::addAll));
+        List<FirewallRule> order = now.of(common.getFirst()).stream().filter(ours::contains).toList();
+        return order.size() >= common.size() && order.subList(0, common.size()).equals(common)
+                && order.stream().filter(common::contains).count() == common.size();
     }
 }

@@ -5,6 +5,7 @@ import io.balena.engine.linux.BoundPort.Protocol;
 import io.balena.engine.linux.Errno;
 import io.balena.engine.linux.ErrnoException;
 import io.balena.engine.linux.Sysctl;
+import io.balena.engine.network.address.Ip;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -12,21 +13,22 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 
-/// The host's ports that containers have published. Safe for use by many threads.
+/// The host's ports that containers have published, on whatever network. Safe for use by many threads.
 ///
 /// Each is bound by a socket of ours, although the firewall redirects its traffic before any socket sees it: so that no other
 /// process takes a published port, and none of theirs is published over.
 final class HostPorts {
     private static final int ATTEMPTS_AT_RANDOM = 10;
 
-    private record Key(String protocol, Ipv4 address, int port) {
+    private record Key(String protocol, Ip address, int port) {
         static Key of(PortBinding binding) {
             return new Key(binding.protocol(), binding.host(), binding.hostPort());
         }
 
         boolean clashesWith(Key other) {
             return protocol.equals(other.protocol) && port == other.port
-                    && (address.equals(other.address) || address.equals(Ipv4.ANY) || other.address.equals(Ipv4.ANY));
+                    && address.v6() == other.address.v6()
+                    && (address.equals(other.address) || address.isAny() || other.address.isAny());
         }
     }
 
@@ -55,12 +57,16 @@ final class HostPorts {
 
     /// Binds all of `wanted` or none.
     ///
+    /// @param wanted each inner list is one port on several addresses: a number that is chosen is the same on all
     /// @return the same with the ports chosen
-    synchronized List<PortBinding> bind(String endpointId, List<PortBinding> wanted) throws IOException {
+    synchronized List<PortBinding> bind(String endpointId, List<List<PortBinding>> wanted) throws IOException {
         var chosen = new ArrayList<PortBinding>();
         try {
-            for (PortBinding binding : wanted) {
-                chosen.add(binding.hostPort() == 0 ? bindRandom(endpointId, binding) : bind(endpointId, binding));
+            for (List<PortBinding> everywhere : wanted) {
+                if (everywhere.isEmpty()) continue;
+                var first = everywhere.getFirst();
+                boolean fixed = first.hostPort() != 0 && first.hostPort() == first.lastHostPort();
+                chosen.addAll(fixed ? bindEach(endpointId, everywhere, first.hostPort()) : bindAny(endpointId, everywhere));
             }
             return List.copyOf(chosen);
         } catch (IOException | RuntimeException e) {
@@ -69,32 +75,50 @@ final class HostPorts {
         }
     }
 
-    private PortBinding bindRandom(String endpointId, PortBinding binding) throws IOException {
+    private List<PortBinding> bindEach(String endpointId, List<PortBinding> everywhere, int port) throws PortUnavailable {
+        var done = new ArrayList<PortBinding>();
+        try {
+            for (PortBinding binding : everywhere) done.add(bind(endpointId, binding.onHostPort(port)));
+            return done;
+        } catch (PortUnavailable | RuntimeException e) {
+            release(done);
+            throw e;
+        }
+    }
+
+    /// One from the range that was asked for, or any that is free.
+    private List<PortBinding> bindAny(String endpointId, List<PortBinding> everywhere) throws IOException {
+        var first = everywhere.getFirst();
+        boolean random = first.hostPort() == 0;
+        int lowest = random ? lowestRandom : first.hostPort();
+        int highest = random ? highestRandom : first.lastHostPort();
+        int next = random ? nextRandom : lowest;
         int refused = 0;
-        int range = highestRandom - lowestRandom + 1;
-        for (int i = 0; i < range; i++) {
-            var candidate = binding.onHostPort(nextRandom);
-            nextRandom = nextRandom == highestRandom ? lowestRandom : nextRandom + 1;
-            if (isOurs(candidate)) continue;
+        for (int i = 0; i <= highest - lowest; i++) {
+            int port = next;
+            next = next == highest ? lowest : next + 1;
+            if (random) nextRandom = next;
+            if (everywhere.stream().anyMatch(binding -> isOurs(binding.onHostPort(port)))) continue;
             try {
-                return bind(endpointId, candidate);
+                return bindEach(endpointId, everywhere, port);
             } catch (PortUnavailable e) {
                 boolean inUse = e.getCause() instanceof ErrnoException cause && cause.errno() == Errno.EADDRINUSE;
-                if (!inUse || ++refused == ATTEMPTS_AT_RANDOM) throw e;
+                if (!inUse || random && ++refused == ATTEMPTS_AT_RANDOM) throw e;
             }
         }
-        throw new PortUnavailable(endpointId, "all ports are allocated", null);
+        throw new PortUnavailable(endpointId, "Bind for " + first.host() + ":" + first.hostPort() + " failed: "
+                + (random ? "all ports are allocated" : "port is already allocated"), null);
     }
 
     private PortBinding bind(String endpointId, PortBinding binding) throws PortUnavailable {
-        String socket = binding.host() + ":" + binding.hostPort();
+        String socket = (binding.host().v6() ? "[" + binding.host() + "]" : binding.host()) + ":" + binding.hostPort();
         if (isOurs(binding)) throw new PortUnavailable(endpointId, "Bind for " + socket + " failed: port is already allocated", null);
         try {
             var protocol = Protocol.valueOf(binding.protocol().toUpperCase(Locale.ROOT));
             bound.put(Key.of(binding), BoundPort.open(protocol, binding.host().inet(), binding.hostPort(), redirected));
             return binding;
         } catch (IOException e) {
-            throw new PortUnavailable(endpointId, words(binding.protocol(), socket, e), e);
+            throw new PortUnavailable(endpointId, words(binding, socket, e), e);
         }
     }
 
@@ -104,10 +128,10 @@ final class HostPorts {
     }
 
     /// As Docker says it, e.g. `listen tcp4 0.0.0.0:80: bind: address already in use`.
-    private static String words(String protocol, String socket, IOException failure) {
+    private static String words(PortBinding binding, String socket, IOException failure) {
         if (!(failure instanceof ErrnoException e)) return failure.getMessage();
         if (e.errno() == Errno.EPROTONOSUPPORT) return "protocol not supported";
-        return "listen " + (protocol.equals("sctp") ? protocol : protocol + "4") + " " + socket + ": " + e.call() + ": "
+        return "listen " + (binding.protocol().equals("sctp") ? "sctp" : binding.protocol() + (binding.host().v6() ? "6" : "4")) + " " + socket + ": " + e.call() + ": "
                 + e.errno().text().toLowerCase(Locale.ROOT);
     }
 

@@ -8,7 +8,6 @@ import static java.nio.file.StandardOpenOption.WRITE;
 import com.fasterxml.jackson.core.JacksonException;
 import com.fasterxml.jackson.databind.DeserializationFeature;
 import com.fasterxml.jackson.databind.json.JsonMapper;
-import io.balena.engine.linux.MacAddress;
 import io.balena.engine.linux.Sysctl;
 import java.io.IOException;
 import java.lang.System.Logger;
@@ -90,12 +89,13 @@ final class StoredEndpoints {
     }
 
     private void check(Endpoint endpoint, Path file) {
-        if (endpoint == null || endpoint.ports() == null || !file(endpoint.containerId()).equals(file)
+        if (endpoint == null || endpoint.of() == null || endpoint.ports() == null || !file(endpoint.containerId()).equals(file)
                 || !String.valueOf(endpoint.id()).matches("[0-9a-f]{64}")) {
             throw new IllegalArgumentException("not the endpoint of this container");
         }
-        Ipv4.parse(String.valueOf(endpoint.address()));
-        MacAddress.parse(String.valueOf(endpoint.macAddress()));
+        if (endpoint.addresses() == null || endpoint.mac() == null || endpoint.link() == null || endpoint.peers() == null) {
+            throw new IllegalArgumentException("incomplete");
+        }
     }
 
     void write(Endpoint endpoint) throws IOException {
@@ -112,6 +112,11 @@ final class StoredEndpoints {
 
     void remove(String containerId) throws IOException {
         Files.deleteIfExists(file(containerId));
+    }
+
+    /// Of a network that is gone.
+    void removeDirectory() throws IOException {
+        Files.deleteIfExists(directory);
     }
 
     private Path file(String containerId) {

@@ -3,14 +3,16 @@ package io.balena.engine.network;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
-import java.util.Optional;
+import io.balena.engine.network.address.Cidr;
+import io.balena.engine.network.address.Subnet;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 class BridgeConfigTest {
     private static BridgeConfig config(String name, String address) {
-        return new BridgeConfig(name, Optional.ofNullable(address), 0, true, true, true, true);
+        var config = BridgeConfig.named(name);
+        return address == null ? config : config.at(Cidr.parse(address));
     }
 
     @ParameterizedTest
@@ -27,13 +29,14 @@ class BridgeConfigTest {
 
     @Test
     void theFixedRangeMustBeWithinTheNetwork() {
-        assertThrows(IllegalArgumentException.class,
-                () -> new BridgeConfig("b", Optional.of("10.0.0.1/24"), Optional.of("10.0.1.0/25"), 0, true, true, true, true));
+        var range = Subnet.parse("10.0.1.0/25");
+        assertThrows(IllegalArgumentException.class, () -> config("b", "10.0.0.1/24").giving(range));
         assertEquals("fifteen-letters", config("fifteen-letters", "10.0.0.1/24").name());
     }
 
     @Test
     void aPortThatIsNoneIsRefused() {
+        assertThrows(IllegalArgumentException.class, () -> new PortBinding("tcp", 80, "", 90, 80));
         assertThrows(IllegalArgumentException.class, () -> new PortBinding("icmp", 80, "", 80));
         assertThrows(IllegalArgumentException.class, () -> new PortBinding("tcp", 0, "", 80));
         assertThrows(IllegalArgumentException.class, () -> new PortBinding("tcp", 80, "", 65536));

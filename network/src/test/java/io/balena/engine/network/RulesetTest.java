@@ -4,6 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.balena.engine.network.address.Subnet;
 import java.util.List;
 import java.util.Set;
 import org.junit.jupiter.api.Test;
@@ -33,7 +34,7 @@ class RulesetTest {
     @Test
     void onlyRulesOfThisBridgeAndRangeCanBeStale() {
         var subnet = Subnet.parse("10.114.101.0/24");
-        var rules = new BridgeRules("balena0", subnet, Subnet.parse("10.114.101.0/25"), true, true);
+        var rules = new BridgeRules("balena0", subnet, Subnet.parse("10.114.101.0/25"), true, true, false);
         assertTrue(stale(rules, "nat", "DOCKER", "-p tcp -m tcp --dport 80 -j DNAT --to-destination 10.114.101.7:80"));
         assertFalse(stale(rules, "nat", "DOCKER", "-p tcp -m tcp --dport 80 -j DNAT --to-destination 10.114.101.200:80"), "the second engine's");
         assertFalse(stale(rules, "nat", "DOCKER", "! -i docker0 -p tcp -m tcp --dport 80 -j DNAT --to-destination 10.114.101.7:80"), "dockerd's");

@@ -250,14 +250,18 @@ class DataRootIT {
         return docker.run("logs", name).out();
     }
 
-    @Test @Order(8) void aContainerOnANetworkThatDockerMadeIsThereButCannotStart() {
+    @Test @Order(8) void aNetworkThatDockerMadeIsTakenOverWithItsContainers() {
         var ours = engine.get("/networks/own");
         assertEquals("", JsonDifference.of(network, ours, List.of()));
-        var start = docker.run("start", "onnet").endedWith(1);
-        assertTrue(start.err().contains("starting containers on the network own, which Docker made, is not supported by this engine yet"),
-                start.err());
-        assertEquals(network.get("Id"), engine.get("/containers/onnet/json").at("/NetworkSettings/Networks/own/NetworkID"),
-                "by which Docker finds it");
+        docker.run("start", "onnet").succeeded();
+        var place = engine.get("/containers/onnet/json").at("/NetworkSettings/Networks/own");
+        assertEquals(network.get("Id"), place.get("NetworkID"), "by which Docker finds it");
+        var gateway = network.at("/IPAM/Config/0/Gateway").asText();
+        assertTrue(gateway.isEmpty() || place.get("Gateway").asText().equals(gateway), place::toString);
+        assertTrue(place.get("IPAddress").asText().matches("[0-9.]+"), place::toString);
+        docker.run("stop", "-t", "0", "onnet").succeeded();
+        docker.run("network", "create", "ours").succeeded();
+        docker.run("network", "rm", "ours").succeeded();
     }
 
     @Test @Order(9) void whatWeRemoveAndMakeIsSoForDockerToo() throws IOException {

@@ -28,10 +28,19 @@ final class SideBySide implements AutoCloseable {
         return start(List.of(), List.of(theirFlags));
     }
 
+    /// With networks, each in a machine of its own. Like ours, dockerd has no process for each published port then.
+    static SideBySide startWithNetworks(String... flags) {
+        return startTogether(List.of(flags), with(List.of(flags), "--userland-proxy=false"));
+    }
+
     private static SideBySide start(List<String> ourFlags, List<String> theirFlags) {
-        Engine theirs = Engine.startDockerd(with(theirFlags, "--bridge=none", "--iptables=false"));
+        return startTogether(List.of(with(ourFlags, "--bridge=none")), with(theirFlags, "--bridge=none", "--iptables=false"));
+    }
+
+    private static SideBySide startTogether(List<String> ourFlags, String... theirFlags) {
+        Engine theirs = Engine.startDockerd(theirFlags);
         try {
-            return new SideBySide(Engine.start(with(ourFlags, "--bridge=none")), theirs);
+            return new SideBySide(Engine.start(ourFlags.toArray(String[]::new)), theirs);
         } catch (RuntimeException | Error e) {
             theirs.close();
             throw e;
@@ -75,7 +84,8 @@ final class SideBySide implements AutoCloseable {
         return """
                 docker() { command %s -H unix://%s "$@"; }
                 api() { local path=$1; shift; curl -s --unix-socket %s "$@" "http://docker/v1.41$path"; }
-                """.formatted(DockerCli.newest(), engine.socket(), engine.socket());
+                machine() { nsenter --net=/run/netns/%s "$@"; }
+                """.formatted(DockerCli.newest(), engine.socket(), engine.socket(), engine.networkNamespace());
     }
 
     private static String normalised(String step, String text) {

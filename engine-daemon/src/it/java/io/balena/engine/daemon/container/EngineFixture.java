@@ -12,9 +12,13 @@ import io.balena.engine.daemon.event.Events;
 import io.balena.engine.daemon.volume.Volumes;
 import io.balena.engine.distribution.ImageReference;
 import io.balena.engine.distribution.Images;
-import io.balena.engine.graphdriver.LayerStore;
-import io.balena.engine.runtime.ShimCommand;
 import io.balena.engine.graphdriver.IdentityMapping;
+import io.balena.engine.graphdriver.LayerStore;
+import io.balena.engine.network.FirewallSettings;
+import io.balena.engine.network.Networks;
+import io.balena.engine.network.NetworksConfig;
+import io.balena.engine.network.address.DefaultPools;
+import io.balena.engine.runtime.client.ShimCommand;
 import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
@@ -40,6 +44,7 @@ final class EngineFixture implements AutoCloseable {
     final Path execRoot;
     final Events events = new Events();
     private LayerStore layers;
+    private Networks networks;
     private Images images;
     ContainerEngine engine;
 
@@ -60,16 +65,20 @@ final class EngineFixture implements AutoCloseable {
         images = Images.open(dataRoot, layers);
         var shim = new ShimCommand(List.of(Path.of(System.getProperty("java.home"), "bin/java").toString(), "-Xint", "-XX:+UseSerialGC",
                 "-Xmx24m", "-XX:-UsePerfData", "--enable-native-access=ALL-UNNAMED", "-cp", System.getProperty("java.class.path"),
-                "io.balena.engine.runtime.ShimMain"));
+                "io.balena.engine.runtime.shim.ShimMain"));
+        // The machine under the test is left as it is.
+        var alone = new NetworksConfig(Optional.empty(), List.of(), DefaultPools.DOCKERS, new FirewallSettings(false, false, false), 0);
+        networks = Networks.open(alone, dataRoot, execRoot.resolve("network"), List.of());
         engine = ContainerEngine.open(new ContainerEngine.Settings(dataRoot, execRoot, shim,
-                HostDefaults.DOCKERS, SpecDefaults.DOCKERS, new DnsDefaults(List.of(), List.of(), List.of()),
+                HostDefaults.DOCKERS, SpecDefaults.DOCKERS, new DnsDefaults(List.of(), List.of(), List.of()), Optional.empty(),
                 new Runtimes(Map.of()), List.of(), IdentityMapping.NONE, false), images, layers,
-                Volumes.open(dataRoot, IdentityMapping.NONE, events), Optional.empty(), List.of(), events);
+                Volumes.open(dataRoot, IdentityMapping.NONE, events), networks, events);
     }
 
     /// The engine is gone; containers and shim are not.
     void leave() throws IOException {
         engine.close();
+        networks.close();
         layers.close();
     }
 

@@ -12,7 +12,7 @@ import io.balena.engine.graphdriver.ContainerLayer;
 import io.balena.engine.graphdriver.IdentityMapping;
 import io.balena.engine.graphdriver.LayerStore;
 import io.balena.engine.network.Endpoint;
-import io.balena.engine.runtime.RuntimeSpec;
+import io.balena.engine.runtime.spec.RuntimeSpec;
 import java.io.IOException;
 import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.FileSystemException;
@@ -36,11 +36,12 @@ final class Bundles {
     private final SubpathMounts subpaths;
     private final SpecBuilder specs;
     private final DeviceRequests devices;
+    private final LegacyLinks links;
     private final IdentityMapping owners;
 
     /// @param folder on a tmpfs
     Bundles(Path folder, ContainerStore store, LayerStore layers, ContainerVolumes volumes, EtcFiles etc, SharedMemory memory,
-            NamespaceDonors donors, SubpathMounts subpaths, SpecBuilder specs, DeviceRequests devices, IdentityMapping owners) {
+            NamespaceDonors donors, SubpathMounts subpaths, SpecBuilder specs, DeviceRequests devices, LegacyLinks links, IdentityMapping owners) {
         this.folder = folder;
         this.store = store;
         this.layers = layers;
@@ -51,14 +52,14 @@ final class Bundles {
         this.subpaths = subpaths;
         this.specs = specs;
         this.devices = devices;
+        this.links = links;
         this.owners = owners;
     }
 
-    /// @param host what stands for `host-gateway` among its names; empty without a bridge
     /// @param forOthers whether another runtime than ours is to read it
     /// @param done gets what was done, also when the rest fails
     /// @return the bundle
-    Path assemble(ContainerRecord record, Optional<Endpoint> endpoint, Optional<String> host, boolean forOthers, UndoSteps done)
+    Path assemble(ContainerRecord record, List<Endpoint> endpoints, boolean forOthers, UndoSteps done)
             throws IOException {
         ContainerId id = record.id();
         ContainerLayer layer = layers.containerLayer(id.hex())
@@ -67,7 +68,7 @@ final class Bundles {
         done.push(layer::unmount);
         // Before a root that is read-only to the container can refuse it.
         if (!record.config().workingDirectory().isEmpty()) makeWorkingDirectory(new ContainerRoot(rootfs), record.config().workingDirectory());
-        Map<String, Path> files = etcFiles(record, endpoint, host);
+        Map<String, Path> files = etcFiles(record, endpoints);
         done.push(() -> volumes.unmount(record));
         List<MountPoint> mounted = volumes.mount(record);
         BindSources.prepare(record.mounts(), owners);
@@ -89,17 +90,17 @@ final class Bundles {
         }
     }
 
-    private Map<String, Path> etcFiles(ContainerRecord record, Optional<Endpoint> endpoint, Optional<String> host) throws IOException {
+    private Map<String, Path> etcFiles(ContainerRecord record, List<Endpoint> endpoints) throws IOException {
         if (record.host().networkMode() instanceof NetworkMode.OfContainer other) {
             // Who shares a network has the other's view of it.
             ContainerId owner = store.find(other.idOrName()).id();
             return Map.of("/etc/resolv.conf", etc.resolvConf(owner), "/etc/hostname", etc.hostname(owner), "/etc/hosts", etc.hosts(owner));
         }
-        return etc.write(record, endpoint.map(Endpoint::address), host);
+        return etc.write(record, endpoints, links.of(record));
     }
 
     private Path write(ContainerRecord record, SpecBuilder.Surroundings around, boolean forOthers) throws IOException {
-        RuntimeSpec spec = devices.addTo(specs.build(record.config(), record.host(), around), record.host());
+        RuntimeSpec spec = devices.addTo(specs.build(record.config().withDefaults(links.environment(record)), record.host(), around), record.host());
         specs.prepareGroups(spec);
         Path bundle = folder.resolve(record.id().hex());
         Files.createDirectories(bundle);

@@ -13,15 +13,18 @@ import io.balena.engine.daemon.http.ApiVersion;
 import io.balena.engine.daemon.http.Filters;
 import io.balena.engine.daemon.http.Route;
 import io.balena.engine.daemon.image.ImageEvents;
-import io.balena.engine.daemon.network.DockerNetwork;
+import io.balena.engine.daemon.network.NetworkRoutes;
 import io.balena.engine.daemon.volume.Volumes;
 import io.balena.engine.distribution.Images;
 import io.balena.engine.graphdriver.IdentityMapping;
 import io.balena.engine.graphdriver.LayerStore;
-import io.balena.engine.network.BridgeNetwork;
-import io.balena.engine.runtime.Shim;
-import io.balena.engine.runtime.ShimCommand;
-import io.balena.engine.runtime.ShimEvent;
+import io.balena.engine.network.NetworkObserver;
+import io.balena.engine.network.Networks;
+import io.balena.engine.network.PredefinedNetworks;
+import io.balena.engine.network.Sandboxes;
+import io.balena.engine.runtime.client.Shim;
+import io.balena.engine.runtime.client.ShimCommand;
+import io.balena.engine.runtime.client.ShimEvent;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -51,7 +54,8 @@ public final class ContainerEngine implements AutoCloseable {
     /// @param execRoot on a tmpfs
     /// @param cdiSpecs folders of the Container Device Interface, the last one first
     /// @param restartUnhealthy whether a container that turns unhealthy is restarted as its policy has it
-    public record Settings(Path dataRoot, Path execRoot, ShimCommand shim, HostDefaults host, SpecDefaults spec, DnsDefaults dns,
+    /// @param hostGateway what `host-gateway` among the names of a container stands for; empty for the bridge's address
+    public record Settings(Path dataRoot, Path execRoot, ShimCommand shim, HostDefaults host, SpecDefaults spec, DnsDefaults dns, Optional<String> hostGateway,
             Runtimes runtimes, List<Path> cdiSpecs, IdentityMapping owners, boolean restartUnhealthy) {}
 
     /// How many containers there are, for `/info`.
@@ -75,19 +79,19 @@ public final class ContainerEngine implements AutoCloseable {
         this.routes = routes;
     }
 
-    /// @param bridge empty when containers get no network unless they ask for one
-    /// @param dockerNetworks that Docker made, and containers may be on
-    public static ContainerEngine open(Settings settings, Images images, LayerStore layers, Volumes allVolumes, Optional<BridgeNetwork> bridge,
-            List<DockerNetwork> dockerNetworks, Events bus) throws IOException {
+    public static ContainerEngine open(Settings settings, Images images, LayerStore layers, Volumes allVolumes, Networks networks,
+            Events bus) throws IOException {
         Path directory = settings.dataRoot.resolve("containers");
         Path bundleFolder = settings.execRoot.resolve("bundles");
         Files.createDirectories(bundleFolder);
-        var etc = new EtcFiles(directory, settings.dns, settings.owners);
+        Optional<String> gateway = settings.hostGateway.or(() -> bridgeAddress(networks));
+        var etc = new EtcFiles(directory, settings.dns, new HostsFile(gateway), settings.owners);
         var store = ContainerStore.open(directory, etc, settings.owners);
         var volumes = new ContainerVolumes(allVolumes, new ImageMounts(images, layers));
         volumes.adopt(store);
         var events = new ContainerEvents(bus);
-        var networking = new Networking(bridge, dockerNetworks);
+        var links = new LegacyLinks(store);
+        var networking = new Networking(networks, new Sandboxes(networks, NetworkObserver.NONE), links);
         var healthFiles = new HealthFiles(settings.execRoot.resolve("health"));
         var removal = new Removal(store, layers, volumes, events, healthFiles);
         removal.finish();
@@ -106,12 +110,12 @@ public final class ContainerEngine implements AutoCloseable {
         var specs = new SpecBuilder(settings.spec, settings.owners);
         var timer = new Timer();
         var bundles = new Bundles(bundleFolder, store, layers, volumes, etc, memory, donors,
-                new SubpathMounts(settings.execRoot.resolve("subpaths")), specs, new DeviceRequests(settings.cdiSpecs), settings.owners);
+                new SubpathMounts(settings.execRoot.resolve("subpaths")), specs, new DeviceRequests(settings.cdiSpecs), links, settings.owners);
         var execs = new Execs(store, specs, bundles, events, shim);
         var health = new HealthMonitor(new HealthProbe(execs, timer), healthFiles, events, timer);
         var start = new Start(store, donors, networking, bundles, settings.runtimes, events, health, shim);
         var restarts = new Restarts(store, start, timer);
-        var ending = new Ending(store, start, restarts, removal, events, health, shim);
+        var ending = new Ending(store, start, networking, restarts, removal, events, health, shim);
         ears.listen(store, ending, execs, events);
         var marks = new FreezeMarks(settings.execRoot.resolve("frozen"));
         new Reconciliation(store, start, ending, removal, networking, marks, health, shim).run();
@@ -119,11 +123,11 @@ public final class ContainerEngine implements AutoCloseable {
 
         var defaults = new AtomicReference<>(settings.host);
         var changes = new FileChanges();
-        var containers = new Containers(store, start, restarts, removal, events, health, timer, shim);
+        var containers = new Containers(store, start, networking, restarts, removal, events, health, timer, shim);
         if (settings.restartUnhealthy) health.whenUnhealthy(containers::endUnhealthy);
         var inspect = new ContainerInspect(layers, etc, execs);
         var list = new ContainerList(store, images, layers, Clock.systemUTC());
-        var creation = new Creation(store, images, layers, volumes, networking, events, settings.runtimes, settings.spec.cgroups(),
+        var creation = new Creation(store, images, layers, volumes, networking, links, events, settings.runtimes, settings.spec.cgroups(),
                 new NamespaceModes(store, !settings.owners.isNone()));
         List<Route> routes = new ArrayList<>(new ContainerRoutes(store, creation, defaults::get, containers,
                 new Updates(store, events, shim), inspect, list, layers).table());
@@ -131,7 +135,15 @@ public final class ContainerEngine implements AutoCloseable {
         routes.addAll(new StreamRoutes(store, containers, execs, events, shim, new ContainerLogs(store, changes)).table());
         var commits = new Commits(store, containers, marks, layers, images, events, new ImageEvents(bus));
         routes.addAll(new SnapshotRoutes(store, layers, commits, events).table());
+        routes.addAll(new NetworkRoutes(networks, new Connections(store, networking, etc, events), bus).table());
         return new ContainerEngine(defaults, store, creation, containers, list, restarts, timer, shim, changes, List.copyOf(routes));
+    }
+
+    /// Where containers on the default bridge reach the machine.
+    private static Optional<String> bridgeAddress(Networks networks) {
+        return networks.all().stream().filter(network -> network.id().equals(PredefinedNetworks.id(PredefinedNetworks.BRIDGE)))
+                .flatMap(network -> network.ipam().pools().stream()).filter(pool -> !pool.subnet().first().v6())
+                .map(pool -> pool.gateway().toString()).findFirst();
     }
 
     ContainerStore store() {

@@ -1,7 +1,6 @@
 package io.balena.engine.daemon.container;
 
 import io.balena.engine.daemon.event.Events;
-import io.balena.engine.daemon.system.NetworkRoutes;
 import java.util.Map;
 import java.util.TreeMap;
 
@@ -25,8 +24,7 @@ final class ContainerEvents {
         events.publish("container", action, container.id().hex(), attributes);
     }
 
-    void network(ContainerRecord container, String action, String network) {
-        events.publish("network", action, NetworkRoutes.id(network),
-                Map.of("container", container.id().hex(), "name", network, "type", network.equals("bridge") ? "bridge" : network));
+    void network(ContainerRecord container, String action, String network, String driver, String networkId) {
+        events.publish("network", action, networkId, Map.of("container", container.id().hex(), "name", network, "type", driver));
     }
 }

@@ -10,10 +10,12 @@ import io.balena.engine.daemon.http.ApiVersion;
 import io.balena.engine.distribution.Rfc3339;
 import io.balena.engine.graphdriver.ContainerLayer;
 import io.balena.engine.graphdriver.LayerStore;
+import io.balena.engine.network.PredefinedNetworks;
 import java.io.IOException;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Optional;
-import java.util.stream.StreamSupport;
+import java.util.Set;
 
 /// What `docker inspect` shows. Clients compare it with what they asked for, so its every `null` counts.
 final class ContainerInspect {
@@ -80,8 +82,7 @@ final class ContainerInspect {
         ObjectNode json = JSON.objectNode();
         boolean alive = record.state().isAlive();
         json.put("Bridge", "").put("SandboxID", "").put("SandboxKey", alive ? "/proc/" + record.state().pid() + "/ns/net" : "");
-        ObjectNode ports = record.network().ports();
-        json.set("Ports", alive && ports.isEmpty() ? exposed(record) : ports);
+        json.set("Ports", record.network().ports());
         json.put("HairpinMode", false).put("LinkLocalIPv6Address", "").put("LinkLocalIPv6PrefixLen", 0)
                 .putNull("SecondaryIPAddresses").putNull("SecondaryIPv6Addresses");
         record.network().copyBridgeTo(json);
@@ -89,28 +90,27 @@ final class ContainerInspect {
         return json;
     }
 
-    private static ObjectNode exposed(ContainerRecord record) {
-        ObjectNode ports = JSON.objectNode();
-        if (record.network().networks().has("bridge")) Networking.exposed(record).forEach(ports::putNull);
-        return ports;
-    }
-
     static ObjectNode networks(ContainerRecord record, ApiVersion version) {
-        ObjectNode all = record.network().networks().deepCopy();
-        for (JsonNode each : all) {
-            ObjectNode endpoint = (ObjectNode) each;
-            // Docker's own alias, by which others on a network of one's own find it.
-            boolean userDefined = !List.of("bridge", "host", "none").contains(record.host().text("NetworkMode"))
-                    && !record.host().text("NetworkMode").equals("default");
-            if (userDefined) {
-                ArrayNode aliases = endpoint.path("Aliases").isArray() ? (ArrayNode) endpoint.get("Aliases") : endpoint.putArray("Aliases");
-                // Docker stores it at the first start.
-                if (StreamSupport.stream(aliases.spliterator(), false).noneMatch(alias -> alias.asText().equals(record.id().shortHex()))) {
-                    aliases.add(record.id().shortHex());
-                }
-            }
-            if (version.atLeast(1, 44)) endpoint.putNull("DNSNames");
+        ObjectNode all = JSON.objectNode();
+        for (String name : record.network().names()) {
+            boolean userDefined = !PredefinedNetworks.NAMES.contains(name);
+            EndpointSettings settings = record.network().on(name).orElseThrow();
+            // Docker's own alias, by which others on a network of one's own find it; it is stored at the first start.
+            if (userDefined) settings = settings.withAlias(record.id().shortHex());
+            ObjectNode endpoint = settings.document().deepCopy();
+            if (version.atLeast(1, 44)) putNames(endpoint, record, userDefined ? settings.aliases() : List.of());
+            all.set(name, endpoint.without("DesiredMacAddress"));
         }
         return all;
+    }
+
+    /// What the embedded resolver answers to; there is none on the networks that are always there.
+    private static void putNames(ObjectNode endpoint, ContainerRecord record, List<String> aliases) {
+        endpoint.putNull("DNSNames");
+        if (aliases.isEmpty() || !record.state().isAlive()) return;
+        Set<String> names = new LinkedHashSet<>(List.of(record.name()));
+        names.addAll(aliases);
+        names.add(record.config().hostname());
+        names.forEach(endpoint.putArray("DNSNames")::add);
     }
 }

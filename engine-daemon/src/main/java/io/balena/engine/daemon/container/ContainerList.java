@@ -245,6 +245,6 @@ final class ContainerList {
     private static boolean hasPort(ContainerRecord record, String wanted, boolean published) {
         String port = wanted.contains("/") ? wanted : wanted + "/tcp";
         if (published) return !record.network().ports().path(port).isEmpty();
-        return Networking.exposed(record).contains(port);
+        return PortRequests.exposed(record).contains(port);
     }
 }

@@ -13,7 +13,7 @@ import io.balena.engine.daemon.container.ContainerState.Running;
 import io.balena.engine.daemon.container.ContainerStore.Durability;
 import io.balena.engine.runtime.ContainerFailure;
 import io.balena.engine.runtime.ProcessKey;
-import io.balena.engine.runtime.Shim;
+import io.balena.engine.runtime.client.Shim;
 import java.io.IOException;
 import java.io.InterruptedIOException;
 import java.lang.System.Logger;
@@ -35,6 +35,7 @@ final class Containers {
 
     private final ContainerStore store;
     private final Start start;
+    private final Networking networking;
     private final Restarts restarts;
     private final Removal removal;
     private final ContainerEvents events;
@@ -48,10 +49,11 @@ final class Containers {
     /// What a client may wait for.
     enum Condition { NOT_RUNNING, NEXT_EXIT, REMOVED }
 
-    Containers(ContainerStore store, Start start, Restarts restarts, Removal removal, ContainerEvents events, HealthMonitor health,
+    Containers(ContainerStore store, Start start, Networking networking, Restarts restarts, Removal removal, ContainerEvents events, HealthMonitor health,
             Timer timer, Shim shim) {
         this.store = store;
         this.start = start;
+        this.networking = networking;
         this.restarts = restarts;
         this.removal = removal;
         this.events = events;
@@ -274,6 +276,7 @@ final class Containers {
                 throw e;
             }
             store.giveBack(old, container.id());
+            networking.rename(container.id(), name);
             events.publish(container.record(), "rename", Map.of("oldName", "/" + old));
         }
     }

@@ -41,6 +41,7 @@ final class Creation {
     private final LayerStore layers;
     private final ContainerVolumes volumes;
     private final Networking networking;
+    private final LegacyLinks links;
     private final ContainerEvents events;
     private final NamespaceModes modes;
     private final CgroupDriver cgroups;
@@ -57,13 +58,14 @@ final class Creation {
 
     record Created(ContainerId id, List<String> warnings) {}
 
-    Creation(ContainerStore store, Images images, LayerStore layers, ContainerVolumes volumes, Networking networking,
+    Creation(ContainerStore store, Images images, LayerStore layers, ContainerVolumes volumes, Networking networking, LegacyLinks links,
             ContainerEvents events, Runtimes runtimes, CgroupDriver cgroups, NamespaceModes modes) {
         this.store = store;
         this.images = images;
         this.layers = layers;
         this.volumes = volumes;
         this.networking = networking;
+        this.links = links;
         this.events = events;
         this.modes = modes;
         this.cgroups = cgroups;
@@ -87,19 +89,18 @@ final class Creation {
         if (config.arguments().isEmpty()) throw new InvalidRequest("No command specified");
         ContainerId id = ContainerId.random();
         config = withDefaults(config, host, id);
-        networking.validate(config, host);
         List<MountPoint> mounts = MountRequests.of(config, host, this::mountsOf, request.version);
-        NetworkSettings network = networking.networkOf(host.networkMode())
-                .map(on -> NetworkSettings.of(on, request.networks.path(asAsked(request.networks, on)))).orElseGet(NetworkSettings::none);
+        NetworkSettings network = networking.initial(config, host, request.networks);
 
         String taken = reserve(name, id);
         List<MountPoint> provided = List.of();
         try {
+            HostConfig linked = links.resolved(host, taken);
             store.prepare(id);
             ContainerLayer layer = runtimes.isBare(host.runtime()) ? layers.createBareLayer(id.hex(), image.chain())
                     : layers.createContainerLayer(id.hex(), image.chain());
             provided = volumes.provide(id, mounts, layer, store);
-            Container container = store.add(new ContainerRecord(id, Instant.now(), taken, image.id().toString(), config, host,
+            Container container = store.add(new ContainerRecord(id, Instant.now(), taken, image.id().toString(), config, linked,
                     ContainerState.created(), provided, network, 0, false, false, store.logPath(id, host),
                     JsonNodeFactory.instance.objectNode()));
             events.publish(container.record(), "create");
@@ -119,11 +120,6 @@ final class Creation {
         } catch (NotFound e) {
             throw new InvalidRequest(e.getMessage());
         }
-    }
-
-    /// The bridge is called `bridge`, and `default` by those who do not name it.
-    private static String asAsked(JsonNode networks, String on) {
-        return !networks.has(on) && networks.has("default") ? "default" : on;
     }
 
     private static void validate(ContainerConfig config, HostConfig host) {

@@ -2,13 +2,15 @@ package io.balena.engine.daemon.container;
 
 import io.balena.engine.daemon.container.ContainerState.Exited;
 import io.balena.engine.daemon.container.ContainerState.Restarting;
+import io.balena.engine.network.Endpoint;
 import io.balena.engine.runtime.ExitStatus;
-import io.balena.engine.runtime.Shim;
+import io.balena.engine.runtime.client.Shim;
 import java.io.IOException;
 import java.lang.System.Logger;
 import java.lang.System.Logger.Level;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.List;
 import java.util.Map;
 
 /// What happens when a container's process has ended.
@@ -22,16 +24,18 @@ final class Ending {
 
     private final ContainerStore store;
     private final Start start;
+    private final Networking networking;
     private final Restarts restarts;
     private final Removal removal;
     private final ContainerEvents events;
     private final HealthMonitor health;
     private final Shim shim;
 
-    Ending(ContainerStore store, Start start, Restarts restarts, Removal removal, ContainerEvents events, HealthMonitor health,
+    Ending(ContainerStore store, Start start, Networking networking, Restarts restarts, Removal removal, ContainerEvents events, HealthMonitor health,
             Shim shim) {
         this.store = store;
         this.start = start;
+        this.networking = networking;
         this.restarts = restarts;
         this.removal = removal;
         this.events = events;
@@ -68,6 +72,7 @@ final class Ending {
         ContainerRecord next = before.with(again ? new Restarting(exited) : exited).with(before.network().disconnected());
         if (again) next = next.restarted(before.restarts() + 1);
 
+        List<Endpoint> endpoints = networking.endpoints(before.id());
         start.tearDown(before.id());
         try {
             store.save(container, next, Start.durability(before));
@@ -77,15 +82,15 @@ final class Ending {
             container.publish(next);
             container.unacknowledged = true;
         }
-        announce(container, exited, again);
+        announce(container, endpoints, exited, again);
         if (!container.unacknowledged) acknowledge(container);
         if (again) restarts.schedule(container, Duration.between(since, status.at()));
         return !again && before.host().autoRemove() && !container.userRestarts;
     }
 
-    private void announce(Container container, Exited exited, boolean again) {
+    private void announce(Container container, List<Endpoint> endpoints, Exited exited, boolean again) {
         ContainerRecord record = container.record();
-        if (!record.network().networks().isEmpty() && record.network().networks().has("bridge")) events.network(record, "disconnect", "bridge");
+        for (Endpoint each : endpoints) events.network(record, "disconnect", each.of().networkName(), networking.driver(each), each.of().networkId());
         events.publish(record, "die", Map.of("exitCode", Integer.toString(exited.code())));
         if (!again) container.waiters.exited(exited.code());
     }

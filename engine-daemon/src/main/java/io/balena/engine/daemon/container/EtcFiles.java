@@ -8,6 +8,7 @@ import static java.nio.file.StandardOpenOption.WRITE;
 import io.balena.engine.daemon.container.config.HostConfig;
 import io.balena.engine.daemon.container.config.NetworkMode;
 import io.balena.engine.graphdriver.IdentityMapping;
+import io.balena.engine.network.Endpoint;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -23,24 +24,18 @@ import java.util.stream.Collectors;
 ///
 /// They are made anew at each start, so none is ever synced: a power cut that loses one loses nothing.
 final class EtcFiles {
-    private static final String LOCAL_HOSTS = """
-            127.0.0.1\tlocalhost
-            ::1\tlocalhost ip6-localhost ip6-loopback
-            fe00::0\tip6-localnet
-            ff00::0\tip6-mcastprefix
-            ff02::1\tip6-allnodes
-            ff02::2\tip6-allrouters
-            """;
     /// Where nothing better is known, as in Docker.
     private static final List<String> PUBLIC_SERVERS = List.of("8.8.8.8", "8.8.4.4");
 
     private final Path directory;
     private final DnsDefaults defaults;
+    private final HostsFile hosts;
     private final IdentityMapping owners;
 
     /// @param directory `containers`
     /// @param owners says whose they are
-    EtcFiles(Path directory, DnsDefaults defaults, IdentityMapping owners) {
+    EtcFiles(Path directory, DnsDefaults defaults, HostsFile hosts, IdentityMapping owners) {
+        this.hosts = hosts;
         this.owners = owners;
         this.directory = directory;
         this.defaults = defaults;
@@ -60,33 +55,29 @@ final class EtcFiles {
 
     /// Writes them and says where they go.
     ///
-    /// @param address on the bridge; empty without one
-    /// @param gateway what `host-gateway` stands for in `ExtraHosts`
     /// @return path in the container → file
-    Map<String, Path> write(ContainerRecord record, Optional<String> address, Optional<String> gateway) throws IOException {
-        HostConfig host = record.host();
-        String name = record.config().hostname();
-        String domain = record.config().domainname();
-        write(hostname(record.id()), name + "\n");
-
-        var hosts = new StringBuilder();
-        if (host.networkMode() instanceof NetworkMode.Host) hosts.append(read(Path.of("/etc/hosts")).orElse(LOCAL_HOSTS));
-        else hosts.append(LOCAL_HOSTS);
-        for (String extra : host.texts("ExtraHosts")) {
-            int colon = extra.indexOf(':');
-            String target = extra.substring(colon + 1);
-            hosts.append(target.equals("host-gateway") ? gateway.orElse("127.0.0.1") : target).append('\t').append(extra, 0, colon).append('\n');
-        }
-        address.ifPresent(own -> hosts.append(own).append('\t')
-                .append(domain.isEmpty() ? name : name + "." + domain + " " + name).append('\n'));
-        write(hosts(record.id()), hosts.toString());
-        write(resolvConf(record.id()), resolver(host));
+    Map<String, Path> write(ContainerRecord record, List<Endpoint> endpoints, List<LegacyLinks.Link> links) throws IOException {
+        write(hostname(record.id()), record.config().hostname() + "\n");
+        write(hosts(record.id()), hosts.of(record, endpoints, links));
+        write(resolvConf(record.id()), resolver(record.host()));
 
         Map<String, Path> files = new LinkedHashMap<>();
         files.put("/etc/resolv.conf", resolvConf(record.id()));
         files.put("/etc/hostname", hostname(record.id()));
         files.put("/etc/hosts", hosts(record.id()));
         return files;
+    }
+
+    /// Of a running container that was put on a network.
+    void addAddresses(ContainerRecord record, Endpoint endpoint) throws IOException {
+        Optional<String> text = read(hosts(record.id()));
+        if (text.isPresent()) write(hosts(record.id()), HostsFile.with(text.get(), record, endpoint));
+    }
+
+    /// Of a running container that was taken off a network.
+    void removeAddresses(ContainerRecord record, Endpoint endpoint) throws IOException {
+        Optional<String> text = read(hosts(record.id()));
+        if (text.isPresent()) write(hosts(record.id()), HostsFile.without(text.get(), record, endpoint));
     }
 
     private String resolver(HostConfig host) {

@@ -3,10 +3,12 @@ package io.balena.engine.daemon.container;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import io.balena.engine.daemon.system.NetworkRoutes;
 import io.balena.engine.network.Endpoint;
 import io.balena.engine.network.PortBinding;
+import io.balena.engine.network.Sandbox;
+import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 
 /// What is known of a container's networks: what the user asked for, and while it runs, what it got.
 ///
@@ -19,67 +21,72 @@ record NetworkSettings(ObjectNode networks, ObjectNode ports) {
         return new NetworkSettings(JSON.objectNode(), JSON.objectNode());
     }
 
-    /// Of a container that is on `network` and has no address yet.
-    ///
-    /// @param asked the request's endpoint settings; may be missing
-    static NetworkSettings of(String network, JsonNode asked) {
-        ObjectNode networks = JSON.objectNode();
-        networks.set(network, endpoint(asked, id(network, asked), null));
-        return new NetworkSettings(networks, JSON.objectNode());
+    List<String> names() {
+        List<String> names = new ArrayList<>();
+        networks.fieldNames().forEachRemaining(names::add);
+        return names;
     }
 
-    NetworkSettings connected(String network, Endpoint endpoint, List<String> exposed) {
+    Optional<EndpointSettings> on(String network) {
+        return networks.get(network) instanceof ObjectNode settings ? Optional.of(new EndpointSettings(settings)) : Optional.empty();
+    }
+
+    NetworkSettings with(String network, EndpointSettings settings) {
         ObjectNode all = networks.deepCopy();
-        all.set(network, endpoint(networks.path(network), NetworkRoutes.id(network), endpoint));
+        all.set(network, settings.document());
+        return new NetworkSettings(all, ports);
+    }
+
+    NetworkSettings without(String network) {
+        ObjectNode all = networks.deepCopy();
+        all.remove(network);
+        return new NetworkSettings(all, ports);
+    }
+
+    /// Of a running container.
+    ///
+    /// @param endpoints all that it has
+    NetworkSettings connected(List<Endpoint> endpoints, List<String> exposed) {
+        ObjectNode all = networks.deepCopy();
+        for (Endpoint endpoint : endpoints) {
+            String name = endpoint.of().networkName();
+            EndpointSettings before = on(name).orElseGet(() -> EndpointSettings.read(JSON.objectNode()));
+            for (String alias : endpoint.of().aliases()) before = before.withAlias(alias);
+            all.set(name, before.with(endpoint).document());
+        }
+        return new NetworkSettings(all, published(endpoints, exposed));
+    }
+
+    private static ObjectNode published(List<Endpoint> endpoints, List<String> exposed) {
         ObjectNode published = JSON.objectNode();
+        Optional<Endpoint> gateway = Sandbox.gateway(endpoints);
+        if (gateway.isEmpty() || gateway.get().of().internal()) return published;
         for (String port : exposed) published.putNull(port);
-        for (PortBinding port : endpoint.ports()) {
+        for (PortBinding port : gateway.get().ports()) {
             String key = port.containerPort() + "/" + port.protocol();
             if (!published.path(key).isArray()) published.putArray(key);
             published.withArray("/" + key.replace("/", "~1")).addObject()
                     .put("HostIp", port.hostAddress().isEmpty() ? "0.0.0.0" : port.hostAddress())
                     .put("HostPort", Integer.toString(port.hostPort()));
         }
-        return new NetworkSettings(all, published);
+        return published;
     }
 
     NetworkSettings disconnected() {
         ObjectNode all = JSON.objectNode();
-        for (var entry : networks.properties()) all.set(entry.getKey(), endpoint(entry.getValue(), id(entry.getKey(), entry.getValue()), null));
+        for (String name : names()) {
+            EndpointSettings settings = on(name).orElseThrow();
+            all.set(name, settings.on(settings.networkId()).document());
+        }
         return new NetworkSettings(all, JSON.objectNode());
-    }
-
-    /// Docker finds a network that a user made by the id in its containers, so that stays as it is.
-    private static String id(String network, JsonNode endpoint) {
-        boolean predefined = List.of("bridge", "host", "none").contains(network);
-        return predefined ? NetworkRoutes.id(network) : endpoint.path("NetworkID").asText("");
-    }
-
-    private static ObjectNode endpoint(JsonNode asked, String networkId, Endpoint endpoint) {
-        ObjectNode json = JSON.objectNode();
-        json.set("IPAMConfig", orNull(asked.path("IPAMConfig")));
-        json.set("Links", orNull(asked.path("Links")));
-        json.set("Aliases", orNull(asked.path("Aliases")));
-        json.put("MacAddress", endpoint == null ? "" : endpoint.macAddress());
-        json.set("DriverOpts", orNull(asked.path("DriverOpts")));
-        json.put("NetworkID", networkId);
-        json.put("EndpointID", endpoint == null ? "" : endpoint.id());
-        json.put("Gateway", endpoint == null ? "" : endpoint.gateway());
-        json.put("IPAddress", endpoint == null ? "" : endpoint.address());
-        json.put("IPPrefixLen", endpoint == null ? 0 : endpoint.prefixLength());
-        return json.put("IPv6Gateway", "").put("GlobalIPv6Address", "").put("GlobalIPv6PrefixLen", 0);
-    }
-
-    private static JsonNode orNull(JsonNode node) {
-        return node.isMissingNode() ? JSON.nullNode() : node;
     }
 
     /// The bridge's address and such, which Docker shows a second time at the top.
     void copyBridgeTo(ObjectNode top) {
         JsonNode bridge = networks.path("bridge");
-        for (String text : List.of("EndpointID", "Gateway")) top.put(text, bridge.path(text).asText(""));
-        top.put("GlobalIPv6Address", "").put("GlobalIPv6PrefixLen", 0);
+        for (String text : List.of("EndpointID", "Gateway", "GlobalIPv6Address")) top.put(text, bridge.path(text).asText(""));
+        top.put("GlobalIPv6PrefixLen", bridge.path("GlobalIPv6PrefixLen").asInt(0));
         top.put("IPAddress", bridge.path("IPAddress").asText("")).put("IPPrefixLen", bridge.path("IPPrefixLen").asInt(0));
-        top.put("IPv6Gateway", "").put("MacAddress", bridge.path("MacAddress").asText(""));
+        top.put("IPv6Gateway", bridge.path("IPv6Gateway").asText("")).put("MacAddress", bridge.path("MacAddress").asText(""));
     }
 }

@@ -5,7 +5,7 @@ import io.balena.engine.daemon.container.ContainerState.Paused;
 import io.balena.engine.daemon.container.ContainerState.Running;
 import io.balena.engine.runtime.ExitStatus;
 import io.balena.engine.runtime.ProcessKey;
-import io.balena.engine.runtime.Shim;
+import io.balena.engine.runtime.client.Shim;
 import java.io.IOException;
 import java.lang.System.Logger;
 import java.lang.System.Logger.Level;
@@ -80,12 +80,14 @@ final class Reconciliation {
                     Instant since = record.state() instanceof Running recorded && recorded.pid() == running.pid() ? recorded.since() : running.since();
                     container.publish(record.with(new Running(running.pid(), since)).wasStarted());
                     start.rootOf(record.id());
+                    takeUpNetworks(container);
                 }
                 case io.balena.engine.runtime.ContainerState.Paused paused -> {
                     var frozen = new Running(paused.pid(), paused.since());
                     boolean goesOn = marks.isSet(record.id());
                     if (goesOn) shim.resume(record.id().hex());
                     container.publish(record.with(goesOn ? frozen : new Paused(frozen)).wasStarted());
+                    takeUpNetworks(container);
                 }
                 case io.balena.engine.runtime.ContainerState.Created _ -> {
                     // The engine died between set-up and start; the program has done nothing yet.
@@ -106,6 +108,24 @@ final class Reconciliation {
             health.adopt(container);
         }
         if (known.isEmpty() && container.record().host().autoRemove()) removal.removeEnded(container);
+    }
+
+    /// An engine that was killed while it connected or disconnected a running container has left one of the two undone: what is
+    /// recorded, or what is there. The container is on those networks that are both.
+    private void takeUpNetworks(Container container) throws IOException {
+        ContainerRecord record = container.record();
+        for (var endpoint : networking.endpoints(record.id())) {
+            if (record.network().on(endpoint.of().networkName()).isEmpty()) networking.undo(record, endpoint);
+        }
+        NetworkSettings settings = record.network();
+        var present = networking.endpoints(record.id());
+        for (String name : settings.names()) {
+            boolean addressed = !settings.on(name).orElseThrow().isWithoutAddress();
+            if (addressed && present.stream().noneMatch(each -> each.of().networkName().equals(name))) settings = settings.without(name);
+        }
+        if (!present.isEmpty()) settings = settings.connected(present, PortRequests.exposed(record));
+        if (!settings.equals(record.network())) store.save(container, record.with(settings), Start.durability(record));
+        networking.resume(container.record());
     }
 
     private void unknown(Container container, ContainerRecord record) throws IOException {

@@ -5,13 +5,14 @@ import io.balena.engine.daemon.EngineException.SystemFailure;
 import io.balena.engine.daemon.container.ContainerStore.Durability;
 import io.balena.engine.network.Endpoint;
 import io.balena.engine.runtime.RuntimeCommand;
-import io.balena.engine.runtime.Shim;
 import io.balena.engine.runtime.Stdio;
+import io.balena.engine.runtime.client.Shim;
 import java.io.IOException;
 import java.lang.System.Logger;
 import java.lang.System.Logger.Level;
 import java.nio.file.Path;
 import java.time.Instant;
+import java.util.List;
 import java.util.Optional;
 
 /// Brings a container to life. A failure at any step undoes those before it.
@@ -64,9 +65,9 @@ final class Start {
         ContainerRecord record = donors.named(container.record());
         String id = record.id().hex();
         Optional<RuntimeCommand> runtime = runtimes.forStart(record.host().runtime());
-        Optional<Endpoint> endpoint = networking.allocate(record);
-        if (endpoint.isPresent()) done.push(() -> networking.release(record.id()));
-        Path bundle = bundles.assemble(record, endpoint, networking.gateway(), runtime.isPresent(), done);
+        List<Endpoint> endpoints = networking.reserve(record);
+        if (!endpoints.isEmpty()) done.push(() -> networking.release(record.id()));
+        Path bundle = bundles.assemble(record, endpoints, runtime.isPresent(), done);
         var stdio = new Stdio(record.config().openStdin(), record.config().stdinOnce(), log(record));
         if (container.unacknowledged) {
             new Disposal(shim).of(id);
@@ -76,10 +77,10 @@ final class Start {
         done.push(() -> new Disposal(shim).of(id));
         int pid = shim.create(id, bundle, stdio, runtime);
         NetworkSettings network = record.network();
-        if (endpoint.isPresent()) {
-            networking.attach(record, endpoint.get(), pid);
-            network = network.connected("bridge", endpoint.get(), Networking.exposed(record));
-            events.network(record, "connect", "bridge");
+        if (!endpoints.isEmpty()) {
+            networking.attach(record, endpoints, pid);
+            network = network.connected(endpoints, PortRequests.exposed(record));
+            for (Endpoint each : endpoints) events.network(record, "connect", each.of().networkName(), networking.driver(each), each.of().networkId());
         }
         store.save(container, record.with(new ContainerState.Running(pid, Instant.now())).with(network).wasStarted(), durability(record));
     }

@@ -1,8 +1,12 @@
 package io.balena.engine.daemon.container;
 
 import io.balena.engine.daemon.EngineException;
+import io.balena.engine.daemon.EngineException.Conflict;
+import io.balena.engine.daemon.EngineException.Forbidden;
 import io.balena.engine.daemon.EngineException.InvalidRequest;
+import io.balena.engine.daemon.EngineException.NotFound;
 import io.balena.engine.daemon.EngineException.SystemFailure;
+import io.balena.engine.network.NetworkException;
 import io.balena.engine.runtime.ContainerFailure;
 import java.util.Locale;
 
@@ -47,6 +51,13 @@ record StartFailure(EngineException told, int exitCode) {
                 };
             }
             case EngineException known -> known;
+            case NetworkException network -> switch (network.kind()) {
+                case INVALID -> new InvalidRequest(network.getMessage());
+                case NOT_FOUND -> new NotFound(network.getMessage());
+                case CONFLICT -> new Conflict(network.getMessage());
+                case FORBIDDEN -> new Forbidden(network.getMessage());
+                case FAILED -> new SystemFailure(network.getMessage(), network);
+            };
             default -> new SystemFailure(why.getMessage() == null ? why.toString() : why.getMessage(), why);
         };
     }

@@ -2,6 +2,7 @@ package io.balena.engine.daemon.http;
 
 import io.balena.engine.daemon.EngineException;
 import io.balena.engine.distribution.DistributionException;
+import io.balena.engine.network.NetworkException;
 import io.balena.engine.runtime.ContainerFailure;
 import java.util.Map;
 
@@ -41,6 +42,7 @@ public final class ErrorResponses {
             case EngineException e -> status(e);
             case DistributionException e -> status(e);
             case ContainerFailure e -> status(e);
+            case NetworkException e -> status(e);
             case ClientLeftException _ -> 400;
             default -> 500;
         };
@@ -52,6 +54,7 @@ public final class ErrorResponses {
         return switch (e) {
             case EngineException.NotFound _ -> 404;
             case EngineException.Conflict _ -> 409;
+            case EngineException.Forbidden _ -> 403;
             case EngineException.InvalidRequest _ -> 400;
             case EngineException.Unavailable _ -> 503;
             case EngineException.SystemFailure _ -> 500;
@@ -70,6 +73,16 @@ public final class ErrorResponses {
             case DistributionException.InvalidRequest _ -> 400;
             case DistributionException.InvalidContent _ -> 500;
             case DistributionException.Unavailable _ -> 500;
+        };
+    }
+
+    private static int status(NetworkException e) {
+        return switch (e.kind()) {
+            case INVALID -> 400;
+            case FORBIDDEN -> 403;
+            case NOT_FOUND -> 404;
+            case CONFLICT -> 409;
+            case FAILED -> 500;
         };
     }
 

@@ -5,6 +5,11 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import io.balena.engine.daemon.bbolt.BoltFile;
+import io.balena.engine.network.Ipam;
+import io.balena.engine.network.NetworkRecord;
+import io.balena.engine.network.address.Cidr;
+import io.balena.engine.network.address.Ip;
+import io.balena.engine.network.address.Subnet;
 import java.io.IOException;
 import java.lang.System.Logger;
 import java.lang.System.Logger.Level;
@@ -29,16 +34,16 @@ public final class DockerNetworks {
     private DockerNetworks() {}
 
     /// @return what can be read, when the file is damaged; nothing when Docker was never here
-    public static List<DockerNetwork> read(Path dataRoot) {
+    public static List<NetworkRecord> read(Path dataRoot) {
         Path file = dataRoot.resolve("network/files/local-kv.db");
-        List<DockerNetwork> networks = new ArrayList<>();
+        List<NetworkRecord> networks = new ArrayList<>();
         try (var bolt = BoltFile.open(file)) {
             var bucket = bolt.root().bucket("libnetwork".getBytes(UTF_8));
             if (bucket.isEmpty()) return networks;
             bucket.get().forEach((key, value) -> {
                 if (!new String(key, UTF_8).startsWith(PREFIX) || value.length <= INDEX) return;
                 JsonNode json = JSON.readTree(Arrays.copyOfRange(value, INDEX, value.length));
-                if (!PREDEFINED.contains(json.path("name").asText())) networks.add(network(json));
+                if (!PREDEFINED.contains(json.path("name").asText())) add(json, networks);
             });
         } catch (NoSuchFileException e) {
             // Docker was never here.
@@ -48,16 +53,44 @@ public final class DockerNetworks {
         return networks;
     }
 
-    private static DockerNetwork network(JsonNode json) throws IOException {
-        List<DockerNetwork.Subnet> subnets = new ArrayList<>();
-        // JSON within JSON.
-        for (JsonNode pool : JSON.readTree(json.path("ipamV4Config").asText("[]"))) {
-            subnets.add(new DockerNetwork.Subnet(pool.path("PreferredPool").asText(""), pool.path("SubPool").asText(""),
-                    pool.path("Gateway").asText("")));
+    private static void add(JsonNode json, List<NetworkRecord> networks) throws IOException {
+        try {
+            networks.add(network(json));
+        } catch (IllegalArgumentException e) {
+            LOG.log(Level.WARNING, "Network {0} that Docker made is left out: {1}", json.path("name").asText(), e.getMessage());
         }
-        return new DockerNetwork(json.path("id").asText(), json.path("name").asText(), json.path("networkType").asText(),
-                json.path("created").asText(), List.copyOf(subnets), json.path("internal").asBoolean(), json.path("attachable").asBoolean(),
-                json.path("enableIPv6").asBoolean(), texts(json.path("generic").path("com.docker.network.generic")), texts(json.path("labels")));
+    }
+
+    private static NetworkRecord network(JsonNode json) throws IOException {
+        List<Ipam.Config> asked = new ArrayList<>();
+        List<Ipam.Pool> pools = new ArrayList<>();
+        for (String family : List.of("ipamV4", "ipamV6")) {
+            // JSON within JSON.
+            JsonNode configs = JSON.readTree(json.path(family + "Config").asText("[]"));
+            for (JsonNode config : configs) {
+                asked.add(new Ipam.Config(config.path("PreferredPool").asText(""), config.path("SubPool").asText(""),
+                        config.path("Gateway").asText(""), texts(config.path("AuxAddresses"))));
+            }
+            JsonNode infos = JSON.readTree(json.path(family + "Info").asText("[]"));
+            for (int i = 0; i < infos.size(); i++) pools.add(pool(infos.get(i), configs.path(i).path("SubPool").asText("")));
+        }
+        JsonNode options = json.path("ipamOptions");
+        var ipam = new Ipam(json.path("ipamType").asText("default"), options.isObject() ? texts(options) : null, List.copyOf(asked),
+                List.copyOf(pools));
+        return new NetworkRecord(json.path("id").asText(), json.path("name").asText(), json.path("created").asText(),
+                json.path("networkType").asText(), json.path("enableIPv6").asBoolean(), json.path("internal").asBoolean(),
+                json.path("attachable").asBoolean(), json.path("configOnly").asBoolean(), json.path("configFrom").asText(""), ipam,
+                texts(json.path("generic").path("com.docker.network.generic")), texts(json.path("labels")));
+    }
+
+    private static Ipam.Pool pool(JsonNode info, String range) throws IOException {
+        JsonNode data = JSON.readTree(info.path("IPAMData").asText("{}"));
+        Subnet subnet = Cidr.parse(data.path("Pool").asText("")).subnet();
+        String gateway = data.path("Gateway").asText("");
+        List<Ip> reserved = new ArrayList<>();
+        for (JsonNode address : data.path("AuxAddresses")) reserved.add(Cidr.parse(address.asText()).address());
+        return new Ipam.Pool(subnet, range.isEmpty() ? subnet : Cidr.parse(range).subnet(), gateway.isEmpty() ? null : Cidr.parse(gateway).address(),
+                List.copyOf(reserved));
     }
 
     private static Map<String, String> texts(JsonNode json) {

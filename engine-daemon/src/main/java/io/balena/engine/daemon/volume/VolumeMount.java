@@ -7,7 +7,7 @@ import io.balena.engine.daemon.EngineException.InvalidRequest;
 import io.balena.engine.linux.ErrnoException;
 import io.balena.engine.linux.Mount;
 import io.balena.engine.linux.Mounts;
-import io.balena.engine.runtime.MountOptions;
+import io.balena.engine.runtime.rootfs.MountOptions;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.nio.file.Path;

@@ -27,6 +27,7 @@ import java.nio.file.attribute.FileTime;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.Random;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -46,7 +47,7 @@ class ContainerStoreTest {
     @BeforeEach
     void open() throws Exception {
         directory = root.resolve("containers");
-        var etc = new EtcFiles(directory, new DnsDefaults(List.of(), List.of(), List.of()), IdentityMapping.NONE);
+        var etc = new EtcFiles(directory, new DnsDefaults(List.of(), List.of(), List.of()), new HostsFile(Optional.empty()), IdentityMapping.NONE);
         store = ContainerStore.open(directory, etc, IdentityMapping.NONE);
     }
 

@@ -124,6 +124,16 @@ public record ContainerConfig(ObjectNode document) {
         return new ContainerConfig(SHAPE.load(changed));
     }
 
+    /// @param environment that its own takes precedence over
+    public ContainerConfig withDefaults(List<String> environment) {
+        if (environment.isEmpty()) return this;
+        ObjectNode changed = document.deepCopy();
+        var all = changed.putArray("Env");
+        environment.forEach(all::add);
+        environment().forEach(all::add);
+        return new ContainerConfig(changed);
+    }
+
     public ContainerConfig withEnvironment(String entry) {
         ObjectNode changed = document.deepCopy();
         ArrayNode env = changed.path("Env").isArray() ? (ArrayNode) changed.get("Env") : JsonNodeFactory.instance.arrayNode();

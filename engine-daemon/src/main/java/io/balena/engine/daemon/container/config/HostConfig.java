@@ -139,6 +139,12 @@ public record HostConfig(ObjectNode document) {
         return new HostConfig(SHAPE.load(stored));
     }
 
+    public HostConfig with(String field, List<String> texts) {
+        ObjectNode changed = document.deepCopy();
+        texts.forEach(changed.putArray(field)::add);
+        return new HostConfig(changed);
+    }
+
     public HostConfig withRestartPolicy(RestartPolicy policy) {
         ObjectNode changed = document.deepCopy();
         changed.putObject("RestartPolicy").put("Name", policy.name()).put("MaximumRetryCount", policy.maximumRetries());

@@ -1,0 +1,17 @@
+package io.balena.engine.network;
+
+import io.balena.engine.network.address.DefaultPools;
+import io.balena.engine.network.address.Ip;
+import java.util.List;
+import java.util.Optional;
+
+/// How an engine's networks are laid out that nobody says otherwise of.
+///
+/// @param bridge of containers that name no network; empty for none
+/// @param gateways by which containers on that bridge leave it, instead of the bridge's own addresses
+/// @param mtu of networks that name none; 0 for the usual one
+public record NetworksConfig(Optional<BridgeConfig> bridge, List<Ip> gateways, DefaultPools pools, FirewallSettings firewall, int mtu) {
+    Optional<Ip> gateway(boolean v6) {
+        return gateways.stream().filter(gateway -> gateway.v6() == v6).findFirst();
+    }
+}

@@ -18,7 +18,6 @@ import io.balena.engine.daemon.volume.Volumes;
 import io.balena.engine.distribution.Images;
 import io.balena.engine.graphdriver.IdentityMapping;
 import io.balena.engine.graphdriver.LayerStore;
-import io.balena.engine.network.NetworkObserver;
 import io.balena.engine.network.Networks;
 import io.balena.engine.network.PredefinedNetworks;
 import io.balena.engine.network.Sandboxes;
@@ -91,7 +90,6 @@ public final class ContainerEngine implements AutoCloseable {
         volumes.adopt(store);
         var events = new ContainerEvents(bus);
         var links = new LegacyLinks(store);
-        var networking = new Networking(networks, new Sandboxes(networks, NetworkObserver.NONE), links);
         var healthFiles = new HealthFiles(settings.execRoot.resolve("health"));
         var removal = new Removal(store, layers, volumes, events, healthFiles);
         removal.finish();
@@ -105,6 +103,7 @@ public final class ContainerEngine implements AutoCloseable {
         var opened = new CountDownLatch(1);
         var ears = new Ears(opened);
         Shim shim = Shim.connect(settings.execRoot, settings.shim, ears);
+        var networking = new Networking(networks, new Sandboxes(networks, new NetworkNames(store, etc, shim)), links);
         var memory = new SharedMemory(directory, settings.owners);
         var donors = new NamespaceDonors(store, memory);
         var specs = new SpecBuilder(settings.spec, settings.owners);

@@ -17,6 +17,7 @@ final class DnsQuery {
     static final int HEADER_BYTES = 12;
     static final int A = 1;
     static final int PTR = 12;
+    static final int MX = 15;
     static final int AAAA = 28;
     static final int INTERNET = 1;
 
@@ -108,8 +109,9 @@ final class DnsQuery {
         return type;
     }
 
-    boolean isForAddresses() {
-        return type == A || type == AAAA;
+    /// Whether a name that containers have is looked for, of which others know nothing.
+    boolean isForNames() {
+        return type == A || type == AAAA || type == MX;
     }
 
     boolean isOfTheInternet() {

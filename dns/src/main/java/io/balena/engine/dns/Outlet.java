@@ -192,10 +192,12 @@ final class Outlet implements AutoCloseable {
             return ReverseName.addressOf(query.name()).flatMap(address -> table.nameOf(names, address))
                     .map(name -> DnsReply.pointer(query, name));
         }
-        if (!query.isForAddresses()) return Optional.empty();
+        if (!query.isForNames()) return Optional.empty();
         Optional<List<InetAddress>> found = table.find(names, query.name(), query.type() == DnsQuery.AAAA);
+        // No container takes mail for another.
+        if (found.isPresent() && query.type() == DnsQuery.MX) found = Optional.of(List.of());
         if (found.isPresent()) return Optional.of(DnsReply.addresses(query, found.get(), limit));
-        if (names.domainsWanted() && query.name().indexOf('.') < 0) return Optional.of(DnsReply.addresses(query, List.of(), limit));
+        if (names.domainsWanted() && query.type() != DnsQuery.MX && query.name().indexOf('.') < 0) return Optional.of(DnsReply.addresses(query, List.of(), limit));
         return Optional.empty();
     }
 

@@ -5,8 +5,6 @@ import static java.nio.file.StandardOpenOption.CREATE;
 import static java.nio.file.StandardOpenOption.TRUNCATE_EXISTING;
 import static java.nio.file.StandardOpenOption.WRITE;
 
-import io.balena.engine.daemon.container.config.HostConfig;
-import io.balena.engine.daemon.container.config.NetworkMode;
 import io.balena.engine.graphdriver.IdentityMapping;
 import io.balena.engine.network.Endpoint;
 import java.io.IOException;
@@ -17,8 +15,6 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.Set;
-import java.util.stream.Collectors;
 
 /// The files the engine gives a container for its name and its view of the network.
 ///

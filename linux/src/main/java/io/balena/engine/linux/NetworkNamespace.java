@@ -55,6 +55,17 @@ public final class NetworkNamespace implements AutoCloseable {
         });
     }
 
+    /// Moves the calling thread into this namespace. For a thread that makes sockets in several namespaces and starts neither threads nor
+    /// processes: those would begin there.
+    public void enter() throws ErrnoException {
+        check(Libc.setns(fd.number(), CLONE_NEWNET), "setns", "network namespace");
+    }
+
+    /// Its descriptor, which stays this object's.
+    public Fd fd() {
+        return fd;
+    }
+
     /// Runs `work` in a new network namespace, which ends with it unless something in it is held open.
     public static <T> T callInNew(Callable<T> work) throws IOException {
         return DisposableThread.call(THREAD, () -> {

@@ -9,6 +9,8 @@ import io.balena.engine.daemon.container.mount.MountPoint;
 import io.balena.engine.graphdriver.IdentityMapping;
 import io.balena.engine.linux.KernelFile;
 import java.io.IOException;
+import java.nio.file.FileAlreadyExistsException;
+import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
@@ -27,10 +29,21 @@ final class BindSources {
                 if (!mount.createSource()) {
                     throw new InvalidRequest("invalid mount config for type \"bind\": bind source path does not exist: " + source);
                 }
-                owners.makeDirectories(source);
+                make(source, owners);
             }
             if (mount.propagation().endsWith("shared")) requirePropagation(source, "a shared mount", "shared:");
             if (mount.propagation().endsWith("slave")) requirePropagation(source, "a shared or slave mount", "shared:", "master:");
+        }
+    }
+
+    private static void make(Path source, IdentityMapping owners) throws IOException {
+        try {
+            owners.makeDirectories(source);
+        } catch (FileSystemException e) {
+            // What is there is no folder.
+            String reason = e instanceof FileAlreadyExistsException || e.getReason() == null ? "Not a directory" : e.getReason();
+            String why = Character.toLowerCase(reason.charAt(0)) + reason.substring(1);
+            throw new SystemFailure("error while creating mount source path '" + source + "': mkdir " + e.getFile() + ": " + why, e);
         }
     }
 

@@ -70,11 +70,11 @@ final class Bundles {
         if (!record.config().workingDirectory().isEmpty()) makeWorkingDirectory(new ContainerRoot(rootfs), record.config().workingDirectory());
         Map<String, Path> files = etcFiles(record, endpoints);
         done.push(() -> volumes.unmount(record));
-        volumes.mount(record);
+        List<MountPoint> mounted = volumes.mount(record);
         BindSources.prepare(record.mounts(), owners);
         if (memory.provide(record)) done.push(() -> memory.remove(id));
         done.push(() -> subpaths.unmount(id));
-        List<MountPoint> mounts = subpaths.mount(id, record.mounts());
+        List<MountPoint> mounts = subpaths.mount(id, mounted);
         done.push(() -> delete(id));
         return write(record, new SpecBuilder.Surroundings(id.hex(), rootfs, files, mounts, donors.of(record)), forOthers);
     }

@@ -18,7 +18,6 @@ import io.balena.engine.daemon.volume.Volumes;
 import io.balena.engine.distribution.Images;
 import io.balena.engine.graphdriver.IdentityMapping;
 import io.balena.engine.graphdriver.LayerStore;
-import io.balena.engine.network.NetworkObserver;
 import io.balena.engine.network.Networks;
 import io.balena.engine.network.PredefinedNetworks;
 import io.balena.engine.network.Sandboxes;
@@ -87,21 +86,24 @@ public final class ContainerEngine implements AutoCloseable {
         Optional<String> gateway = settings.hostGateway.or(() -> bridgeAddress(networks));
         var etc = new EtcFiles(directory, settings.dns, new HostsFile(gateway), settings.owners);
         var store = ContainerStore.open(directory, etc, settings.owners);
-        var volumes = new ContainerVolumes(allVolumes);
+        var volumes = new ContainerVolumes(allVolumes, new ImageMounts(images, layers));
         volumes.adopt(store);
         var events = new ContainerEvents(bus);
         var links = new LegacyLinks(store);
-        var networking = new Networking(networks, new Sandboxes(networks, NetworkObserver.NONE), links);
         var healthFiles = new HealthFiles(settings.execRoot.resolve("health"));
         var removal = new Removal(store, layers, volumes, events, healthFiles);
         removal.finish();
         List<String> unfinished = store.unfinished();
-        layers.quarantineContainerLayers(id -> store.get(id).isPresent() || unfinished.contains(id));
+        layers.quarantineContainerLayers(layer -> {
+            String id = ImageMounts.containerOf(layer);
+            return store.get(id).isPresent() || unfinished.contains(id);
+        });
 
         // The shim may report at once what ended while no engine listened; it is heard when all is in place.
         var opened = new CountDownLatch(1);
         var ears = new Ears(opened);
         Shim shim = Shim.connect(settings.execRoot, settings.shim, ears);
+        var networking = new Networking(networks, new Sandboxes(networks, new NetworkNames(store, etc, shim)), links);
         var memory = new SharedMemory(directory, settings.owners);
         var donors = new NamespaceDonors(store, memory);
         var specs = new SpecBuilder(settings.spec, settings.owners);

@@ -80,7 +80,7 @@ final class ContainerRoutes {
         if (!body.isObject() || body.isEmpty()) throw new InvalidRequest("Config cannot be empty in order to create a container");
         JsonNode networks = body.path("NetworkingConfig").path("EndpointsConfig");
         var created = creation.create(new Creation.Request(request.query("name"), ContainerConfig.read(body, request.version()),
-                HostConfig.read(object(body, "HostConfig"), defaults.get()), networks, request.version().atLeast(1, 44)));
+                HostConfig.read(object(body, "HostConfig"), defaults.get()), networks, request.version()));
         ObjectNode answer = JSON.objectNode().put("Id", created.id().hex());
         var warnings = answer.putArray("Warnings");
         created.warnings().forEach(warnings::add);

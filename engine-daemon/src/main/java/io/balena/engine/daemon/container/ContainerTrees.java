@@ -10,10 +10,13 @@ import io.balena.engine.graphdriver.IdentityMapping;
 import io.balena.engine.graphdriver.LayerStore;
 import io.balena.engine.linux.MountView;
 import java.io.IOException;
+import java.lang.System.Logger;
+import java.lang.System.Logger.Level;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Comparator;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.atomic.AtomicLong;
@@ -21,6 +24,8 @@ import java.util.concurrent.atomic.AtomicLong;
 /// Gives access to the files of containers, running, stopped or never started. As in Docker, with volumes, bind mounts and the files about
 /// the network, and without what only the container's own mounts hold: tmpfs, `/proc`, `/sys`, `/dev`.
 final class ContainerTrees {
+    private static final Logger LOG = System.getLogger(ContainerTrees.class.getName());
+
     private final ContainerStore store;
     private final LayerStore layers;
     private final ContainerVolumes volumes;
@@ -53,24 +58,43 @@ final class ContainerTrees {
     private ContainerTree open(ContainerRecord record, ContainerLayer.View layer, String named) throws IOException {
         // It may use its volumes itself, and several may be looking.
         String user = record.id() + " seen by " + opened.incrementAndGet();
+        Map<String, ContainerLayer.View> images = new HashMap<>();
+        Runnable close = () -> {
+            images.values().forEach(ContainerTrees::close);
+            volumes.unmount(record, user);
+        };
         try {
             volumes.mount(record, user);
+            for (MountPoint mount : record.mounts()) if (mount.isImage()) images.put(mount.name(), image(mount));
             BindSources.prepare(record.mounts(), owners);
-            var mounts = MountView.open(layer.root(), record.host().readonlyRootfs(), parts(record));
-            return new ContainerTree(named, mounts, layer, owners, () -> volumes.unmount(record, user));
+            var mounts = MountView.open(layer.root(), record.host().readonlyRootfs(), parts(record, images));
+            return new ContainerTree(named, mounts, layer, owners, close);
         } catch (IOException | RuntimeException e) {
-            volumes.unmount(record, user);
+            close.run();
             layer.close();
             throw e;
         }
     }
 
+    private static void close(ContainerLayer.View image) {
+        try {
+            image.close();
+        } catch (IOException e) {
+            LOG.log(Level.WARNING, "Unmounting an image in a container: {0}", e.getMessage());
+        }
+    }
+
+    private ContainerLayer.View image(MountPoint mount) throws IOException {
+        return layers.containerLayer(mount.name()).orElseThrow(() -> new SystemFailure("the layer " + mount.name() + " of an image is missing", null)).view();
+    }
+
     /// Outer folders first, as when it starts.
-    private List<MountView.Part> parts(ContainerRecord record) {
+    private List<MountView.Part> parts(ContainerRecord record, Map<String, ContainerLayer.View> images) {
         List<MountView.Part> parts = new ArrayList<>();
         for (MountPoint mount : record.mounts()) {
             if (mount.type() == MountPoint.Type.TMPFS) continue;
-            parts.add(new MountView.Part(Path.of(mount.source()), mount.subpath(), mount.destination(), !mount.writable(), mount.isRecursive()));
+            Path source = mount.isImage() ? images.get(mount.name()).root() : Path.of(mount.source());
+            parts.add(new MountView.Part(source, mount.subpath(), mount.destination(), !mount.writable(), mount.isRecursive()));
         }
         etcFiles(record).forEach((inside, file) -> {
             boolean own = record.mounts().stream().noneMatch(mount -> mount.destination().equals(inside));

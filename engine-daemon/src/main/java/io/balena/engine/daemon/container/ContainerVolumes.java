@@ -2,6 +2,7 @@ package io.balena.engine.daemon.container;
 
 import io.balena.engine.daemon.EngineException.Conflict;
 import io.balena.engine.daemon.EngineException.NotFound;
+import io.balena.engine.daemon.EngineException.SystemFailure;
 import io.balena.engine.daemon.container.mount.MountPoint;
 import io.balena.engine.daemon.container.spec.ContainerRoot;
 import io.balena.engine.daemon.volume.Volume;
@@ -18,14 +19,17 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 
-/// The volumes of containers: given when one is created, mounted while it runs, given back when it is removed.
+/// The volumes of containers, and the images they have mounted: given when one is created, mounted while it runs, given back when it is
+/// removed.
 final class ContainerVolumes {
     private static final Logger LOG = System.getLogger(ContainerVolumes.class.getName());
 
     private final Volumes volumes;
+    private final ImageMounts images;
 
-    ContainerVolumes(Volumes volumes) {
+    ContainerVolumes(Volumes volumes, ImageMounts images) {
         this.volumes = volumes;
+        this.images = images;
     }
 
     /// Notes what stored containers refer to. Before any of them is started or torn down, so that none takes another's mount away.
@@ -41,7 +45,8 @@ final class ContainerVolumes {
     /// Gives a new container its volumes, made where there are none of those names.
     ///
     /// @param store has the folder of the container, which is told of volumes without a name before they are made
-    List<MountPoint> provide(ContainerId id, List<MountPoint> mounts, ContainerLayer layer, ContainerStore store) throws IOException {
+    List<MountPoint> provide(ContainerId id, List<MountPoint> wanted, ContainerLayer layer, ContainerStore store) throws IOException {
+        List<MountPoint> mounts = images.provide(id, wanted);
         if (mounts.stream().noneMatch(MountPoint::isVolume)) return mounts;
         var root = new ContainerRoot(layer.mount());
         List<MountPoint> provided = new ArrayList<>();
@@ -63,7 +68,8 @@ final class ContainerVolumes {
             store.claim(id, name);
         }
         Path content = root.resolve(mount.destination());
-        boolean copied = mount.copyUp() && Files.isDirectory(content, LinkOption.NOFOLLOW_LINKS);
+        boolean copied = mount.copyUp() && Files.exists(content, LinkOption.NOFOLLOW_LINKS);
+        if (copied && !Files.isDirectory(content, LinkOption.NOFOLLOW_LINKS)) throw new SystemFailure("source " + content + " is not directory", null);
         return volumes.provide(name, mount.driver(), mount.description(), id.hex(), copied ? Optional.of(content) : Optional.empty());
     }
 
@@ -84,6 +90,11 @@ final class ContainerVolumes {
         for (String name : names) remove(name);
     }
 
+    /// Ends a container's views of images.
+    void dropImages(ContainerId id) throws IOException {
+        images.remove(id);
+    }
+
     /// @param remove also the volumes that nobody named and no other container refers to
     void giveBack(ContainerId id, List<MountPoint> mounts, boolean remove) {
         for (MountPoint mount : mounts) if (mount.isVolume()) volumes.release(mount.name(), id.hex());
@@ -101,12 +112,15 @@ final class ContainerVolumes {
         }
     }
 
-    /// Makes the files of all its volumes be there for the container. What was mounted when this fails, [#unmount] unmounts.
-    void mount(ContainerRecord record) throws IOException {
+    /// Makes the files of all its volumes and images be there for the container. What was mounted when this fails, [#unmount] unmounts.
+    ///
+    /// @return its mounts, from where they are now
+    List<MountPoint> mount(ContainerRecord record) throws IOException {
         mount(record, record.id().hex());
+        return images.mount(record.mounts());
     }
 
-    /// @param user the container itself, or whoever looks at its files
+    /// Makes the files of all its volumes be there for somebody else, who looks at them.
     void mount(ContainerRecord record, String user) throws IOException {
         for (MountPoint mount : record.mounts()) {
             if (!mount.isVolume()) continue;
@@ -117,6 +131,9 @@ final class ContainerVolumes {
     }
 
     void unmount(ContainerRecord record) {
+        for (MountPoint mount : record.mounts()) {
+            if (mount.isImage()) unmount(mount, record, () -> images.unmount(mount));
+        }
         unmount(record, record.id().hex());
     }
 
@@ -125,13 +142,24 @@ final class ContainerVolumes {
     /// @param user as for [#mount(ContainerRecord, String)]
     void unmount(ContainerRecord record, String user) {
         for (MountPoint mount : record.mounts()) {
-            if (!mount.isVolume()) continue;
-            try {
-                boolean used = volumes.unmount(mount.name(), user);
-                if (used) volumes.announce("unmount", mount.name(), Map.of("container", record.id().hex()));
-            } catch (IOException e) {
-                LOG.log(Level.WARNING, "Unmounting the volume {0} of container {1}: {2}", mount.name(), record.id(), e.getMessage());
-            }
+            if (mount.isVolume()) unmount(mount, record, () -> unmountVolume(mount, record, user));
+        }
+    }
+
+    private void unmountVolume(MountPoint mount, ContainerRecord record, String user) throws IOException {
+        boolean used = volumes.unmount(mount.name(), user);
+        if (used) volumes.announce("unmount", mount.name(), Map.of("container", record.id().hex()));
+    }
+
+    private interface Unmounting {
+        void run() throws IOException;
+    }
+
+    private static void unmount(MountPoint mount, ContainerRecord record, Unmounting unmounting) {
+        try {
+            unmounting.run();
+        } catch (IOException e) {
+            LOG.log(Level.WARNING, "Unmounting the {0} {1} of container {2}: {3}", mount.type(), mount.name(), record.id(), e.getMessage());
         }
     }
 }

@@ -15,6 +15,7 @@ import io.balena.engine.daemon.container.mount.MountRequests;
 import io.balena.engine.daemon.container.spec.CgroupDriver;
 import io.balena.engine.daemon.container.spec.CgroupSupport;
 import io.balena.engine.daemon.container.spec.SpecBuilder;
+import io.balena.engine.daemon.http.ApiVersion;
 import io.balena.engine.distribution.DistributionException;
 import io.balena.engine.distribution.Image;
 import io.balena.engine.distribution.ImageReference;
@@ -48,10 +49,10 @@ final class Creation {
 
     /// @param name empty to get one
     /// @param networks the request's `NetworkingConfig.EndpointsConfig`; may be missing
-    /// @param recursivelyReadOnly see [MountRequests]
-    record Request(Optional<String> name, ContainerConfig config, HostConfig host, JsonNode networks, boolean recursivelyReadOnly) {
+    /// @param version of the API in which it was asked for
+    record Request(Optional<String> name, ContainerConfig config, HostConfig host, JsonNode networks, ApiVersion version) {
         Request(Optional<String> name, ContainerConfig config, HostConfig host, JsonNode networks) {
-            this(name, config, host, networks, true);
+            this(name, config, host, networks, ApiVersion.NEWEST);
         }
     }
 
@@ -88,7 +89,7 @@ final class Creation {
         if (config.arguments().isEmpty()) throw new InvalidRequest("No command specified");
         ContainerId id = ContainerId.random();
         config = withDefaults(config, host, id);
-        List<MountPoint> mounts = MountRequests.of(config, host, this::mountsOf, request.recursivelyReadOnly);
+        List<MountPoint> mounts = MountRequests.of(config, host, this::mountsOf, request.version);
         NetworkSettings network = networking.initial(config, host, request.networks);
 
         String taken = reserve(name, id);
@@ -214,6 +215,7 @@ final class Creation {
         try {
             Optional<ContainerLayer> layer = layers.containerLayer(id.hex());
             if (layer.isPresent()) layer.get().remove();
+            volumes.dropImages(id);
             store.forget(id.hex());
         } catch (IOException | RuntimeException e) {
             // The next start of the engine finds it unfinished and tries again.

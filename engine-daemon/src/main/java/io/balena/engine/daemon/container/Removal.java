@@ -37,6 +37,7 @@ final class Removal {
         store.beginRemoval(record.id());
         Optional<ContainerLayer> layer = layers.containerLayer(record.id().hex());
         if (layer.isPresent()) layer.get().remove();
+        volumes.dropImages(record.id());
         volumes.giveBack(record.id(), record.mounts(), withVolumes);
         store.forget(record.id().hex());
         health.delete(record.id().hex());
@@ -62,6 +63,7 @@ final class Removal {
             try {
                 Optional<ContainerLayer> layer = layers.containerLayer(id);
                 if (layer.isPresent()) layer.get().remove();
+                volumes.dropImages(new ContainerId(id));
                 volumes.removeClaimed(store.claimed(id));
                 store.forget(id);
             } catch (IOException | RuntimeException e) {

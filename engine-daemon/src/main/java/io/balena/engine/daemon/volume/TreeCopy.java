@@ -2,9 +2,11 @@ package io.balena.engine.daemon.volume;
 
 import static java.nio.charset.StandardCharsets.UTF_8;
 
+import io.balena.engine.graphdriver.TreeRemoval;
 import io.balena.engine.linux.FileCalls;
 import io.balena.engine.linux.OpenFlags;
 import java.io.IOException;
+import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.FileVisitResult;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
@@ -13,7 +15,9 @@ import java.nio.file.SimpleFileVisitor;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.attribute.BasicFileAttributes;
 import java.nio.file.attribute.FileTime;
+import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 
 /// Copies what an image has at some path into a volume: owners, modes, times, extended attributes of files, hard links, devices.
@@ -27,6 +31,8 @@ final class TreeCopy extends SimpleFileVisitor<Path> {
     private final Path to;
     private final FileCalls calls = new FileCalls();
     private final Map<Object, Path> linked = new HashMap<>();
+    /// In `to` itself.
+    private final List<Path> copied = new ArrayList<>();
 
     /// @param to an existing, empty folder; it gets owner and mode of `from`
     TreeCopy(Path from, Path to) {
@@ -34,8 +40,28 @@ final class TreeCopy extends SimpleFileVisitor<Path> {
         this.to = to;
     }
 
-    /// Returns when the copy is on the disk.
+    /// Returns when the copy is on the disk. A copy that fails leaves nothing.
     void run() throws IOException {
+        try {
+            copy();
+        } catch (IOException e) {
+            removeCopied(e);
+            throw e;
+        }
+    }
+
+    /// What somebody else has put there meanwhile, who uses the volume already, stays.
+    private void removeCopied(IOException why) {
+        for (Path each : copied) {
+            try {
+                TreeRemoval.remove(each);
+            } catch (IOException e) {
+                why.addSuppressed(e);
+            }
+        }
+    }
+
+    private void copy() throws IOException {
         Files.walkFileTree(from, this);
         int fd = calls.open(to, OpenFlags.RDONLY | OpenFlags.DIRECTORY);
         try {
@@ -45,8 +71,15 @@ final class TreeCopy extends SimpleFileVisitor<Path> {
         }
     }
 
-    private Path target(Path source) {
-        return source.equals(from) ? to : to.resolve(from.relativize(source));
+    /// Of what is about to be made: nothing else has that name.
+    private Path target(Path source) throws IOException {
+        if (source.equals(from)) return to;
+        Path target = to.resolve(from.relativize(source));
+        if (target.getParent().equals(to)) {
+            if (Files.exists(target, LinkOption.NOFOLLOW_LINKS)) throw new FileAlreadyExistsException(target.toString());
+            copied.add(target);
+        }
+        return target;
     }
 
     @Override
@@ -92,7 +125,7 @@ final class TreeCopy extends SimpleFileVisitor<Path> {
     public FileVisitResult postVisitDirectory(Path folder, IOException failure) throws IOException {
         if (failure != null) throw failure;
         FileTime modified = Files.getLastModifiedTime(folder);
-        Files.setLastModifiedTime(target(folder), modified);
+        Files.setLastModifiedTime(to.resolve(from.relativize(folder)), modified);
         return FileVisitResult.CONTINUE;
     }
 

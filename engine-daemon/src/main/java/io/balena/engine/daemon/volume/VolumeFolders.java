@@ -28,6 +28,7 @@ import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.regex.Pattern;
 
@@ -39,6 +40,8 @@ final class VolumeFolders {
     private static final Pattern NAME = Pattern.compile("[a-zA-Z0-9][a-zA-Z0-9_.-]*");
     private static final String UNFINISHED = "volume-";
     private static final String REPLACES = "MetadataDb";
+    /// What Docker keeps among the volumes. It could not open the data root were one of them a volume.
+    private static final Set<String> DOCKERS_FILES = Set.of("metadata.db", "backingFsBlockDev");
 
     private final Path volumes;
     private final Path unfinished;
@@ -80,6 +83,13 @@ final class VolumeFolders {
 
     static boolean isName(String name) {
         return NAME.matcher(name).matches();
+    }
+
+    /// @throws IOException in Docker's words when its own file has, or will have, that name
+    void requireFree(String name) throws IOException {
+        Path folder = folder(name);
+        if (!DOCKERS_FILES.contains(name) && !Files.isRegularFile(folder, LinkOption.NOFOLLOW_LINKS)) return;
+        throw new IOException("create " + name + ": error while creating volume root path '" + folder + "': mkdir " + folder + ": not a directory");
     }
 
     List<Volume> scan() throws IOException {

@@ -4,6 +4,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.balena.engine.daemon.EngineException.InvalidRequest;
+import io.balena.engine.linux.ErrnoException;
 import io.balena.engine.linux.Mount;
 import io.balena.engine.linux.Mounts;
 import io.balena.engine.runtime.rootfs.MountOptions;
@@ -39,7 +40,8 @@ public record VolumeMount(String type, String options, String device) {
         }
         if (driverOptions.containsKey("size")) throw new InvalidRequest(context + "quota size requested but no quota support");
         for (String name : List.of("device", "type")) {
-            if (!driverOptions.getOrDefault(name, "").isEmpty()) continue;
+            // Empty ones are said, too, and fail at the first use.
+            if (driverOptions.containsKey(name)) continue;
             throw new InvalidRequest(context + "missing required option: \"" + name + "\"");
         }
         return Optional.of(new VolumeMount(driverOptions.get("type"), driverOptions.getOrDefault("o", ""), driverOptions.get("device")));
@@ -67,8 +69,9 @@ public record VolumeMount(String type, String options, String device) {
 
     /// @throws IOException in Docker's words
     void mount(Path target) throws IOException {
+        String context = "error while mounting volume '" + target + "': ";
+        if (device.isEmpty()) throw new IOException(context + "missing device in volume options");
         try {
-            if (device.isEmpty()) throw new IOException("missing device in volume options");
             MountOptions parsed = MountOptions.of(List.of(resolved().split(",")));
             String data = parsed.data() == null ? "" : parsed.data();
             Mounts.mount(new Mount(device, type, parsed.flags(), data), target);
@@ -80,9 +83,19 @@ public record VolumeMount(String type, String options, String device) {
                 Mounts.detach(target);
                 throw e;
             }
+        } catch (ErrnoException e) {
+            throw new IOException(context + "failed to mount local volume: " + refusal(target, e), e);
         } catch (IOException e) {
-            throw new IOException("error while mounting volume '" + target + "': failed to mount local volume: " + e.getMessage(), e);
+            throw new IOException(context + "failed to mount local volume: " + e.getMessage(), e);
         }
+    }
+
+    private String refusal(Path target, ErrnoException e) throws IOException {
+        MountOptions parsed = MountOptions.of(List.of(resolved().split(",")));
+        String flags = parsed.flags() == 0 ? "" : ", flags: 0x" + Long.toHexString(parsed.flags());
+        String data = parsed.data() == null || parsed.data().isEmpty() ? "" : ", data: " + parsed.data();
+        String why = e.errno().text();
+        return "mount " + device + ":" + target + flags + data + ": " + Character.toLowerCase(why.charAt(0)) + why.substring(1);
     }
 
     /// The kernel's NFS takes addresses only; a name is what a user knows.

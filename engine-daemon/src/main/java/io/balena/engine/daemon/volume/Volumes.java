@@ -92,18 +92,24 @@ public final class Volumes {
     /// @param content what the image has in its place, a folder; copied into a volume that is empty
     public Volume provide(String name, String driver, Description described, String container, Optional<Path> content) throws IOException {
         Volume volume = obtain(name.isEmpty() ? randomName() : name, driver, described, Optional.of(container), content);
-        if (content.isPresent()) fill(volume, container, content.get());
-        return volume;
+        try {
+            if (content.isPresent()) fill(volume, container, content.get());
+            return volume;
+        } catch (IOException | RuntimeException e) {
+            release(volume.name(), container);
+            throw e;
+        }
     }
 
     private Volume obtain(String name, String driver, Description described, Optional<String> container, Optional<Path> content)
             throws IOException {
-        Optional<Volume> there = join(name, container);
-        if (there.isPresent()) return there.get();
-        requireName(name);
         if (!driver.isEmpty() && !driver.equals(Volume.DRIVER)) {
             throw new NotFound("create " + name + ": error looking up volume plugin " + driver + ": plugin \"" + driver + "\" not found");
         }
+        Optional<Volume> there = join(name, container);
+        if (there.isPresent()) return there.get();
+        requireName(name);
+        folders.requireFree(name);
         Optional<VolumeMount> mount = VolumeMount.of(name, described.options());
         try (var staged = folders.stage()) {
             if (content.isPresent() && mount.isEmpty()) staged.fill(content.get());
@@ -259,6 +265,11 @@ public final class Volumes {
 
     /// @throws Conflict when a container refers to it
     public void remove(String name) throws IOException {
+        discard(name);
+        events.publish("volume", "destroy", name, Map.of("driver", Volume.DRIVER));
+    }
+
+    private void discard(String name) throws IOException {
         Path removed;
         synchronized (this) {
             Held held = held(name);
@@ -275,17 +286,16 @@ public final class Volumes {
             byName.remove(name);
         }
         VolumeFolders.discard(removed);
-        events.publish("volume", "destroy", name, Map.of("driver", Volume.DRIVER));
     }
 
-    /// Removes those of `unwanted` that no container refers to by now.
+    /// Removes those of `unwanted` that no container refers to by now. As with Docker, listeners hear of all at once.
     Pruned prune(List<Volume> unwanted) throws IOException {
         List<String> names = new ArrayList<>();
         long bytes = 0;
         for (Volume volume : unwanted) {
             long size = VolumeSize.of(volume);
             try {
-                remove(volume.name());
+                discard(volume.name());
             } catch (Conflict | NotFound e) {
                 continue; // taken into use, or removed, meanwhile
             }

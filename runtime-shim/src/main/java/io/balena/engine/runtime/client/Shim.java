@@ -210,6 +210,15 @@ public final class Shim implements AutoCloseable {
         ask(Message.of(Protocol.UPDATE).text(Tag.CONTAINER_ID, containerId).bytes(Tag.RESOURCES_JSON, resourcesJson));
     }
 
+    /// Lets a container that is not started yet, or runs, be found by names, and find others: 127.0.0.11 answers in its network namespace
+    /// until it ends, whether the daemon is there or not.
+    ///
+    /// @param names `ContainerNames` of the module `dns`, encoded; no bytes take the names from it
+    /// @throws ContainerFailure when there is no such container, or its network cannot be changed so
+    public void name(String containerId, byte[] names) throws IOException {
+        ask(Message.of(Protocol.NAME).text(Tag.CONTAINER_ID, containerId).bytes(Tag.NAMES, names));
+    }
+
     /// Forgets a stopped container or exec: its cgroups and runtime state are removed and its exit is acknowledged. Everything it
     /// wrote is in the log by then. Also ends and forgets a container that was created and never started. Does nothing for what is
     /// not there.

@@ -51,6 +51,7 @@ final class OwnedContainers implements OwnedProcess.Listener, Orphans.Owners {
     private final Diagnostics diagnostics;
     private final Orphans orphans;
     private final Adoption adoption;
+    private final NameService names;
     private final Map<String, OwnedContainer> containers = new LinkedHashMap<>();
 
     OwnedContainers(
@@ -70,6 +71,7 @@ final class OwnedContainers implements OwnedProcess.Listener, Orphans.Owners {
         this.subscribers = subscribers;
         this.diagnostics = diagnostics;
         this.orphans = new Orphans(this, loop, workers, diagnostics);
+        this.names = new NameService(stateRoot.toFile(), diagnostics);
         this.adoption = new Adoption(pipes, logs, buffers, loop, diagnostics);
     }
 
@@ -86,6 +88,22 @@ final class OwnedContainers implements OwnedProcess.Listener, Orphans.Owners {
             } catch (IOException e) {
                 diagnostics.error("cannot watch the memory of " + found.getKey(), e);
             }
+            int pid = container.first().pid();
+            container.inTurn(() -> workers.run(() -> {
+                names.restore(found.getKey(), pid);
+                return null;
+            }, new Workers.Outcome<Object>() {
+                @Override
+                public void succeeded(Object nothing) {
+                    container.next();
+                }
+
+                @Override
+                public void failed(Throwable cause) {
+                    diagnostics.error("cannot restore the names of " + found.getKey(), cause);
+                    container.next();
+                }
+            }));
         }
         String[] names = stateRoot.list();
         for (int i = 0; names != null && i < names.length; i++) {
@@ -208,6 +226,20 @@ final class OwnedContainers implements OwnedProcess.Listener, Orphans.Owners {
         OwnedContainer container = containers.get(id);
         if (isMissing(container, id, reply)) return;
         container.inTurn(() -> runInTurn(container, () -> container.runtime().update(id, SpecReader.resources(resourcesJson)), reply, () -> {}));
+    }
+
+    void name(String id, byte[] encoded, Reply reply) {
+        OwnedContainer container = containers.get(id);
+        if (isMissing(container, id, reply)) return;
+        container.inTurn(() -> {
+            if (container.first().status().isPresent()) {
+                reply.failed(ContainerFailure.Kind.NO_SUCH_PROCESS, "container " + id + " is not running");
+                container.next();
+                return;
+            }
+            int pid = container.first().pid();
+            runInTurn(container, () -> names.put(id, pid, encoded), reply, () -> {});
+        });
     }
 
     void exec(ProcessKey key, byte[] processJson, Stdio stdio, Reply reply) {
@@ -489,6 +521,7 @@ final class OwnedContainers implements OwnedProcess.Listener, Orphans.Owners {
         ExitStatus status = new ExitStatus(code.orElse(255), code.isPresent(), oomKilled, at);
         process.ended(status);
         if (first) {
+            names.remove(container.id());
             container.memory().end();
             try {
                 exits.save(container.id(), status);
@@ -545,6 +578,7 @@ final class OwnedContainers implements OwnedProcess.Listener, Orphans.Owners {
     }
 
     private Object remove(ContainerRuntime runtime, String id) throws IOException {
+        names.remove(id);
         exits.delete(id);
         pipes.delete(id);
         runtime.delete(id);

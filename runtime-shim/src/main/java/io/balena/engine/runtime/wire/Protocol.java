@@ -48,6 +48,8 @@ public final class Protocol {
     public static final int LEAVE_IF_IDLE = 13;
     /// Changes a container's limits.
     public static final int UPDATE = 14;
+    /// Says what a container is called on its networks.
+    public static final int NAME = 15;
 
     /// Hands over what the daemon holds of a container that another shim made: its terminal's master, or its output's pipes, from which
     /// the last words of one that has ended are still to be logged.
@@ -122,6 +124,8 @@ public final class Protocol {
         /// The same, of the ends of pipes that output is read from.
         public static final int STDOUT_END = 61;
         public static final int STDERR_END = 62;
+        /// `ContainerNames` of the module `dns`, encoded.
+        public static final int NAMES = 63;
 
         private Tag() {}
     }

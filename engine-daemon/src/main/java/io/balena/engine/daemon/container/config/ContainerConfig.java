@@ -84,6 +84,7 @@ public record ContainerConfig(ObjectNode document) {
         if (entrypoint.size() == 1 && entrypoint.get(0).asText().isEmpty()) merged.putNull("Entrypoint");
         for (String set : List.of("ExposedPorts", "Volumes", "Labels")) mergeKeys(merged, set, image.path(set));
         if (merged.path("Labels").isNull()) merged.putObject("Labels");
+        if (merged.path("Volumes").isEmpty()) merged.putNull("Volumes");
         mergeHealthcheck(merged, image.path("Healthcheck"));
         return new ContainerConfig(SHAPE.load(merged));
     }

@@ -12,7 +12,7 @@ import java.util.List;
 
 /// Something mounted into a container at the user's wish.
 ///
-/// @param name of the volume; empty for others
+/// @param name of the volume, or of the layer through which an image is seen; empty for others
 /// @param driver of the volume; empty for others
 /// @param source on the host; empty for tmpfs, and for a volume that the container has not been given yet
 /// @param destination absolute and normalized, in the container
@@ -28,7 +28,7 @@ public record MountPoint(Type type, String name, String driver, String source, S
     private static final boolean KERNEL_SETS_TREES = KernelVersion.ofThisMachine().atLeast(5, 12);
 
     public enum Type {
-        BIND("bind"), VOLUME("volume"), TMPFS("tmpfs");
+        BIND("bind"), VOLUME("volume"), TMPFS("tmpfs"), IMAGE("image");
 
         private final String word;
 
@@ -39,6 +39,16 @@ public record MountPoint(Type type, String name, String driver, String source, S
         @Override
         public String toString() {
             return word;
+        }
+
+        /// Fields of a wish that mean nothing to this type, and are refused.
+        List<String> foreignOptions() {
+            return switch (this) {
+                case BIND -> List.of("VolumeOptions", "ImageOptions");
+                case VOLUME -> List.of("BindOptions", "ImageOptions");
+                case TMPFS -> List.of("BindOptions", "ImageOptions");
+                case IMAGE -> List.of("BindOptions", "VolumeOptions", "TmpfsOptions");
+            };
         }
 
         static Type of(String word) {
@@ -58,9 +68,27 @@ public record MountPoint(Type type, String name, String driver, String source, S
         return new MountPoint(type, name, driver, source, destination, "", writable && writableThere, propagation, createSource, false, spec);
     }
 
-    /// What it names inside of its volume, to be mounted instead of the whole; empty for the whole.
+    /// What it names inside of its volume or image, to be mounted instead of the whole; empty for the whole.
     public String subpath() {
-        return spec.path("VolumeOptions").path("Subpath").asText("");
+        return switch (type) {
+            case VOLUME -> spec.path("VolumeOptions").path("Subpath").asText("");
+            case IMAGE -> spec.path("ImageOptions").path("Subpath").asText("");
+            case BIND, TMPFS -> "";
+        };
+    }
+
+    public boolean isImage() {
+        return type == Type.IMAGE;
+    }
+
+    /// The image is there now, by the name of a layer on top of it.
+    public MountPoint in(String layer, Path mounted) {
+        return new MountPoint(type, layer, driver, mounted.toString(), destination, mode, writable, propagation, createSource, copyUp, spec);
+    }
+
+    /// As asked for, of an image: its name, or what its id begins with.
+    public String image() {
+        return spec.path("Source").asText("");
     }
 
     /// The same from another place on the host.
@@ -123,7 +151,7 @@ public record MountPoint(Type type, String name, String driver, String source, S
     public ObjectNode toInspect() {
         ObjectNode json = JsonNodeFactory.instance.objectNode();
         json.put("Type", type.toString());
-        if (isVolume()) json.put("Name", name);
+        if (isVolume() || isImage()) json.put("Name", name);
         json.put("Source", source);
         json.put("Destination", destination);
         if (isVolume()) json.put("Driver", driver);

@@ -7,6 +7,7 @@ import io.balena.engine.daemon.EngineException.InvalidRequest;
 import io.balena.engine.daemon.container.config.ContainerConfig;
 import io.balena.engine.daemon.container.config.HostConfig;
 import io.balena.engine.daemon.container.mount.MountPoint.Type;
+import io.balena.engine.daemon.http.ApiVersion;
 import io.balena.engine.daemon.volume.Volume;
 import io.balena.engine.daemon.volume.Volumes;
 import java.nio.file.Files;
@@ -22,6 +23,7 @@ import java.util.function.Function;
 /// Reads `Binds`, `Mounts` and `Volumes` of a create request.
 public final class MountRequests {
     private static final Set<String> PROPAGATION = Set.of("private", "rprivate", "shared", "rshared", "slave", "rslave");
+    private static final Set<String> SHARED_MODES = Set.of("ro", "rw", "z", "Z", "consistent", "cached", "delegated");
     private static final Set<String> OTHER_MODES = Set.of("ro", "rw", "z", "Z", "nocopy", "consistent", "cached", "delegated");
 
     private static final JsonNodeFactory JSON = JsonNodeFactory.instance;
@@ -33,17 +35,21 @@ public final class MountRequests {
     /// @param others the mounts of another container, by its id or name
     /// @throws InvalidRequest with Docker's words
     public static List<MountPoint> of(ContainerConfig config, HostConfig host, Function<String, List<MountPoint>> others) {
-        return of(config, host, others, true);
+        return of(config, host, others, ApiVersion.NEWEST);
     }
 
-    /// @param recursivelyReadOnly what is mounted below a read-only mount is read-only as well; before API 1.44 it was not
-    public static List<MountPoint> of(ContainerConfig config, HostConfig host, Function<String, List<MountPoint>> others,
-            boolean recursivelyReadOnly) {
+    /// What is mounted below a read-only mount is read-only as well since API 1.44; images can be mounted since 1.48.
+    public static List<MountPoint> of(ContainerConfig config, HostConfig host, Function<String, List<MountPoint>> others, ApiVersion version) {
+        boolean recursivelyReadOnly = version.atLeast(1, 44);
         var requests = new MountRequests();
         String driver = host.text("VolumeDriver");
         for (String bind : host.texts("Binds")) requests.add(bind(bind, driver));
-        for (JsonNode mount : host.objects("Mounts")) requests.add(mount((ObjectNode) mount));
-        for (String from : host.texts("VolumesFrom")) requests.addFrom(from, others);
+        for (JsonNode mount : host.objects("Mounts")) requests.add(mount((ObjectNode) mount, version.atLeast(1, 48)));
+        for (String path : host.textMap("Tmpfs").keySet()) requests.requireFree(tmpfs(path));
+        Map<String, MountPoint> taken = new LinkedHashMap<>();
+        for (String from : host.texts("VolumesFrom")) addFrom(taken, from, others);
+        // What is asked for by itself goes before what another container has at that place.
+        taken.forEach(requests.byDestination::putIfAbsent);
         for (String path : config.volumes()) {
             String destination = normalized(path);
             if (!destination.startsWith("/") || destination.equals("/")) {
@@ -58,22 +64,33 @@ public final class MountRequests {
     }
 
     private void add(MountPoint mount) {
-        if (byDestination.putIfAbsent(mount.destination(), mount) != null) {
-            throw new InvalidRequest("Duplicate mount point: " + mount.destination());
-        }
+        requireFree(mount.destination());
+        byDestination.put(mount.destination(), mount);
     }
 
-    /// What is asked for by itself goes before what another container has at that place.
-    private void addFrom(String from, Function<String, List<MountPoint>> others) {
+    private void requireFree(String destination) {
+        if (byDestination.containsKey(destination)) throw new InvalidRequest("Duplicate mount point: " + destination);
+    }
+
+    private static String tmpfs(String path) {
+        String destination = normalized(path);
+        if (!destination.startsWith("/")) throw new InvalidRequest("invalid mount path: '" + path + "' mount path must be absolute");
+        if (destination.equals("/")) throw new InvalidRequest("invalid specification: destination can't be '/'");
+        return destination;
+    }
+
+    /// Of several that have something at one place, the last is meant.
+    private static void addFrom(Map<String, MountPoint> taken, String from, Function<String, List<MountPoint>> others) {
+        if (from.isEmpty()) throw new InvalidRequest("volumes-from specification cannot be an empty string");
         int colon = from.indexOf(':');
         String container = colon < 0 ? from : from.substring(0, colon);
         String mode = colon < 0 ? "rw" : from.substring(colon + 1);
-        if (!mode.isEmpty() && !OTHER_MODES.containsAll(List.of(mode.split(",", -1)))) throw new InvalidRequest("invalid mode: " + mode);
+        if (!mode.isEmpty() && !SHARED_MODES.containsAll(List.of(mode.split(",", -1)))) throw new InvalidRequest("invalid mode: " + mode);
         boolean writable = !List.of(mode.split(",")).contains("ro");
         if (container.isEmpty()) throw new InvalidRequest("invalid name or ID supplied: \"\"");
         for (MountPoint mount : others.apply(container)) {
-            // A file system of its own in memory cannot be shared.
-            if (mount.type() != Type.TMPFS) byDestination.putIfAbsent(mount.destination(), mount.shared(writable));
+            // A file system of its own in memory cannot be shared; an image is seen through what goes with its container.
+            if (mount.isVolume() || mount.type() == Type.BIND) taken.put(mount.destination(), mount.shared(writable));
         }
     }
 
@@ -89,7 +106,7 @@ public final class MountRequests {
         String destination = normalized(target);
         String context = "invalid volume specification: '" + spec + "': ";
         requireDestination(context, type, target, destination);
-        if (type == Type.VOLUME && !source.isEmpty()) requireVolumeName(context, source);
+        if (type == Type.VOLUME && !source.isEmpty()) Volumes.requireName(source);
         boolean writable = true;
         boolean copyUp = type == Type.VOLUME;
         String propagation = type == Type.BIND ? "rprivate" : "";
@@ -135,8 +152,9 @@ public final class MountRequests {
         return words;
     }
 
-    private static MountPoint mount(ObjectNode json) {
+    private static MountPoint mount(ObjectNode json, boolean ofImages) {
         String word = json.path("Type").asText("");
+        if (word.equals("image") && !ofImages) throw unknown(word);
         String source = json.path("Source").asText("");
         String target = json.path("Target").asText("");
         boolean writable = !json.path("ReadOnly").asBoolean(false);
@@ -144,13 +162,19 @@ public final class MountRequests {
             case "bind" -> Type.BIND;
             case "volume" -> Type.VOLUME;
             case "tmpfs" -> Type.TMPFS;
-            default -> throw new InvalidRequest("invalid mount config for type \"" + word + "\": mount type unknown");
+            case "image" -> Type.IMAGE;
+            default -> throw unknown(word);
         };
         if (target.isEmpty()) {
             throw new InvalidRequest("invalid mount config for type \"" + type + "\": field Target must not be empty");
         }
         String destination = normalized(target);
         requireDestination("", type, target, destination);
+        for (String options : type.foreignOptions()) {
+            if (json.path(options).isObject()) {
+                throw new InvalidRequest("invalid mount config for type \"" + type + "\": field " + options + " must not be specified");
+            }
+        }
         return switch (type) {
             case BIND -> {
                 String context = "invalid mount config for type \"bind\": ";
@@ -170,14 +194,12 @@ public final class MountRequests {
                         propagation.isEmpty() ? "rprivate" : propagation, create, false, json);
             }
             case VOLUME -> {
-                if (!source.isEmpty()) requireVolumeName("invalid mount config for type \"volume\": ", source);
+                if (!source.isEmpty()) Volumes.requireName(source);
                 if (source.isEmpty() && !writable) {
                     throw new InvalidRequest("invalid mount config for type \"volume\": must not set ReadOnly mode when using anonymous volumes");
                 }
                 String subpath = json.path("VolumeOptions").path("Subpath").asText("");
-                if (!isLocal(subpath)) {
-                    throw new InvalidRequest("invalid mount config for type \"volume\": subpath must be a relative path within the volume");
-                }
+                requireLocal(type, subpath);
                 boolean copyUp = subpath.isEmpty() && !json.path("VolumeOptions").path("NoCopy").asBoolean(false);
                 String driver = json.path("VolumeOptions").path("DriverConfig").path("Name").asText("");
                 yield new MountPoint(type, source, driver, "", destination, "z", writable, "", true, copyUp, json);
@@ -187,6 +209,12 @@ public final class MountRequests {
                 for (JsonNode option : json.path("TmpfsOptions").path("Options")) requireWordOrPair(option);
                 yield new MountPoint(type, "", "", "", destination, "", writable, "", true, false, json);
             }
+            case IMAGE -> {
+                if (source.isEmpty()) throw new InvalidRequest("invalid mount config for type \"image\": field Source must not be empty");
+                requireLocal(type, json.path("ImageOptions").path("Subpath").asText(""));
+                // What would be written there would go with the container, and look as if the image had changed.
+                yield new MountPoint(type, "", "", "", destination, "", false, "rprivate", true, false, json);
+            }
         };
     }
 
@@ -195,9 +223,14 @@ public final class MountRequests {
         throw new InvalidRequest("invalid mount config for type \"tmpfs\": invalid option array length");
     }
 
-    private static boolean isLocal(String subpath) {
+    private static InvalidRequest unknown(String type) {
+        return new InvalidRequest("invalid mount config for type \"" + type + "\": mount type unknown");
+    }
+
+    private static void requireLocal(Type type, String subpath) {
         Path normalized = Path.of(subpath).normalize();
-        return !normalized.isAbsolute() && !normalized.startsWith("..");
+        if (!normalized.isAbsolute() && !normalized.startsWith("..")) return;
+        throw new InvalidRequest("invalid mount config for type \"" + type + "\": subpath must be a relative path within the " + type);
     }
 
     private static void requireDestination(String context, Type type, String given, String destination) {
@@ -206,14 +239,6 @@ public final class MountRequests {
             throw new InvalidRequest(prefix + "invalid mount path: '" + given + "' mount path must be absolute");
         }
         if (destination.equals("/")) throw new InvalidRequest(prefix + "invalid specification: destination can't be '/'");
-    }
-
-    private static void requireVolumeName(String context, String name) {
-        try {
-            Volumes.requireName(name);
-        } catch (InvalidRequest e) {
-            throw new InvalidRequest(context + e.getMessage());
-        }
     }
 
     private static String normalized(String path) {

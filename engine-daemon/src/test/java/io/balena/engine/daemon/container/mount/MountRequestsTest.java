@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
 import io.balena.engine.daemon.EngineException.InvalidRequest;
+import io.balena.engine.daemon.http.ApiVersion;
 import io.balena.engine.daemon.container.config.ContainerConfig;
 import io.balena.engine.daemon.container.config.HostConfig;
 import io.balena.engine.daemon.container.mount.MountPoint.Type;
@@ -84,7 +85,43 @@ class MountRequestsTest {
                 mounts.stream().map(m -> m.destination() + " " + m.source() + " " + m.writable()).toList());
         assertTrue(mounts.getLast().isAnonymous() && !mounts.get(2).isAnonymous());
         refused("{'VolumesFrom':['other:zz']}", "invalid mode: zz");
+        refused("{'VolumesFrom':['other:nocopy']}", "invalid mode: nocopy");
         refused("{'VolumesFrom':[':']}", "invalid name or ID supplied: \"\"");
+        refused("{'VolumesFrom':['']}", "volumes-from specification cannot be an empty string");
+    }
+
+    @Test
+    void ofSeveralContainersThatHaveSomethingAtAPlaceTheLastIsMeant() throws Exception {
+        var one = mounts("{}", "{'Binds':['first:/data']}");
+        var two = mounts("{}", "{'Binds':['second:/data']}");
+        var host = HostConfig.read(JSON.readTree("{\"VolumesFrom\":[\"one\",\"two\"]}"));
+        var mounts = MountRequests.of(ContainerConfig.read(JSON.readTree("{}")), host, name -> name.equals("one") ? one : two);
+        assertEquals(List.of("second"), mounts.stream().map(MountPoint::name).toList());
+    }
+
+    @Test
+    void optionsOfOtherTypesAreRefused() {
+        refused("{'Mounts':[{'Type':'bind','Source':'/etc','Target':'/x','VolumeOptions':{}}]}",
+                "invalid mount config for type \"bind\": field VolumeOptions must not be specified");
+        refused("{'Mounts':[{'Type':'volume','Target':'/x','BindOptions':{}}]}",
+                "invalid mount config for type \"volume\": field BindOptions must not be specified");
+    }
+
+    @Test
+    void aFileSystemInMemoryNeedsAPlaceOfItsOwn() {
+        refused("{'Binds':['data:/x'],'Tmpfs':{'/x/':''}}", "Duplicate mount point: /x");
+        refused("{'Tmpfs':{'x':''}}", "invalid mount path: 'x' mount path must be absolute");
+    }
+
+    @Test
+    void imagesCanBeMountedByThoseWhoKnowThatTheyCan() throws Exception {
+        var host = HostConfig.read(JSON.readTree("{\"Mounts\":[{\"Type\":\"image\",\"Source\":\"tools\",\"Target\":\"/t\","
+                + "\"ImageOptions\":{\"Subpath\":\"bin\"}}]}"));
+        var config = ContainerConfig.read(JSON.readTree("{}"));
+        var mount = MountRequests.of(config, host, _ -> List.of(), new ApiVersion(1, 48)).getFirst();
+        assertEquals("tools bin false", mount.image() + " " + mount.subpath() + " " + mount.writable());
+        var refused = assertThrows(InvalidRequest.class, () -> MountRequests.of(config, host, _ -> List.of(), new ApiVersion(1, 47)));
+        assertEquals("invalid mount config for type \"image\": mount type unknown", refused.getMessage());
     }
 
     private static void refused(String host, String message) {

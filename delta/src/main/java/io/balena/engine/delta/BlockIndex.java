@@ -12,9 +12,8 @@ import java.nio.ByteOrder;
 /// ```
 /// slot:  check bits of the block's hash | number of the block + 1
 /// ```
-/// Two blocks of one slot are decided by their place: the later one stays, as it comes from a higher layer, which is more like what
-/// replaces it. So the table does not depend on the order in which threads fill it. What is lost costs little: a copy found by any of its
-/// blocks is extended to both sides.
+/// Of two blocks of one slot the later one stays, as it comes from a higher layer, which is more like what replaces it. What is lost costs
+/// little: a copy found by any of its blocks is extended to both sides.
 ///
 /// Blocks of 16 bytes make a table of a quarter of the base's size; blocks are longer where a block's number would leave no check bits.
 final class BlockIndex implements AutoCloseable {
@@ -52,12 +51,18 @@ final class BlockIndex implements AutoCloseable {
         return block;
     }
 
-    /// Takes up the blocks of a segment that begins with one. Safe for use by many threads.
-    void add(Segment segment) {
-        long number = segment.position / block;
+    /// Works out where the blocks of a segment, which begins with one, belong. Safe for use by many threads.
+    void place(Segment segment) {
+        long[] places = segment.places();
+        int count = 0;
+        int number = (int) (segment.position / block);
         int zerosFrom = -1;
-        for (int at = 0; at + block <= segment.length; at += block, number++) {
-            if (!isUniform(segment.bytes, at)) add(hash(segment.bytes, at), (int) number + 1);
+        for (int at = 0; at + block <= segment.length; at += block) {
+            number++;
+            if (!isUniform(segment.bytes, at)) {
+                long hash = hash(segment.bytes, at);
+                places[count++] = slot(hash) << Integer.SIZE | Integer.toUnsignedLong(check(hash) | number);
+            }
             if (isZero(segment.bytes, at)) {
                 if (zerosFrom < 0) zerosFrom = at;
                 continue;
@@ -66,17 +71,14 @@ final class BlockIndex implements AutoCloseable {
             zerosFrom = -1;
         }
         if (zerosFrom >= 0) noteZeros(segment.position + zerosFrom, (segment.length - zerosFrom) / block * block);
+        segment.placed(count);
     }
 
-    private void add(long hash, int number) {
-        long offset = slot(hash) * Integer.BYTES;
-        int entry = check(hash) | number;
-        int found = (int) SLOT.getVolatile(table, offset);
-        while ((found & numberMask) < number) {
-            int before = (int) SLOT.compareAndExchange(table, offset, found, entry);
-            if (before == found) return;
-            found = before;
-        }
+    /// Takes up the blocks of a segment that were placed: of one thread, and in order. Apart from placing them, as this does nothing but wait
+    /// for memory, and writes that do not depend on each other wait together.
+    void store(Segment segment) {
+        long[] places = segment.places();
+        for (int i = 0; i < segment.placed(); i++) SLOT.set(table, (places[i] >>> Integer.SIZE) * Integer.BYTES, (int) places[i]);
     }
 
     /// Of runs of one length the first, so that the result does not depend on the order of threads.
@@ -111,9 +113,9 @@ final class BlockIndex implements AutoCloseable {
         return Math.unsignedMultiplyHigh(hash, slots);
     }
 
-    /// The lowest bits of the product are its weakest.
+    /// Bits that say nothing of the slot, which comes from the highest ones.
     private int check(long hash) {
-        return (int) (hash >>> 16) & ~numberMask;
+        return (int) hash & ~numberMask;
     }
 
     /// Blocks of one repeated byte are everywhere: copying one would begin at a place that has nothing else in common.

@@ -15,6 +15,10 @@ final class CopySearch implements AutoCloseable {
     /// Within this, the index is not even asked.
     private static final int RESUME_AT_ONCE = 32;
     private static final int SHORTEST_ZEROS = 128;
+    /// The more bytes nothing was found for, the larger the steps: each question is a wait for memory. Odd ones in the end, so that sooner
+    /// or later one falls on where a block begins.
+    private static final int LARGEST_STEP = 13;
+    private static final int STEP_GROWS_AFTER = 64;
 
     private final BlockIndex index;
     private final BaseCache base;
@@ -41,22 +45,23 @@ final class CopySearch implements AutoCloseable {
         int last = segment.length - index.block();
         int at = 0;
         while (at <= last) {
-            if (at == resumeAt) {
-                at = resume();
-                continue;
-            }
-            if (BlockIndex.word(bytes, at) == 0) {
-                at = zeros(at);
-                continue;
-            }
-            long found = index.find(index.hash(bytes, at));
-            at = found >= 0 && take(at, found) ? next() : at + 1;
+            if (resumeAt >= 0 && at >= resumeAt) at = resume();
+            else if (BlockIndex.word(bytes, at) == 0) at = zeros(at);
+            else if (take(at, index.find(index.hash(bytes, at)))) at = next();
+            else at += step(at);
         }
-        if (resumeAt >= at) resume();
+        while (resumeAt >= 0) resume();
+    }
+
+    private int step(int at) {
+        return Math.min(LARGEST_STEP, 1 + (at - done) / STEP_GROWS_AFTER);
     }
 
     /// Copies what is equal around `at` and `position`, if that is enough.
+    ///
+    /// @param position -1 for nowhere
     private boolean take(int at, long position) throws IOException {
+        if (position < 0) return false;
         int after = base.equal(segment.bytes, at, segment.length, position);
         if (after < index.block()) return false;
         int before = base.equalBefore(segment.bytes, at, done, position);

@@ -25,7 +25,10 @@ final class LibrsyncMaker implements DeltaMaker {
         BlockIndex index = new BlockIndex(base.size());
         boolean done = false;
         try (InputStream stream = base.stream()) {
-            new Segments(index::add, segment -> progress.accept(segment.position + segment.length)).run(stream);
+            new Segments(index::place, segment -> {
+                index.store(segment);
+                progress.accept(segment.position + segment.length);
+            }).run(stream);
             done = true;
             return new LibrsyncMaker(index, base);
         } finally {

@@ -4,7 +4,7 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.util.Arrays;
 
-/// A piece of a stream on its way through [Segments], and the copies that were found for it. Used again and again.
+/// A piece of a stream on its way through [Segments], and what was found out about it. Used again and again.
 final class Segment {
     static final int SIZE = 1 << 20; // a multiple of every block length, so that no block is cut
 
@@ -13,6 +13,8 @@ final class Segment {
     long position;
     int length;
 
+    private long[] places;
+    private int placed;
     private int copies;
     private int[] start = new int[64];
     private int[] size = new int[64];
@@ -24,6 +26,20 @@ final class Segment {
         length = in.readNBytes(bytes, 0, SIZE);
         copies = 0;
         return length > 0;
+    }
+
+    /// Room for where each of its blocks belongs in the index.
+    long[] places() {
+        if (places == null) places = new long[SIZE / BlockIndex.SHORTEST_BLOCK];
+        return places;
+    }
+
+    void placed(int count) {
+        placed = count;
+    }
+
+    int placed() {
+        return placed;
     }
 
     /// Notes that `count` bytes from `at` on are those of the base at `position`. In order, without overlaps.

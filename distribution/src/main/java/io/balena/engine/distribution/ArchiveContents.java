@@ -109,6 +109,15 @@ final class ArchiveContents implements AutoCloseable {
         };
     }
 
+    /// The tar of a layer of the archive, read again from the disk.
+    InputStream open(String path) throws IOException {
+        return switch (layer(path)) {
+            case Content.Extracted(StagedLayer staged, _) -> staged.tar().open();
+            case Content.Stored(Layer stored) -> layers.openTar(stored.chainId());
+            case Content other -> throw new IllegalArgumentException("no layer: " + other);
+        };
+    }
+
     /// Says that a layer was committed: it need not be removed any more, and is held by the store.
     void committed(String path, Layer layer) throws IOException {
         members.put(resolved(path), new Content.Stored(layer));

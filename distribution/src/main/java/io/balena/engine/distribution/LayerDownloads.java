@@ -15,8 +15,8 @@ import java.util.concurrent.CompletableFuture;
 /// All layers on their way in. Pulls that want the same layer from the same registry share one download; a few run at a time, first
 /// come first served.
 final class LayerDownloads {
-    /// The registry is part of it, so that a stalling one cannot hold up a pull from another.
-    private record Key(String registry, Digest blob, ChainId chain) {}
+    /// The registry is part of it, so that a stalling one cannot hold up a pull from another; and so is what the blob holds a delta of.
+    private record Key(String registry, Digest blob, ChainId chain, Optional<ImageId> base) {}
 
     private final LayerStore layers;
     private final BlobRecords records;
@@ -47,7 +47,7 @@ final class LayerDownloads {
         Seat seat;
         boolean waits;
         synchronized (this) {
-            Key key = new Key(order.repository().host(), order.blob().digest(), order.chain());
+            Key key = new Key(order.repository().host(), order.blob().digest(), order.chain(), order.base().map(DeltaBase::id));
             Shared shared = wanted.get(key);
             // Whoever comes after a failure tries again, even while others are still leaving.
             if (shared == null || shared.download.committed().isCompletedExceptionally()) {

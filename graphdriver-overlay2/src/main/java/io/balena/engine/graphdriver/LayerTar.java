@@ -14,6 +14,11 @@ public record LayerTar(Path record, Path diff) {
         return new TarAssembler(record, diff);
     }
 
+    /// Bytes of it, worked out from its record alone: no file of the layer is read.
+    public long size() throws IOException {
+        return TarSplitReader.tarSize(record);
+    }
+
     /// All of it, to be read anywhere. Reads the record once, and no file.
     public TarMap map() throws IOException {
         return TarMap.read(record, diff);

@@ -11,6 +11,7 @@ import io.balena.engine.graphdriver.StagedLayer;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.io.InputStream;
+import java.io.InterruptedIOException;
 import java.io.OutputStream;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -18,10 +19,12 @@ import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.concurrent.Semaphore;
 
 /// Makes delta images between two images of the store.
 ///
-/// Memory, outside the heap: a quarter of the base's size and 48 MB. On the disk: the delta of one layer twice, for a moment.
+/// Memory, outside the heap: a quarter of the base's size and 48 MB; so one is made at a time. On the disk: the delta of one layer twice,
+/// for a moment.
 public final class DeltaCreation {
     /// What a layer holds that base and target have in common: a tar of no members.
     private static final byte[] NOTHING = new byte[1024];
@@ -30,6 +33,7 @@ public final class DeltaCreation {
     private final LayerStore layers;
     private final DeltaBases bases;
     private final Path scratch;
+    private final Semaphore turn = new Semaphore(1, true);
 
     /// @param scratch a folder for files without names
     public DeltaCreation(Images images, LayerStore layers, DeltaBases bases, Path scratch) {
@@ -54,18 +58,35 @@ public final class DeltaCreation {
     public Made create(Image source, String sourceName, Image target, Optional<ImageReference> name, Progress progress) throws IOException {
         name.ifPresent(Images::checkName);
         var config = new DeltaConfig(source.id(), images.configuration(target.id()), Instant.now());
-        return images.bringingIn(() -> {
-            try (DeltaBase base = bases.open(source); DeltaBase held = bases.open(target); var made = new HeldLayers(layers)) {
-                var creation = new Creation(base, held, target.diffIds(), made, progress);
-                creation.run(sourceName);
-                Optional<ChainId> top = ChainId.of(creation.wrappers);
-                // Held all along; this use is the image's.
-                top.ifPresent(layers::retain);
-                ImageId id = images.register(config.document(creation.wrappers), top, name.stream().toList());
-                if (name.isPresent()) images.noteTagged(id);
-                return new Made(id, creation.normal, creation.delta);
-            }
-        });
+        awaitTurn();
+        try {
+            return images.bringingIn(() -> create(source, sourceName, target, config, name, progress));
+        } finally {
+            turn.release();
+        }
+    }
+
+    private void awaitTurn() throws InterruptedIOException {
+        try {
+            turn.acquire();
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new InterruptedIOException("the client has left");
+        }
+    }
+
+    private Made create(Image source, String sourceName, Image target, DeltaConfig config, Optional<ImageReference> name, Progress progress)
+            throws IOException {
+        try (DeltaBase base = bases.open(source); DeltaBase held = bases.open(target); var made = new HeldLayers(layers)) {
+            var creation = new Creation(base, held, target.diffIds(), made, progress);
+            creation.run(sourceName);
+            Optional<ChainId> top = ChainId.of(creation.wrappers);
+            // Held all along; this use is the image's.
+            top.ifPresent(layers::retain);
+            ImageId id = images.register(config.document(creation.wrappers), top, name.stream().toList());
+            if (name.isPresent()) images.noteTagged(id);
+            return new Made(id, creation.normal, creation.delta);
+        }
     }
 
     /// One delta, layer by layer.

@@ -52,7 +52,7 @@ class RdiffIT {
 
     @Test
     void rdiffAppliesWhatWeWrite() throws Exception {
-        for (Case each : cases(25)) {
+        for (Case each : cases(15)) {
             Path base = Files.write(folder.resolve("base"), each.base);
             Path delta = Files.write(folder.resolve("delta"), Deltas.make(each.base, each.target));
             Path out = folder.resolve("out");
@@ -63,12 +63,12 @@ class RdiffIT {
 
     @Test
     void weApplyWhatRdiffWrites() throws Exception {
-        for (Case each : cases(4)) {
+        for (Case each : cases(3)) {
             Path base = Files.write(folder.resolve("base"), each.base);
             Path target = Files.write(folder.resolve("target"), each.target);
             for (List<String> hash : List.of(List.of("-H", "blake2", "-S", "32"), List.of("-H", "blake2", "-S", "8"), List.of("-H", "md4", "-S", "16"),
                     List.of("-R", "rollsum", "-H", "md4", "-S", "8"))) {
-                for (String block : List.of("16", "64", "512", "1000", "2048", "65536")) {
+                for (String block : List.of("16", "512", "1000", "65536")) {
                     byte[] delta = deltaByRdiff(base, target, hash, block);
                     assertArrayEquals(each.target, Deltas.apply(delta, each.base), each.name + ", " + hash + ", blocks of " + block);
                 }

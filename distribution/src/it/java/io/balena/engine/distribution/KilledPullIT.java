@@ -166,7 +166,7 @@ class KilledPullIT {
             pair.create(builder, name, new Engine.Messages());
             builder.push(name, new Engine.Messages());
         }
-        for (int round = 0; round < 4; round++) {
+        for (int round = 0; round < 3; round++) {
             Path root = folder.resolve("root-" + round);
             try (Engine engine = Engine.open(root)) {
                 pair.loadBase(engine);

@@ -5,6 +5,7 @@ import io.balena.engine.graphdriver.Digest;
 import io.balena.engine.graphdriver.InvalidLayerException;
 import io.balena.engine.graphdriver.Layer;
 import io.balena.engine.graphdriver.LayerStore;
+import io.balena.engine.graphdriver.LayerTar;
 import io.balena.engine.graphdriver.StagedLayer;
 import io.balena.engine.graphdriver.TarMembers;
 import java.io.ByteArrayInputStream;
@@ -109,11 +110,11 @@ final class ArchiveContents implements AutoCloseable {
         };
     }
 
-    /// The tar of a layer of the archive, read again from the disk.
-    InputStream open(String path) throws IOException {
+    /// The tar of a layer of the archive, to be read again from the disk; as long as the layer is not committed.
+    LayerTar tar(String path) throws IOException {
         return switch (layer(path)) {
-            case Content.Extracted(StagedLayer staged, _) -> staged.tar().open();
-            case Content.Stored(Layer stored) -> layers.openTar(stored.chainId());
+            case Content.Extracted(StagedLayer staged, _) -> staged.tar();
+            case Content.Stored(Layer stored) -> layers.tar(stored.chainId()).orElseThrow();
             case Content other -> throw new IllegalArgumentException("no layer: " + other);
         };
     }

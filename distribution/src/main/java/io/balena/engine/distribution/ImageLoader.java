@@ -56,7 +56,7 @@ public final class ImageLoader {
             read(archive, contents);
             List<ArchivedImage> found = images(contents, wanted);
             for (ArchivedImage image : found) if (image.delta().isEmpty()) verify(image, contents);
-            try (var patched = new PatchedImages(layers, images, bases, contents, held)) {
+            try (var patched = new PatchedImages(layers, images, bases, contents, held, found)) {
                 for (ArchivedImage image : found) if (image.delta().isPresent()) patched.make(image, progress);
                 // From here on nothing depends on the client any more.
                 return Undisturbed.run(() -> install(found, contents, patched, held));

@@ -2,6 +2,7 @@ package io.balena.engine.distribution;
 
 import io.balena.engine.graphdriver.ChainId;
 import io.balena.engine.graphdriver.LayerStore;
+import io.balena.engine.graphdriver.LayerTar;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
@@ -14,15 +15,18 @@ final class PatchedImages implements AutoCloseable {
     private final DeltaBases bases;
     private final ArchiveContents contents;
     private final HeldLayers held;
+    private final List<ArchivedImage> found;
     private final List<PatchedLayers> made = new ArrayList<>();
 
     /// @param held keeps their layers
-    PatchedImages(LayerStore layers, Images images, DeltaBases bases, ArchiveContents contents, HeldLayers held) {
+    /// @param found all images of the archive: one may be what another starts from
+    PatchedImages(LayerStore layers, Images images, DeltaBases bases, ArchiveContents contents, HeldLayers held, List<ArchivedImage> found) {
         this.layers = layers;
         this.images = images;
         this.bases = bases;
         this.contents = contents;
         this.held = held;
+        this.found = found;
     }
 
     /// Makes the layers of one, unless the image is here: then it only gets its names.
@@ -34,9 +38,27 @@ final class PatchedImages implements AutoCloseable {
         }
         var patched = new PatchedLayers(image, contents, layers, held);
         made.add(patched);
-        try (DeltaBase base = bases.open(image.delta().orElseThrow())) {
+        try (DeltaBase base = base(image.delta().orElseThrow())) {
             patched.make(base);
         }
+    }
+
+    private DeltaBase base(DeltaImage delta) throws IOException {
+        for (ArchivedImage image : found) {
+            if (image.delta().isEmpty() && image.id().equals(delta.baseId())) return inArchive(image);
+        }
+        return bases.open(delta);
+    }
+
+    /// What came beside the delta, extracted and compared with its configuration, but not installed yet.
+    private DeltaBase inArchive(ArchivedImage image) throws IOException {
+        List<ChainId> chains = new ArrayList<>();
+        List<LayerTar> tars = new ArrayList<>();
+        for (int i = 0; i < image.layers().size(); i++) {
+            chains.add(ChainId.of(image.config().diffIds().subList(0, i + 1)).orElseThrow());
+            tars.add(contents.tar(image.layers().get(i)));
+        }
+        return new DeltaBase(image.id(), chains, tars, () -> {});
     }
 
     void commit() throws IOException {

@@ -69,7 +69,7 @@ final class PatchedLayers implements AutoCloseable {
 
     private InputStream tar(int layer, ChainId chain, DeltaBase base) throws IOException {
         Optional<LayerTar> common = base.layer(chain);
-        return common.isPresent() ? common.get().open() : DeltaLayer.patched(contents.open(image.layers().get(layer)), base);
+        return common.isPresent() ? common.get().open() : DeltaLayer.patched(contents.tar(image.layers().get(layer)).open(), base);
     }
 
     /// Makes them visible, lowest first.

@@ -30,15 +30,14 @@ class TarReaderIT {
 
     @Test
     void anyPieceOfALayersTarIsReadAsItWas() throws Exception {
-        Machine.sh("tar -C /usr -cf " + scratch + "/a.tar --numeric-owner share/perl5 bin/bash lib/git-core 2>/dev/null || tar -C /usr -cf "
-                + scratch + "/a.tar --numeric-owner share/perl5 bin/bash");
+        Machine.sh("tar -C /usr -cf " + scratch + "/a.tar --numeric-owner share/perl5 bin/bash");
         byte[] tar = Files.readAllBytes(scratch.path().resolve("a.tar"));
         try (var store = LayerStore.open(root)) {
             TarMap map = map(store, tar);
             assertEquals(tar.length, map.size());
             var random = new SplittableRandom(1);
             try (TarReader reader = map.open()) {
-                for (int i = 0; i < 3000; i++) {
+                for (int i = 0; i < 600; i++) {
                     int from = random.nextInt(tar.length);
                     int length = Math.min(tar.length - from, random.nextInt(1 << random.nextInt(1, 20)));
                     byte[] read = new byte[length];
@@ -117,10 +116,10 @@ class TarReaderIT {
     @Test
     void theMapOfManyFilesTakesLittleMemory() throws Exception {
         var builder = new TarBuilder();
-        for (int i = 0; i < 20_000; i++) builder.file("usr/lib/node_modules/package-" + i % 700 + "/lib/file-" + i + ".js", "module " + i);
+        for (int i = 0; i < 6_000; i++) builder.file("usr/lib/node_modules/package-" + i % 700 + "/lib/file-" + i + ".js", "module " + i);
         try (var store = LayerStore.open(root)) {
             TarMap map = map(store, builder.bytes());
-            assertTrue(map.memory() < 20_000 * 80, "bytes: " + map.memory());
+            assertTrue(map.memory() < 6_000 * 80, "bytes: " + map.memory());
         }
     }
 

@@ -3,21 +3,51 @@ package io.balena.engine.delta;
 import java.io.IOException;
 import java.util.Arrays;
 
-/// Compares with the base, keeping what was read of it lately. For one thread.
+/// Reads the base and compares with it, keeping what was read of it lately. For one thread.
 final class BaseCache implements AutoCloseable {
     private static final int BLOCK_BITS = 12;
     private static final int BLOCK = 1 << BLOCK_BITS;
-    private static final int BLOCKS = 256;
+    /// What is longer is read as it is.
+    private static final int MOST_FROM_BLOCKS = 1 << 10;
 
     private final Base.Reader reader;
     private final long size;
-    private final byte[][] blocks = new byte[BLOCKS][];
-    private final long[] numbers = new long[BLOCKS];
+    private final byte[][] blocks;
+    private final long[] numbers;
 
-    BaseCache(Base base) throws IOException {
+    /// @param blocks how many to keep, of 4 KiB
+    BaseCache(Base base, int blocks) throws IOException {
         reader = base.open();
         size = base.size();
+        this.blocks = new byte[blocks][];
+        numbers = new long[blocks];
         Arrays.fill(numbers, -1);
+    }
+
+    long size() {
+        return size;
+    }
+
+    /// Reads exactly `length` bytes that the base has.
+    void read(long position, byte[] to, int offset, int length) throws IOException {
+        if (length > MOST_FROM_BLOCKS || !readFromBlocks(position, to, offset, length)) reader.read(position, to, offset, length);
+    }
+
+    /// @return false when the block cannot be read: what is damaged in it may be what nobody asked for
+    private boolean readFromBlocks(long position, byte[] to, int offset, int length) {
+        try {
+            while (length > 0) {
+                int within = (int) position & BLOCK - 1;
+                int count = Math.min(length, BLOCK - within);
+                System.arraycopy(block(position >>> BLOCK_BITS), within, to, offset, count);
+                position += count;
+                offset += count;
+                length -= count;
+            }
+            return true;
+        } catch (IOException e) {
+            return false;
+        }
     }
 
     /// How many of `bytes[from..to)` are also in the base from `position` on.
@@ -63,7 +93,7 @@ final class BaseCache implements AutoCloseable {
     }
 
     private byte[] block(long number) throws IOException {
-        int slot = (int) (number % BLOCKS);
+        int slot = (int) (number % numbers.length);
         if (numbers[slot] == number) return blocks[slot];
         if (blocks[slot] == null) blocks[slot] = new byte[BLOCK];
         numbers[slot] = -1;

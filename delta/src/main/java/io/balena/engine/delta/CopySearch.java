@@ -14,6 +14,7 @@ final class CopySearch implements AutoCloseable {
     private static final int RESUME_WITHIN = 512;
     /// Within this, the index is not even asked.
     private static final int RESUME_AT_ONCE = 32;
+    private static final int CACHED_BLOCKS = 256;
     private static final int SHORTEST_ZEROS = 128;
     /// The more bytes nothing was found for, the larger the steps: each question is a wait for memory. Odd ones in the end, so that sooner
     /// or later one falls on where a block begins.
@@ -33,7 +34,7 @@ final class CopySearch implements AutoCloseable {
 
     CopySearch(BlockIndex index, Base base) throws IOException {
         this.index = index;
-        this.base = new BaseCache(base);
+        this.base = new BaseCache(base, CACHED_BLOCKS);
         this.zeros = index.zeros();
     }
 

@@ -1,6 +1,5 @@
 package io.balena.engine.delta;
 
-import java.io.BufferedInputStream;
 import java.io.IOException;
 import java.io.InputStream;
 import java.util.Objects;
@@ -10,10 +9,14 @@ import java.util.Objects;
 /// Every number is checked before it is used. What follows the delta's end is not read.
 final class LibrsyncPatch extends InputStream {
     private static final int BUFFER = 16 * 1024;
+    private static final int CACHED_BLOCKS = 32;
 
     private final InputStream delta;
-    private final Base.Reader base;
-    private final long baseSize;
+    private final byte[] buffer = new byte[BUFFER];
+    private int bufferAt;
+    private int bufferEnd;
+    /// Of many short copies, each is often near the last.
+    private final BaseCache base;
 
     private boolean begun;
     private boolean ended;
@@ -22,9 +25,8 @@ final class LibrsyncPatch extends InputStream {
     private long literalLeft;
 
     LibrsyncPatch(InputStream delta, Base base) throws IOException {
-        this.delta = new BufferedInputStream(delta, BUFFER);
-        this.base = base.open();
-        this.baseSize = base.size();
+        this.delta = delta;
+        this.base = new BaseCache(base, CACHED_BLOCKS);
     }
 
     @Override
@@ -74,8 +76,8 @@ final class LibrsyncPatch extends InputStream {
             int widths = command - Librsync.COPY;
             copyAt = length(widths >> 2);
             copyLeft = length(widths & 3);
-            if (copyAt > baseSize || copyLeft > baseSize - copyAt) {
-                throw new InvalidDeltaException("copy of " + copyLeft + " bytes at " + copyAt + " reaches beyond the base of " + baseSize + " bytes");
+            if (copyAt > base.size() || copyLeft > base.size() - copyAt) {
+                throw new InvalidDeltaException("copy of " + copyLeft + " bytes at " + copyAt + " reaches beyond the base of " + base.size() + " bytes");
             }
         } else {
             throw new InvalidDeltaException("Bogus command " + Integer.toHexString(command));
@@ -96,9 +98,15 @@ final class LibrsyncPatch extends InputStream {
     }
 
     private int byteOfDelta() throws IOException {
-        int next = delta.read();
-        if (next < 0) throw new InvalidDeltaException("unexpected EOF");
-        return next;
+        if (bufferAt == bufferEnd) fill();
+        return buffer[bufferAt++] & 0xff;
+    }
+
+    private void fill() throws IOException {
+        int count = delta.read(buffer);
+        if (count <= 0) throw new InvalidDeltaException("unexpected EOF");
+        bufferAt = 0;
+        bufferEnd = count;
     }
 
     private int copy(byte[] to, int offset, int length) throws IOException {
@@ -110,8 +118,10 @@ final class LibrsyncPatch extends InputStream {
     }
 
     private int literal(byte[] to, int offset, int length) throws IOException {
-        int count = delta.read(to, offset, (int) Math.min(length, literalLeft));
-        if (count < 0) throw new InvalidDeltaException("unexpected EOF");
+        if (bufferAt == bufferEnd) fill();
+        int count = (int) Math.min(Math.min(length, bufferEnd - bufferAt), literalLeft);
+        System.arraycopy(buffer, bufferAt, to, offset, count);
+        bufferAt += count;
         literalLeft -= count;
         return count;
     }

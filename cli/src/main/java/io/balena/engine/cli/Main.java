@@ -23,6 +23,7 @@ public final class Main {
         CONTAINERS(ContainerCommands::new, "ps", "stop", "restart", "kill", "rm", "wait", "rename", "pause", "unpause",
                 "top", "logs", "port"),
         IMAGES(ImageCommands::new, "images", "rmi", "tag", "pull", "import"),
+        DELTAS(DeltaCommands::new, DeltaCommands.DELTA),
         SYSTEM(SystemCommands::new, "version", "info", "events", "inspect");
 
         private final Function<Session, Object> commands;
@@ -43,7 +44,7 @@ public final class Main {
     private static final Map<String, Map<String, List<String>>> NOUNS = Map.of(
             "image", Map.of("ls", List.of("images"), "list", List.of("images"), "rm", List.of("rmi"), "remove", List.of("rmi"),
                     "tag", List.of("tag"), "pull", List.of("pull"), "import", List.of("import"),
-                    "inspect", List.of("inspect", "--type", "image")),
+                    "inspect", List.of("inspect", "--type", "image"), "delta", List.of(DeltaCommands.DELTA)),
             "container", Map.of("ls", List.of("ps"), "list", List.of("ps"), "ps", List.of("ps"),
                     "inspect", List.of("inspect", "--type", "container")),
             "system", Map.of("info", List.of("info"), "events", List.of("events")));

@@ -47,7 +47,7 @@ final class ProgressDisplay {
     }
 
     private static String line(String id, JsonNode event, String bar) {
-        var status = event.path("status").asText("");
+        var status = event.path("status").asText("").stripTrailing();
         return (id.isEmpty() ? "" : id + ": ") + status + (bar.isEmpty() ? "" : status.isEmpty() ? bar : " " + bar);
     }
 

@@ -19,13 +19,15 @@ final class Engine implements AutoCloseable {
     final Path root;
     final LayerStore layers;
     final Images images;
+    final DeltaBases bases;
     final ImagePuller puller;
     final ImagePusher pusher;
 
-    private Engine(Path root, LayerStore layers, Images images, ImagePuller puller, ImagePusher pusher) {
+    private Engine(Path root, LayerStore layers, Images images, DeltaBases bases, ImagePuller puller, ImagePusher pusher) {
         this.root = root;
         this.layers = layers;
         this.images = images;
+        this.bases = bases;
         this.puller = puller;
         this.pusher = pusher;
     }
@@ -43,14 +45,29 @@ final class Engine implements AutoCloseable {
     }
 
     static Engine open(Path root, Duration firstBackOff, RegistryEndpoints endpoints, Duration idleTimeout) throws IOException {
+        return open(root, Optional.empty(), firstBackOff, endpoints, idleTimeout);
+    }
+
+    /// With a second data root for the bases of deltas.
+    static Engine open(Path root, Path otherRoot) throws IOException {
+        return open(root, Optional.of(otherRoot), Duration.ofMillis(5), RegistryEndpoints.plain(InsecureRegistries.onLoopback()), Duration.ofSeconds(5));
+    }
+
+    private static Engine open(Path root, Optional<Path> otherRoot, Duration firstBackOff, RegistryEndpoints endpoints, Duration idleTimeout)
+            throws IOException {
         Assumptions.assumeTrue("root".equals(System.getProperty("user.name")), "layers can be extracted only by root");
         LayerStore layers = LayerStore.open(root);
         Images images = Images.open(root, layers);
         RegistryConfig config = new RegistryConfig(
                 "balenaEngine/test", endpoints, new RegistryConfig.Transfers(3, 3), new RegistryConfig.Transfers(5, 3), idleTimeout);
         RetryPolicy retries = new RetryPolicy(3, firstBackOff, firstBackOff.multipliedBy(4));
-        return new Engine(root, layers, images, new ImagePuller(layers, images, config, retries),
+        var bases = new DeltaBases(images, layers, otherRoot);
+        return new Engine(root, layers, images, bases, new ImagePuller(layers, images, bases, config, retries),
                 new ImagePusher(layers, images, config, retries));
+    }
+
+    ImageLoader loader() {
+        return new ImageLoader(layers, images, bases);
     }
 
     ImageId pull(String name) throws IOException {

@@ -41,7 +41,7 @@ class HostileArchiveIT {
     @BeforeEach
     void open() throws IOException {
         engine = Engine.open(root);
-        loader = new ImageLoader(engine.layers, engine.images);
+        loader = engine.loader();
     }
 
     @AfterEach
@@ -88,8 +88,9 @@ class HostileArchiveIT {
         short2.item().withArray("Layers").remove(2);
         refused("invalid manifest, layers length mismatch: expected 2, got 3", short2.manifest().tar());
         refused("cannot load windows image on linux", TestArchive.docker(changed(image -> image.config().put("os", "windows"))).tar());
-        TestImage delta = changed(image -> image.config().withObject("config").putObject("Labels").put("io.resin.delta.config", "{}"));
-        refused("loading delta images is not supported by this engine yet", TestArchive.docker(delta).tar());
+        TestImage delta = changed(image -> image.config().withObject("config").putObject("Labels").put("io.resin.delta.base", "x")
+                .put("io.resin.delta.config", new String(image.configJson(), UTF_8)));
+        refused("parsing base image \"x\": unsupported digest algorithm: x", TestArchive.docker(delta).tar());
         refused("max depth exceeded: the image has 126 layers", TestArchive.docker(deep()).tar());
         String config = image.id().digest().hex() + ".json";
         refused("invalid image configuration: not a JSON object", TestArchive.docker(image).with(config, "[]").tar());

@@ -34,7 +34,7 @@ class ImageLoaderIT {
     @BeforeEach
     void open() throws IOException {
         engine = Engine.open(root);
-        loader = new ImageLoader(engine.layers, engine.images);
+        loader = engine.loader();
     }
 
     @AfterEach

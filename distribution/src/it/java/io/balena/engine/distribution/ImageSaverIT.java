@@ -43,7 +43,7 @@ class ImageSaverIT {
     void twoImagesOnTheSameLayers() throws IOException {
         engine = Engine.open(root);
         saver = new ImageSaver(engine.layers, engine.images);
-        loader = new ImageLoader(engine.layers, engine.images);
+        loader = engine.loader();
         load(TestArchive.docker(image, "app:1", "app:one").addDocker(bigger, "app:2", "127.0.0.1:5000/other:2").tar());
     }
 

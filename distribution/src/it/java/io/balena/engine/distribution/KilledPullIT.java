@@ -155,6 +155,38 @@ class KilledPullIT {
         }
     }
 
+    @Test
+    void killedWhileADeltaIsAppliedTheBaseIsWholeAndTheNextPullGoesOn() throws Exception {
+        var pair = new DeltaPair(Compression.GZIP);
+        Path builderRoot = Files.createDirectory(folder.resolve("builder"));
+        try (Engine builder = Engine.open(builderRoot)) {
+            pair.loadBase(builder);
+            pair.loadTarget(builder);
+            String name = registry.host() + "/app:1";
+            pair.create(builder, name, new Engine.Messages());
+            builder.push(name, new Engine.Messages());
+        }
+        for (int round = 0; round < 3; round++) {
+            Path root = folder.resolve("root-" + round);
+            try (Engine engine = Engine.open(root)) {
+                pair.loadBase(engine);
+            }
+            Process child = pullInChild(root);
+            awaitLines(child, 2 + round * 2);
+            child.destroyForcibly();
+            child.onExit().join();
+            try (Engine engine = Engine.open(root)) {
+                try (DeltaBase base = engine.bases.open(engine.images.find(pair.base.id()).orElseThrow())) {
+                    base.verify();
+                }
+                assertEquals(pair.target.id(), engine.pull(registry.host() + "/app:1"));
+                pair.assertTargetIsThere(engine, registry.host() + "/app:1");
+                assertEquals(List.of(), engine.namesIn("image/overlay2/layerdb/tmp"));
+                assertEquals(4 + 3 + 1, engine.namesIn("overlay2").size());
+            }
+        }
+    }
+
     private ChainId chain(int layers) {
         return ChainId.of(image.layers().subList(0, layers).stream().map(TestImage.LayerOfTest::diffId).toList()).orElseThrow();
     }

@@ -44,7 +44,7 @@ class LoadFaultsIT {
         byte[] docker = TestArchive.docker(image, "app:1").tar();
         byte[] oci = TestArchive.oci(image, "app:2").tar();
         try (Engine engine = Engine.open(disk.resolve("root"))) {
-            var loader = new ImageLoader(engine.layers, engine.images);
+            var loader = engine.loader();
             int failed = 0;
             for (int room = 0; room <= 3400; room += 200) {
                 sh("sync -f " + disk + "; free=$(df -k --output=avail " + disk + " | tail -1); n=$((free - " + room + ")); [ $n -le 0 ] ||"
@@ -90,7 +90,7 @@ class LoadFaultsIT {
                 assertEquals(List.of(), engine.namesIn("image/overlay2/layerdb/tmp"));
                 assertEquals(engine.namesIn("image/overlay2/layerdb/sha256").size() + 1, engine.namesIn("overlay2").size());
                 try (InputStream again = Files.newInputStream(archive)) {
-                    new ImageLoader(engine.layers, engine.images).load(again, Optional.empty(), new Engine.Messages());
+                    engine.loader().load(again, Optional.empty(), new Engine.Messages());
                 }
                 assertEquals(9, engine.namesIn("overlay2").size());
                 assertEquals(image.id(), engine.images.resolve("app:1").id());
@@ -109,7 +109,7 @@ class LoadFaultsIT {
         public static void main(String[] arguments) throws IOException {
             Engine engine = Engine.open(Path.of(arguments[0]));
             try (InputStream archive = Files.newInputStream(Path.of(arguments[1]))) {
-                new ImageLoader(engine.layers, engine.images).load(archive, Optional.empty(), new Progress() {
+                engine.loader().load(archive, Optional.empty(), new Progress() {
                     @Override
                     public void status(String id, String status) {}
 

@@ -5,6 +5,7 @@ import io.balena.engine.graphdriver.Digest;
 import io.balena.engine.graphdriver.InvalidLayerException;
 import io.balena.engine.graphdriver.Layer;
 import io.balena.engine.graphdriver.LayerStore;
+import io.balena.engine.graphdriver.LayerTar;
 import io.balena.engine.graphdriver.StagedLayer;
 import io.balena.engine.graphdriver.TarMembers;
 import java.io.ByteArrayInputStream;
@@ -106,6 +107,15 @@ final class ArchiveContents implements AutoCloseable {
             case Content.Document _ -> throw invalid(path + " is not a layer");
             case Content.Useless(String why) -> throw invalid(path + " " + why);
             case Content layer -> layer;
+        };
+    }
+
+    /// The tar of a layer of the archive, to be read again from the disk; as long as the layer is not committed.
+    LayerTar tar(String path) throws IOException {
+        return switch (layer(path)) {
+            case Content.Extracted(StagedLayer staged, _) -> staged.tar();
+            case Content.Stored(Layer stored) -> layers.tar(stored.chainId()).orElseThrow();
+            case Content other -> throw new IllegalArgumentException("no layer: " + other);
         };
     }
 

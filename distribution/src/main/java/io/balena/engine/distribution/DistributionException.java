@@ -79,6 +79,15 @@ public abstract sealed class DistributionException extends RuntimeException {
         }
     }
 
+    /// The image that a delta starts from is not here: somebody else may pull the whole target instead.
+    public static final class NoDeltaBase extends DistributionException {
+        private static final long serialVersionUID = 1L;
+
+        public NoDeltaBase(String message) {
+            super(message, null);
+        }
+    }
+
     /// The registry or the network failed; the same request may succeed later.
     public static final class Unavailable extends DistributionException {
         private static final long serialVersionUID = 1L;

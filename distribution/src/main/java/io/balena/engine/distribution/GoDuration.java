@@ -30,6 +30,22 @@ final class GoDuration {
         return negative ? -nanos.longValue() : nanos.longValue();
     }
 
+    /// As Go prints it.
+    static String text(java.time.Duration duration) {
+        long nanos = duration.toNanos();
+        if (nanos == 0) return "0s";
+        if (nanos < 1_000) return nanos + "ns";
+        if (nanos < 1_000_000) return decimal(nanos, 3) + "µs";
+        if (nanos < 1_000_000_000) return decimal(nanos, 6) + "ms";
+        long hours = duration.toHours();
+        String minutes = hours > 0 ? hours + "h" + duration.toMinutesPart() + "m" : duration.toMinutes() > 0 ? duration.toMinutes() + "m" : "";
+        return minutes + decimal(nanos % 60_000_000_000L, 9) + "s";
+    }
+
+    private static String decimal(long value, int places) {
+        return BigDecimal.valueOf(value, places).stripTrailingZeros().toPlainString();
+    }
+
     private static long nanosPer(String unit) {
         return switch (unit) {
             case "ns" -> 1;

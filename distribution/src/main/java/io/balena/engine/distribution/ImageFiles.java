@@ -71,14 +71,18 @@ final class ImageFiles {
     ///
     /// @throws DamagedFile when the file is not what its name says, or cannot be read
     byte[] config(ImageId id) throws IOException {
-        Path file = contents.resolve(id.digest().hex());
+        Path file = configFile(id);
         byte[] config = content(file, LARGEST_CONFIG);
         if (!Digest.of(config).equals(id.digest())) throw new DamagedFile(file, "its content has another digest");
         return config;
     }
 
+    Path configFile(ImageId id) {
+        return contents.resolve(id.digest().hex());
+    }
+
     void writeConfig(ImageId id, byte[] config) throws IOException {
-        DurableFile.replace(contents.resolve(id.digest().hex()), config);
+        DurableFile.replace(configFile(id), config);
     }
 
     Optional<ImageId> parent(ImageId id) throws IOException {

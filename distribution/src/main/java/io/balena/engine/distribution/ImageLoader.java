@@ -2,7 +2,6 @@ package io.balena.engine.distribution;
 
 import io.balena.engine.graphdriver.ChainId;
 import io.balena.engine.graphdriver.DiffId;
-import io.balena.engine.graphdriver.Digest;
 import io.balena.engine.graphdriver.InvalidLayerException;
 import io.balena.engine.graphdriver.Layer;
 import io.balena.engine.graphdriver.LayerStore;
@@ -22,11 +21,14 @@ import java.util.Optional;
 public final class ImageLoader {
     private final LayerStore layers;
     private final Images images;
+    private final DeltaBases bases;
     private final BlobRecords records;
 
-    public ImageLoader(LayerStore layers, Images images) {
+    /// @param bases where to find what deltas start from
+    public ImageLoader(LayerStore layers, Images images, DeltaBases bases) {
         this.layers = layers;
         this.images = images;
+        this.bases = bases;
         this.records = images.blobs();
     }
 
@@ -53,9 +55,12 @@ public final class ImageLoader {
                 var contents = new ArchiveContents(layers, records, legacyIds, held, new LoadProgress(progress))) {
             read(archive, contents);
             List<ArchivedImage> found = images(contents, wanted);
-            for (ArchivedImage image : found) verify(image, contents);
-            // From here on nothing depends on the client any more.
-            return Undisturbed.run(() -> install(found, contents, held));
+            for (ArchivedImage image : found) if (image.delta().isEmpty()) verify(image, contents);
+            try (var patched = new PatchedImages(layers, images, bases, contents, held, found)) {
+                for (ArchivedImage image : found) if (image.delta().isPresent()) patched.make(image, progress);
+                // From here on nothing depends on the client any more.
+                return Undisturbed.run(() -> install(found, contents, patched, held));
+            }
         }
     }
 
@@ -95,8 +100,10 @@ public final class ImageLoader {
     }
 
     /// All layers first: should there be no room for them, no image has appeared yet.
-    private List<Loaded> install(List<ArchivedImage> found, ArchiveContents contents, HeldLayers held) throws IOException {
-        for (ArchivedImage image : found) commitLayers(image, contents, held);
+    private List<Loaded> install(List<ArchivedImage> found, ArchiveContents contents, PatchedImages patched, HeldLayers held)
+            throws IOException {
+        for (ArchivedImage image : found) if (image.delta().isEmpty()) commitLayers(image, contents, held);
+        patched.commit();
         List<Loaded> loaded = new ArrayList<>();
         for (ArchivedImage image : found) loaded.add(register(image));
         return loaded;
@@ -137,7 +144,7 @@ public final class ImageLoader {
     }
 
     private Loaded register(ArchivedImage image) throws IOException {
-        var id = new ImageId(Digest.of(image.document()));
+        ImageId id = image.id();
         Map<ImageReference, ImageId> renamed = new LinkedHashMap<>();
         for (ImageReference name : image.names()) {
             images.named(name).filter(old -> !old.equals(id)).ifPresent(old -> renamed.put(name, old));

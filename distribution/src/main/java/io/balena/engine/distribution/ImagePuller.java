@@ -12,18 +12,22 @@ public final class ImagePuller {
 
     private final LayerStore layers;
     private final Images images;
+    private final DeltaBases bases;
     private volatile Sources sources;
     private volatile RetryPolicy retries;
     private final LayerDownloads downloads;
 
     /// One per data root: pulls share downloads through it. Opens no connection and loads no HTTP client before the first pull.
-    public ImagePuller(LayerStore layers, Images images, RegistryConfig config) {
-        this(layers, images, config, RetryPolicy.of(config.downloads().attempts()));
+    ///
+    /// @param bases where to find what deltas start from
+    public ImagePuller(LayerStore layers, Images images, DeltaBases bases, RegistryConfig config) {
+        this(layers, images, bases, config, RetryPolicy.of(config.downloads().attempts()));
     }
 
-    ImagePuller(LayerStore layers, Images images, RegistryConfig config, RetryPolicy retries) {
+    ImagePuller(LayerStore layers, Images images, DeltaBases bases, RegistryConfig config, RetryPolicy retries) {
         this.layers = layers;
         this.images = images;
+        this.bases = bases;
         this.sources = new Sources(config, new HttpConnections());
         this.retries = retries;
         this.downloads = new LayerDownloads(layers, images.blobs(), retries, config.downloads().atOnce());
@@ -109,20 +113,45 @@ public final class ImagePuller {
         }
 
         Outcome run() throws IOException {
-            String tagOrDigest = reference.digest().map(Digest::toString).or(reference::tag).orElseThrow();
-            Repository.Fetched fetched = fetch(tagOrDigest);
+            Repository.Fetched fetched = fetch(tagOrDigest());
             Manifest manifest = Manifest.parse(fetched.content(), fetched.mediaType());
-            progress.status(tagOrDigest, "Pulling from " + reference.path());
+            Optional<ImageId> before = images.named(reference);
+            try (WantedImage wanted = wanted(manifest, fetched.digest())) {
+                if (wanted instanceof WantedImage.Missing missing) install(missing.checked(), names(fetched.digest()));
+                progress.status("", "Digest: " + fetched.digest());
+                boolean news = wanted instanceof WantedImage.Missing || !before.equals(Optional.of(wanted.id()));
+                return new Outcome(wanted.id(), news, platformWasAskedFor ? otherPlatform(wanted.id()) : Optional.empty());
+            }
+        }
 
-            Manifest.OfImage image = imageFor(manifest);
-            List<ImageReference> names = names(fetched.digest());
+        /// Finds out what to pull, and says so before anything else; only that a delta has no base here is an answer of its own.
+        private WantedImage wanted(Manifest manifest, Digest digest) throws IOException {
+            boolean said = true;
+            try {
+                return wanted(imageFor(manifest), names(digest));
+            } catch (DistributionException.NoDeltaBase e) {
+                said = false;
+                throw e;
+            } finally {
+                if (said) progress.status(tagOrDigest(), "Pulling from " + reference.path());
+            }
+        }
+
+        private WantedImage wanted(Manifest.OfImage image, List<ImageReference> names) throws IOException {
             ImageId id = new ImageId(image.config().digest());
-            boolean named = images.named(reference).equals(Optional.of(id));
-            boolean present = images.nameIfPresent(id, names);
-            if (!present) install(image, names);
+            if (images.nameIfPresent(id, names)) return new WantedImage.Here(id);
+            byte[] document = config(image.config());
+            ImageConfig config = ImageConfig.parse(document);
+            Optional<DeltaImage> delta = DeltaImage.in(config);
+            if (delta.isEmpty()) return new WantedImage.Missing(id, document, config, image.layers(), Optional.empty());
+            ImageId target = delta.get().target();
+            if (images.nameIfPresent(target, names)) return new WantedImage.Here(target);
+            DeltaBase base = bases.open(delta.get());
+            return new WantedImage.Missing(target, delta.get().document(), delta.get().config(), image.layers(), Optional.of(base));
+        }
 
-            progress.status("", "Digest: " + fetched.digest());
-            return new Outcome(id, !(named && present), platformWasAskedFor ? otherPlatform(id) : Optional.empty());
+        private String tagOrDigest() {
+            return reference.digest().map(Digest::toString).or(reference::tag).orElseThrow();
         }
 
         private Repository.Fetched fetch(String tagOrDigest) throws IOException {
@@ -146,19 +175,9 @@ public final class ImagePuller {
             return reference.digest().isPresent() ? List.of(byDigest) : List.of(byDigest, reference);
         }
 
-        private void install(Manifest.OfImage image, List<ImageReference> names) throws IOException {
-            byte[] document = config(image.config());
-            ImageConfig config = ImageConfig.parse(document);
-            String os = config.platform().os();
-            if (!os.isEmpty() && !os.equals("linux")) {
-                throw new DistributionException.InvalidContent(
-                        "image operating system \"" + os + "\" cannot be used on this platform", null);
-            }
-            if (config.diffIds().size() != image.layers().size()) {
-                throw new DistributionException.InvalidContent("layers from manifest don't match image configuration", null);
-            }
-            PulledLayers pulled = new PulledLayers(layers, downloads, image.layers(), config.diffIds());
-            images.register(document, pulled.fetch(repository, reference.fullName(), progress), names);
+        private void install(WantedImage.Missing image, List<ImageReference> names) throws IOException {
+            PulledLayers pulled = new PulledLayers(layers, downloads, image.blobs(), image.config().diffIds(), image.base());
+            images.register(image.document(), pulled.fetch(repository, reference.fullName(), progress), names);
         }
 
         private byte[] config(Descriptor descriptor) throws IOException {

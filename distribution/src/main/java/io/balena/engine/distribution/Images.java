@@ -192,7 +192,8 @@ public final class Images {
         return chain;
     }
 
-    private void noteTagged(ImageId id) throws IOException {
+    /// Notes that `id` has just been given a name by hand.
+    void noteTagged(ImageId id) throws IOException {
         changing(() -> {
             if (catalogue.find(id).isPresent()) files.writeLastTagged(id, Instant.now());
             return null;
@@ -273,6 +274,11 @@ public final class Images {
         } catch (NoSuchFileException e) {
             throw new DistributionException.NoSuchImage(id.toString());
         }
+    }
+
+    /// Where [#configuration] is or would be.
+    Path configurationFile(ImageId id) {
+        return files.configFile(id);
     }
 
     Optional<ImageId> named(ImageReference reference) {

@@ -1,5 +1,6 @@
 package io.balena.engine.distribution;
 
+import io.balena.engine.delta.InvalidDeltaException;
 import io.balena.engine.graphdriver.ChainId;
 import io.balena.engine.graphdriver.DiffId;
 import io.balena.engine.graphdriver.InvalidLayerException;
@@ -25,7 +26,10 @@ final class LayerDownload implements Transfer<LayerListener> {
     private static final String REFUSED = "failed to register layer: ";
 
     /// What to fetch, and what must come out.
-    record Order(Repository repository, String sourceName, Descriptor blob, DiffId diffId, Optional<ChainId> parentChain) {
+    ///
+    /// @param base of what the blob holds a delta; empty for a blob that holds the layer itself
+    record Order(Repository repository, String sourceName, Descriptor blob, DiffId diffId, Optional<ChainId> parentChain,
+            Optional<DeltaBase> base) {
         ChainId chain() {
             return ChainId.of(parentChain, diffId);
         }
@@ -59,6 +63,7 @@ final class LayerDownload implements Transfer<LayerListener> {
         this.records = records;
         this.retries = retries;
         this.parent = parent;
+        order.base().ifPresent(DeltaBase::share);
         this.parentRetained = parent.isEmpty() && order.parentChain().filter(layers::retain).isPresent();
         reserved.set(layers.reserve(order.chain()));
     }
@@ -151,18 +156,25 @@ final class LayerDownload implements Transfer<LayerListener> {
         try (var blob = new BlobStream(repository, order.blob(), retries, cancellation, watcher())) {
             try {
                 DiffId actual;
-                try (InputStream tar = Compression.decompress(blob)) {
+                try (InputStream tar = layerIn(Compression.decompress(blob))) {
                     actual = layer.extract(tar);
                     blob.verify();
                 }
                 if (!actual.equals(order.diffId())) {
+                    // What is damaged here is named, before anybody blames what was sent.
+                    if (order.base().isPresent()) order.base().get().verify();
                     throw new DistributionException.InvalidContent("layers from manifest don't match image configuration", null);
                 }
-                records.record(order.blob(), order.diffId(), order.sourceName());
+                // A delta is not where this layer can be had from, neither by a push nor by a pull of something else.
+                if (order.base().isEmpty()) records.record(order.blob(), order.diffId(), order.sourceName());
             } catch (IOException | RuntimeException e) {
                 throw meaningOf(e, blob.failure());
             }
         }
+    }
+
+    private InputStream layerIn(InputStream tar) throws IOException {
+        return order.base().isPresent() ? DeltaLayer.patched(tar, order.base().get()) : tar;
     }
 
     /// @param below what went wrong with the blob, which the extraction may have wrapped
@@ -172,6 +184,7 @@ final class LayerDownload implements Transfer<LayerListener> {
             case IOException transfer when below != null -> throw transfer;
             case InvalidLayerException invalid -> throw new DistributionException.InvalidContent(REFUSED + e.getMessage(), invalid);
             case CorruptStreamException corrupt -> throw new DistributionException.InvalidContent(REFUSED + e.getMessage(), corrupt);
+            case InvalidDeltaException corrupt -> throw new DistributionException.InvalidContent(REFUSED + e.getMessage(), corrupt);
             case IOException disk -> throw new IOException(REFUSED + disk.getMessage(), disk);
             case RuntimeException bug -> throw bug;
             default -> throw new IOException(e);
@@ -217,9 +230,10 @@ final class LayerDownload implements Transfer<LayerListener> {
         if (reserved.getAndSet(false)) layers.endUse(order.chain());
     }
 
-    /// We have not ended before what we alone kept going has.
+    /// We have not ended before what we alone kept going has. Called once.
     private void leaveParent() {
         if (parentRetained) layers.endUse(order.parentChain().orElseThrow());
+        order.base().ifPresent(DeltaBase::close);
         if (parent.isEmpty()) ended.complete(null);
         else parent.get().leave().thenRun(() -> ended.complete(null));
     }

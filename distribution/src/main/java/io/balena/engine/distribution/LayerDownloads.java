@@ -10,8 +10,8 @@ import java.util.concurrent.CompletableFuture;
 
 /// All layers on their way in. Pulls that want the same layer from the same registry share one download.
 final class LayerDownloads {
-    /// The registry is part of it, so that a stalling one cannot hold up a pull from another.
-    private record Key(String registry, Digest blob, ChainId chain) {}
+    /// The registry is part of it, so that a stalling one cannot hold up a pull from another; and so is what the blob holds a delta of.
+    private record Key(String registry, Digest blob, ChainId chain, Optional<ImageId> base) {}
 
     private final LayerStore layers;
     private final BlobRecords records;
@@ -35,7 +35,7 @@ final class LayerDownloads {
     ///
     /// @param parent the caller's seat on the download of the layer below, when that is on its way too
     Seat join(LayerDownload.Order order, Optional<Seat> parent, LayerListener listener) {
-        Key key = new Key(order.repository().host(), order.blob().digest(), order.chain());
+        Key key = new Key(order.repository().host(), order.blob().digest(), order.chain(), order.base().map(DeltaBase::id));
         // It needs the layer below for itself: the pull that brought it may leave before others do.
         return new Seat(transfers.join(key, () -> new LayerDownload(order, layers, records, retries, parent.map(Seat::another)), listener));
     }

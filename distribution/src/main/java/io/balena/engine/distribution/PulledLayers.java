@@ -15,16 +15,19 @@ final class PulledLayers {
     private final LayerDownloads downloads;
     private final List<Descriptor> blobs;
     private final List<DiffId> diffIds;
+    private final Optional<DeltaBase> base;
     /// The chain below each layer, and the whole one last.
     private final List<Optional<ChainId>> chains = new ArrayList<>();
     private final List<LayerDownloads.Seat> seats = new ArrayList<>();
 
     /// @param blobs as many as `diffIds`
-    PulledLayers(LayerStore layers, LayerDownloads downloads, List<Descriptor> blobs, List<DiffId> diffIds) {
+    /// @param base of what the blobs hold deltas, if they do
+    PulledLayers(LayerStore layers, LayerDownloads downloads, List<Descriptor> blobs, List<DiffId> diffIds, Optional<DeltaBase> base) {
         this.layers = layers;
         this.downloads = downloads;
         this.blobs = blobs;
         this.diffIds = diffIds;
+        this.base = base;
         chains.add(Optional.empty());
         for (DiffId diffId : diffIds) chains.add(Optional.of(ChainId.of(chains.getLast(), diffId)));
     }
@@ -35,6 +38,14 @@ final class PulledLayers {
     /// @return the topmost layer, retained for the caller; empty for an image without layers
     /// @throws java.io.InterruptedIOException when the calling thread is interrupted
     Optional<ChainId> fetch(Repository repository, String sourceName, Progress progress) throws IOException {
+        if (base.isEmpty()) return fetchMissing(repository, sourceName, progress);
+        try (var common = new CommonLayers(layers, base.get())) {
+            common.bringIn(diffIds);
+            return fetchMissing(repository, sourceName, progress);
+        }
+    }
+
+    private Optional<ChainId> fetchMissing(Repository repository, String sourceName, Progress progress) throws IOException {
         int present = retainPresent();
         try {
             join(present, repository, sourceName, progress);
@@ -59,13 +70,13 @@ final class PulledLayers {
         List<Descriptor> missing = blobs.subList(present, blobs.size());
         for (int i = 0; i < present; i++) {
             progress.status(blobs.get(i).digest().shortHex(), "Already exists");
-            downloads.alreadyHere(blobs.get(i), diffIds.get(i), sourceName);
+            if (base.isEmpty()) downloads.alreadyHere(blobs.get(i), diffIds.get(i), sourceName);
         }
         for (Descriptor blob : missing) progress.status(blob.digest().shortHex(), "Pulling fs layer");
         PullProgress drawn = new PullProgress(progress, missing);
         for (int i = present; i < blobs.size(); i++) {
             Descriptor blob = blobs.get(i);
-            var order = new LayerDownload.Order(repository, sourceName, blob, diffIds.get(i), chains.get(i));
+            var order = new LayerDownload.Order(repository, sourceName, blob, diffIds.get(i), chains.get(i), base);
             Optional<LayerDownloads.Seat> below = i > present ? Optional.of(seats.getLast()) : Optional.empty();
             seats.add(downloads.join(order, below, drawn.layer(blob)));
         }

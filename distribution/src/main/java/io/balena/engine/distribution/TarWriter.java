@@ -10,6 +10,8 @@ import java.util.Arrays;
 /// Writes a tar (ustar) of files and folders that belong to root and are as old as Unix: the same content gives the same bytes.
 final class TarWriter {
     private static final int RECORD = 512;
+    /// Bytes that say that nothing follows.
+    static final int END = 2 * RECORD;
     private static final int BUFFER = 64 * 1024;
 
     private final OutputStream out;
@@ -44,14 +46,20 @@ final class TarWriter {
 
     /// Writes the mark that says that nothing follows.
     void end() throws IOException {
-        out.write(new byte[2 * RECORD]);
+        out.write(new byte[END]);
+    }
+
+    /// Bytes that follow `size` bytes of content.
+    static int padding(long size) {
+        return (int) (-size & RECORD - 1);
     }
 
     private void pad(long size) throws IOException {
-        out.write(new byte[(int) (-size & RECORD - 1)]);
+        out.write(new byte[padding(size)]);
     }
 
-    private static byte[] header(String name, char type, int mode, long size) {
+    /// A header of a file or folder that belongs to root.
+    static byte[] header(String name, char type, int mode, long size) {
         byte[] header = new byte[RECORD];
         put(header, 0, name);
         put(header, 100, String.format("%07o", mode));

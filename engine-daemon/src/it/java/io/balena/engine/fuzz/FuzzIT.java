@@ -14,12 +14,13 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
-/// Coverage-guided fuzzing of all that reads what others wrote: `./test --long FuzzIT`, `-Dfuzz.seconds=…` for each target.
+/// Coverage-guided fuzzing of all that reads what others wrote: `./test --long FuzzIT`, `-Dfuzz.seconds=…` for each target, `-Dfuzz.target=…` for one.
 ///
 /// Jazzer runs in a process of its own, with little memory. What it found of use stays in `target/fuzz`, and is where it goes on.
 @Tag("long")
 class FuzzIT {
     private static final int SECONDS = Integer.getInteger("fuzz.seconds", 100);
+    private static final String ONLY = System.getProperty("fuzz.target", "");
     private static final int LARGEST_INPUT = 8 << 10;
 
     @TempDir
@@ -29,6 +30,7 @@ class FuzzIT {
     @EnumSource
     void nothingThatAFuzzerMakesBreaksIt(FuzzTarget target) throws Exception {
         assumeTrue("root".equals(System.getProperty("user.name")), "needs root");
+        assumeTrue(ONLY.isEmpty() || ONLY.equals(target.name()), "another target was asked for");
         Path seeds = Files.createDirectory(folder.resolve("seeds"));
         for (Map.Entry<String, byte[]> input : target.corpus().entrySet()) Files.write(seeds.resolve(input.getKey()), input.getValue());
         Path results = Path.of("target", "fuzz").toAbsolutePath();

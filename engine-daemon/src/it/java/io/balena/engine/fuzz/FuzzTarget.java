@@ -4,6 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertNotNull;
 
 import io.balena.engine.daemon.bbolt.BoltFuzz;
 import io.balena.engine.daemon.image.RequestFuzz;
+import io.balena.engine.delta.DeltaFuzz;
 import io.balena.engine.distribution.CompressionFuzz;
 import io.balena.engine.distribution.DocumentFuzz;
 import io.balena.engine.graphdriver.LayerFuzz;
@@ -29,6 +30,7 @@ enum FuzzTarget {
     TAR_SPLIT(TarSplitFuzz.class, "tarsplit"),
     DOCUMENT(DocumentFuzz.class, "document"),
     COMPRESSION(CompressionFuzz.class, "compression"),
+    DELTA(DeltaFuzz.class, "delta"),
     REQUEST(RequestFuzz.class, "request"),
     BBOLT(BoltFuzz.class, "bbolt");
 

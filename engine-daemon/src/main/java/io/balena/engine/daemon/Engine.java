@@ -9,6 +9,7 @@ import io.balena.engine.daemon.http.Filters;
 import io.balena.engine.daemon.http.Listener;
 import io.balena.engine.daemon.http.Route;
 import io.balena.engine.daemon.image.ArchiveRoutes;
+import io.balena.engine.daemon.image.DeltaRoutes;
 import io.balena.engine.daemon.image.ImageList;
 import io.balena.engine.daemon.image.ImageRoutes;
 import io.balena.engine.daemon.image.PushRoutes;
@@ -23,6 +24,8 @@ import io.balena.engine.daemon.system.SwarmRoutes;
 import io.balena.engine.daemon.system.SystemRoutes;
 import io.balena.engine.daemon.volume.VolumeRoutes;
 import io.balena.engine.daemon.volume.Volumes;
+import io.balena.engine.distribution.DeltaBases;
+import io.balena.engine.distribution.DeltaCreation;
 import io.balena.engine.distribution.ImageLoader;
 import io.balena.engine.distribution.ImagePuller;
 import io.balena.engine.distribution.ImagePusher;
@@ -84,7 +87,8 @@ final class Engine implements AutoCloseable {
         LayerStore layers = LayerStore.open(config.dataRoot(), config.execRoot().resolve("mounts"), config.owners());
         Images images = Images.open(config.dataRoot(), layers);
         RegistryConfig registries = registries(config.registries());
-        var puller = new ImagePuller(layers, images, registries);
+        var deltaBases = new DeltaBases(images, layers, config.deltaRoot());
+        var puller = new ImagePuller(layers, images, deltaBases, registries);
         var pusher = new ImagePusher(layers, images, registries);
         var downloads = new TarDownloads(registries);
         Networks networks = Networks.open(config.network().networks(), config.dataRoot(), config.execRoot().resolve("network"),
@@ -108,7 +112,8 @@ final class Engine implements AutoCloseable {
                         new PushRoutes(pusher, images, events).table(),
                         new RegistryRoutes(questions).table(),
                         new ArchiveRoutes(
-                                images, new ImageSaver(layers, images), new ImageLoader(layers, images), events).table(),
+                                images, new ImageSaver(layers, images), new ImageLoader(layers, images, deltaBases), events).table(),
+                        new DeltaRoutes(new DeltaCreation(images, layers, deltaBases, config.dataRoot().resolve("tmp")), images, events).table(),
                         volumeRoutes.table(),
                         new SwarmRoutes().table())
                 .flatMap(List::stream)

@@ -27,11 +27,13 @@ import java.util.Optional;
 /// How this engine is to run: what flags and daemon.json said, checked and typed.
 ///
 /// @param dataRoot with a folder of its own for each mapping of owners
+/// @param deltaRoot where another engine has images that deltas may start from
 /// @param owners whose files on the host those of containers are
 /// @param experimental shown to clients; and some behaviours depend on it
 /// @param labels `key=value`, shown by `/info`
 public record EngineConfig(
         Path dataRoot,
+        Optional<Path> deltaRoot,
         IdentityMapping owners,
         Path execRoot,
         Path pidFile,
@@ -79,6 +81,7 @@ public record EngineConfig(
         IdentityMapping owners = settings.optional("userns-remap").map(UserRemapping::parse).orElse(IdentityMapping.NONE);
         return new EngineConfig(
                 dataRoot(settings, owners),
+                deltaRoot(settings),
                 owners,
                 Path.of(settings.text("exec-root")).toAbsolutePath(),
                 Path.of(settings.text("pidfile")).toAbsolutePath(),
@@ -123,6 +126,16 @@ public record EngineConfig(
         String given = settings.optional("graph").filter(_ -> !settings.says("data-root")).orElse(settings.text("data-root"));
         Path root = Path.of(given).toAbsolutePath();
         return settings.optional("userns-remap").isEmpty() ? root : root.resolve(Integer.toUnsignedString(owners.rootUser()) + "." + Integer.toUnsignedString(owners.rootGroup()));
+    }
+
+    /// As balenaEngine: only who names both means it.
+    private static Optional<Path> deltaRoot(Settings settings) {
+        Optional<String> driver = settings.optional("delta-storage-driver");
+        if (settings.optional("delta-data-root").isEmpty() || driver.isEmpty()) return Optional.empty();
+        if (!driver.get().equals("overlay2")) {
+            throw new IllegalArgumentException("error initializing delta graphdriver: driver not supported: " + driver.get());
+        }
+        return Optional.of(Path.of(settings.text("delta-data-root")).toAbsolutePath());
     }
 
     private static RegistryEndpoints endpoints(Settings settings) {

@@ -55,8 +55,8 @@ final class Options {
             // Storage
             option(HONOURED, TEXT, "storage-driver", 's', "storage-driver", "overlay2", "Storage driver to use"),
             option(NOT_YET, LIST, "storage-opt", '\0', "storage-opts", "", "Storage driver options"),
-            option(NOT_YET, TEXT, "delta-data-root", '\0', "delta-data-root", "", "Data root with base images of deltas"),
-            option(NOT_YET, TEXT, "delta-storage-driver", '\0', "delta-storage-driver", "", "Storage driver of --delta-data-root"),
+            option(HONOURED, TEXT, "delta-data-root", '\0', "delta-data-root", "", "Data root with base images of deltas"),
+            option(HONOURED, TEXT, "delta-storage-driver", '\0', "delta-storage-driver", "", "Storage driver of --delta-data-root"),
             option(NOT_YET, LIST, "delta-storage-opt", '\0', "delta-storage-opts", "", "Storage driver options of --delta-data-root"),
             // Registries
             option(HONOURED, LIST, "registry-mirror", '\0', "registry-mirrors", "", Checks::mirror, "Preferred registry mirror"),

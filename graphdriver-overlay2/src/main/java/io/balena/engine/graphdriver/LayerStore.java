@@ -18,7 +18,7 @@ import java.util.function.Predicate;
 ///
 /// Layers are counted: an image retains its top layer, a container layer its parent, a layer the one below it. What is released by its
 /// last user is removed; what was brought in and not used yet stays until somebody takes or removes it. Safe for use by many threads.
-public final class LayerStore implements AutoCloseable {
+public final class LayerStore implements LayerTars, AutoCloseable {
     private final StorePaths paths;
     private final IdentityMapping owners;
     private final OverlayFolders overlay;
@@ -217,7 +217,16 @@ public final class LayerStore implements AutoCloseable {
     ///
     /// @throws NoSuchLayerException when there is no such layer
     public InputStream openTar(ChainId chain) throws IOException {
-        return new TarAssembler(new LayerFiles(paths.layer(chain)).tarSplit(), paths.diff(table.require(chain).cacheId()));
+        return tar(table.require(chain)).open();
+    }
+
+    @Override
+    public Optional<LayerTar> tar(ChainId chain) {
+        return table.published(chain).map(this::tar);
+    }
+
+    private LayerTar tar(LayerTable.Stored stored) {
+        return new LayerTar(new LayerFiles(paths.layer(stored.layer().chainId())).tarSplit(), paths.diff(stored.cacheId()));
     }
 
     /// Bytes of that tar, worked out from its record alone: no file of the layer is read.

@@ -52,6 +52,12 @@ public final class StagedLayer implements AutoCloseable {
         return extracted.diffId();
     }
 
+    /// What was extracted, to be read again.
+    public LayerTar tar() {
+        if (extracted == null) throw new IllegalStateException("nothing was extracted");
+        return new LayerTar(files.tarSplit(), paths.diff(id));
+    }
+
     /// Makes the layer durable and visible: content and metadata, `syncfs`, then its name, which a power cut may still take until
     /// [LayerStore#syncNames()]. The layer is retained once for the caller, who releases it (or hands that use to an image).
     ///

@@ -1,9 +1,5 @@
 package io.balena.engine.graphdriver;
 
-import static java.nio.charset.StandardCharsets.UTF_8;
-
-import io.balena.engine.linux.FileCalls;
-import io.balena.engine.linux.OpenFlags;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.file.Path;
@@ -12,16 +8,13 @@ import java.nio.file.Path;
 ///
 /// Each file is checked against the recorded size and CRC-64 while it passes; a difference ends the stream with an exception.
 final class TarAssembler extends TarSource {
-    // Reading a layer must not write: noting the time would cost an inode for each of its files.
-    private static final int FLAGS = OpenFlags.RDONLY | OpenFlags.NOFOLLOW | OpenFlags.NONBLOCK | OpenFlags.NOATIME;
-
-    private final FileCalls calls = new FileCalls();
     private final TarSplitReader record;
-    private final int root;
+    private final LayerContents contents;
     private final Crc64 crc = new Crc64();
 
-    private int fd = -1;
+    private LayerContents.Content file;
     private byte[] name;
+    private long size;
     private long missing;
     private byte[] checksum;
 
@@ -29,7 +22,7 @@ final class TarAssembler extends TarSource {
     TarAssembler(Path record, Path diff) throws IOException {
         this.record = new TarSplitReader(record);
         try {
-            root = calls.open(diff, OpenFlags.PATH | OpenFlags.DIRECTORY);
+            contents = new LayerContents(diff);
         } catch (Throwable t) {
             this.record.close();
             throw t;
@@ -38,13 +31,12 @@ final class TarAssembler extends TarSource {
 
     @Override
     int produce(byte[] to, int offset, int length) throws IOException {
-        if (fd >= 0) return readFile(to, offset, length);
+        if (file != null) return readFile(to, offset, length);
         return nextRecord() ? 0 : -1;
     }
 
     private int readFile(byte[] to, int offset, int length) throws IOException {
-        int got = calls.read(fd, to, offset, (int) Math.min(length, missing));
-        if (got < 0) throw damaged("is shorter than recorded");
+        int got = file.read(size - missing, to, offset, (int) Math.min(length, missing));
         crc.update(to, offset, offset + got);
         missing -= got;
         if (missing == 0) endFile();
@@ -52,10 +44,10 @@ final class TarAssembler extends TarSource {
     }
 
     private void endFile() throws IOException {
-        calls.close(fd);
-        fd = -1;
+        file.close();
+        file = null;
         if (checksum == null || checksum.length != 8 || ByteBuffer.wrap(checksum).getLong() != crc.value()) {
-            throw damaged("differs from what was recorded");
+            throw LayerContents.damaged(name, "differs from what was recorded", null);
         }
     }
 
@@ -74,21 +66,17 @@ final class TarAssembler extends TarSource {
     private void beginFile(TarSplitReader.Piece.Content content) throws IOException {
         if (content.name() == null) throw new IOException("tar-split record of a file without a name");
         name = content.name();
-        fd = calls.openBy(root, TarPath.clean(name), FLAGS, OpenFlags.RESOLVE_IN_ROOT);
-        if (!calls.stat(fd).isRegular()) throw damaged("is no regular file");
-        missing = content.size();
+        file = contents.open(name, content.size());
+        size = content.size();
+        missing = size;
         checksum = content.crc64();
         crc.reset();
     }
 
-    private IOException damaged(String how) {
-        return new IOException("layer is damaged: " + new String(name, UTF_8) + " " + how);
-    }
-
     @Override
     void release() throws IOException {
-        if (fd >= 0) calls.close(fd);
-        calls.close(root);
+        if (file != null) file.close();
+        contents.close();
         record.close();
     }
 }

@@ -6,7 +6,7 @@
 /// │   ├── sha256/<chain>/              one folder per layer                                  LayerFiles
 /// │   │   ├── cache-id                 its folder in overlay2
 /// │   │   ├── diff, size, parent
-/// │   │   └── tar-split.json.gz        what its tar holds besides file contents              TarSplitWriter, TarAssembler
+/// │   │   └── tar-split.json.gz        what its tar holds besides file contents              TarSplitWriter, TarAssembler, TarMap
 /// │   ├── mounts/<container>/          mount-id, init-id, parent                             MountFiles
 /// │   └── tmp/                         layers and containers being made or removed: nobody was told of them
 /// │       └── finished-…               layers that are whole, while one below is missing               FinishedLayer

@@ -66,6 +66,7 @@ public final class ErrorResponses {
         return switch (e) {
             case DistributionException.NoSuchImage _ -> 404;
             case DistributionException.NotInRegistry _ -> 404;
+            case DistributionException.NoDeltaBase _ -> 404;
             // dockerd answers a registry's refusal so: 401 would make clients doubt their credentials for the engine itself.
             case DistributionException.Unauthorized _ -> 500;
             case DistributionException.Refused refused -> refused.status();

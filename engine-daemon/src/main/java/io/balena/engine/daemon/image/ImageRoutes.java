@@ -56,7 +56,6 @@ public final class ImageRoutes {
                 post("/images/prune", pruning::prune),
                 post("/images/{name...}/tag", this::tag),
                 delete("/images/{name...}", this::remove),
-                notYet("POST", "/images/delta", "making deltas"),
                 notYet("POST", "/build", "building images"));
     }
 

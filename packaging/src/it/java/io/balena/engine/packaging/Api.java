@@ -22,9 +22,15 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 
 /// The engine's API without a program in between: it is known to the moment when an answer was whole, and one that was cut
 /// short is an [IOException], never an answer.
-record Api(Path socket) {
+///
+/// @param version of the API that is spoken, e.g. `1.41`
+record Api(Path socket, String version) {
     private static final ObjectMapper JSON = new ObjectMapper();
     private static final Duration PATIENCE = Duration.ofMinutes(3);
+
+    Api(Path socket) {
+        this(socket, "1.41");
+    }
 
     record Answer(int status, byte[] content) {
         boolean succeeded() {
@@ -81,7 +87,7 @@ record Api(Path socket) {
             channel.connect(UnixDomainSocketAddress.of(socket));
             var watchdog = Thread.ofVirtual().start(() -> closeAfterPatience(channel));
             try {
-                String head = method + " /v1.41" + path + " HTTP/1.1\r\nHost: engine\r\nConnection: close\r\nContent-Type: " + type
+                String head = method + " /v" + version + path + " HTTP/1.1\r\nHost: engine\r\nConnection: close\r\nContent-Type: " + type
                         + "\r\nContent-Length: " + body.length + "\r\n\r\n";
                 write(channel, head.getBytes(ISO_8859_1));
                 write(channel, body);

@@ -1,6 +1,5 @@
 package io.balena.engine.benchmarks;
 
-import io.balena.engine.runtime.RuntimeProbe;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Arrays;

@@ -8,16 +8,11 @@ import io.balena.engine.graphdriver.LayerStore;
 import io.balena.engine.graphdriver.StagedLayer;
 import java.io.IOException;
 import java.io.InputStream;
-import java.lang.System.Logger;
-import java.lang.System.Logger.Level;
-import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.CancellationException;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicReference;
-import java.util.function.Consumer;
 
 /// One layer on its way from a registry into the layer store, for all the pulls that want it.
 ///
@@ -26,8 +21,7 @@ import java.util.function.Consumer;
 ///    └───────────────────┴── a failure, or the last pull leaves ──┴──────────────────┴──────▶ ENDED
 /// ```
 /// What was finished stays in the store when all pulls have left: the next one finds it there.
-final class LayerDownload {
-    private static final Logger LOG = System.getLogger(LayerDownload.class.getName());
+final class LayerDownload implements Transfer<LayerListener> {
     private static final String REFUSED = "failed to register layer: ";
 
     /// What to fetch, and what must come out.
@@ -51,7 +45,7 @@ final class LayerDownload {
     /// The store has the layer, finished or published, and keeps it for us.
     private final AtomicBoolean reserved = new AtomicBoolean();
     private final Cancellation cancellation = new Cancellation();
-    private final List<LayerListener> listeners = new CopyOnWriteArrayList<>();
+    private final Listeners<LayerListener> listeners = new Listeners<>();
     /// The layer, retained for us until the last pull leaves.
     private final CompletableFuture<Layer> committed = new CompletableFuture<>();
     /// Nothing of it is running any more.
@@ -69,39 +63,35 @@ final class LayerDownload {
         reserved.set(layers.reserve(order.chain()));
     }
 
-    void listen(LayerListener listener) {
-        listeners.add(listener);
+    @Override
+    public String threadName() {
+        return "layer-" + order.blob().digest().shortHex();
     }
 
-    void ignore(LayerListener listener) {
-        listeners.remove(listener);
+    @Override
+    public Listeners<LayerListener> listeners() {
+        return listeners;
     }
 
-    /// A listener that fails hears no more: its client has gone, and the others must not suffer for that.
-    private void tell(Consumer<LayerListener> news) {
-        for (LayerListener listener : listeners) {
-            try {
-                news.accept(listener);
-            } catch (RuntimeException e) {
-                listeners.remove(listener);
-                LOG.log(Level.DEBUG, "a listener to layer " + order.blob().digest() + " failed", e);
-            }
-        }
+    /// Whoever comes after a failure tries again, even while others are still leaving.
+    @Override
+    public boolean isOver() {
+        return committed.isCompletedExceptionally();
     }
 
     CompletableFuture<Layer> committed() {
         return committed;
     }
 
-    CompletableFuture<Void> ended() {
+    @Override
+    public CompletableFuture<Void> ended() {
         return ended;
     }
 
-    /// Fetches, verifies and extracts, unless an earlier pull did; the caller's thread does the work.
-    ///
-    /// @return whether [#publishAfterParent()] is to follow
-    boolean fetch() {
-        if (!state.compareAndSet(State.QUEUED, State.FETCHING)) return false;
+    /// Fetches, verifies and extracts, unless an earlier pull did.
+    @Override
+    public void run() {
+        if (!state.compareAndSet(State.QUEUED, State.FETCHING)) return;
         boolean done = false;
         try {
             cancellation.check();
@@ -115,7 +105,6 @@ final class LayerDownload {
             if (done) state.set(State.WAITING);
             else end();
         }
-        return done;
     }
 
     private void bringIn() throws IOException {
@@ -130,7 +119,10 @@ final class LayerDownload {
         }
     }
 
-    void publishAfterParent() {
+    /// Publishes what was fetched, after the layer below.
+    @Override
+    public void finish() {
+        if (state.get() != State.WAITING) return;
         if (cancellation.isCancelled()) {
             if (state.compareAndSet(State.WAITING, State.PUBLISHING)) end();
             return;
@@ -144,8 +136,8 @@ final class LayerDownload {
         else below.whenComplete((_, _) -> Thread.ofPlatform().name("layer-commit").daemon().start(() -> afterParent(below)));
     }
 
-    /// Nobody wants it any more. What is running stops; the future [#ended()] tells when.
-    void cancel() {
+    @Override
+    public void cancel(boolean started) {
         cancellation.cancel();
         committed.completeExceptionally(new CancellationException());
         boolean queued = state.compareAndSet(State.QUEUED, State.ENDED);
@@ -201,7 +193,7 @@ final class LayerDownload {
         if (!state.compareAndSet(State.WAITING, State.PUBLISHING)) return; // cancelled
         try {
             Layer done = layers.publish(order.chain());
-            tell(LayerListener::complete);
+            listeners.tell(LayerListener::complete);
             committed.complete(done);
         } catch (Throwable e) {
             fail(e instanceof IOException disk ? new IOException(REFUSED + disk.getMessage(), disk) : e);
@@ -236,12 +228,12 @@ final class LayerDownload {
         return new BlobStream.Watcher() {
             @Override
             public void reached(long bytes) {
-                tell(listener -> listener.extracting(bytes));
+                listeners.tell(listener -> listener.extracting(bytes));
             }
 
             @Override
             public void retryingIn(int seconds) {
-                tell(listener -> listener.retryingIn(seconds));
+                listeners.tell(listener -> listener.retryingIn(seconds));
             }
         };
     }

@@ -8,15 +8,12 @@ import java.io.InputStream;
 import java.io.OutputStream;
 import java.lang.System.Logger;
 import java.lang.System.Logger.Level;
-import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.CancellationException;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.CopyOnWriteArrayList;
-import java.util.function.Consumer;
 
 /// One layer on its way into a repository, for all the pushes that want it there: found, taken over from another repository, or sent.
-final class LayerUpload {
+final class LayerUpload implements Transfer<UploadListener> {
     private static final Logger LOG = System.getLogger(LayerUpload.class.getName());
 
     /// @param target the repository to push to
@@ -30,7 +27,7 @@ final class LayerUpload {
     private final RetryPolicy retries;
 
     private final Cancellation cancellation = new Cancellation();
-    private final List<UploadListener> listeners = new CopyOnWriteArrayList<>();
+    private final Listeners<UploadListener> listeners = new Listeners<>();
     private final CompletableFuture<Descriptor> uploaded = new CompletableFuture<>();
     /// Nothing of it is running any more.
     private final CompletableFuture<Void> ended = new CompletableFuture<>();
@@ -46,24 +43,33 @@ final class LayerUpload {
         layers.retain(order.layer().chainId());
     }
 
-    void listen(UploadListener listener) {
-        listeners.add(listener);
+    @Override
+    public String threadName() {
+        return "push-" + order.layer().diffId().digest().shortHex();
     }
 
-    void ignore(UploadListener listener) {
-        listeners.remove(listener);
+    @Override
+    public Listeners<UploadListener> listeners() {
+        return listeners;
+    }
+
+    /// Whoever comes after its end asks the registry again.
+    @Override
+    public boolean isOver() {
+        return uploaded.isDone();
     }
 
     CompletableFuture<Descriptor> uploaded() {
         return uploaded;
     }
 
-    CompletableFuture<Void> ended() {
+    @Override
+    public CompletableFuture<Void> ended() {
         return ended;
     }
 
-    /// Brings it there; the caller's thread does the work.
-    void run() {
+    @Override
+    public void run() {
         try {
             cancellation.check();
             uploaded.complete(bring());
@@ -75,10 +81,8 @@ final class LayerUpload {
         }
     }
 
-    /// Nobody wants it any more.
-    ///
-    /// @param started whether [#run()] was or will be called
-    void cancel(boolean started) {
+    @Override
+    public void cancel(boolean started) {
         cancellation.cancel();
         uploaded.completeExceptionally(new CancellationException());
         if (!started) end();
@@ -106,7 +110,7 @@ final class LayerUpload {
     }
 
     private Descriptor done(Descriptor blob, String how) {
-        tell(listener -> listener.complete(how));
+        listeners.tell(listener -> listener.complete(how));
         return blob;
     }
 
@@ -120,23 +124,11 @@ final class LayerUpload {
     private void pack(OutputStream out) throws IOException {
         ChainId chain = order.layer().chainId();
         try (InputStream tar = layers.openTar(chain)) {
-            gzip.pack(tar, out, passed -> tell(listener -> listener.pushing(passed)));
+            gzip.pack(tar, out, passed -> listeners.tell(listener -> listener.pushing(passed)));
         }
     }
 
     private void retryingIn(int seconds) {
-        tell(listener -> listener.retryingIn(seconds));
-    }
-
-    /// A listener that fails hears no more: its client has gone, and the others must not suffer for that.
-    private void tell(Consumer<UploadListener> news) {
-        for (UploadListener listener : listeners) {
-            try {
-                news.accept(listener);
-            } catch (RuntimeException e) {
-                listeners.remove(listener);
-                LOG.log(Level.DEBUG, "a listener to layer " + order.layer().diffId() + " failed", e);
-            }
-        }
+        listeners.tell(listener -> listener.retryingIn(seconds));
     }
 }

@@ -1,6 +1,6 @@
 package io.balena.engine.daemon;
 
-import io.balena.engine.runtime.ShimCommand;
+import io.balena.engine.runtime.client.ShimCommand;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
@@ -17,6 +17,6 @@ final class ShimProgram {
         if (!home.isEmpty() && Files.isExecutable(launcher)) return new ShimCommand(List.of(launcher.toString()));
         return new ShimCommand(List.of(Path.of(System.getProperty("java.home"), "bin/java").toString(), "-Xint", "-XX:+UseSerialGC", "-Xmx24m",
                 "-Xss256k", "-XX:-UsePerfData", "--enable-native-access=ALL-UNNAMED", "-cp", System.getProperty("java.class.path"),
-                "io.balena.engine.runtime.ShimMain"));
+                "io.balena.engine.runtime.shim.ShimMain"));
     }
 }

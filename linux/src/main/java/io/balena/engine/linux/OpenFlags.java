@@ -9,6 +9,9 @@ import com.sun.jna.Platform;
 public final class OpenFlags {
     private static final boolean ARM = Platform.isARM();
 
+    /// In place of a folder's descriptor: relative paths start from the working folder.
+    public static final int AT_FDCWD = -100;
+
     public static final int RDONLY = 0;
     public static final int WRONLY = 1;
     public static final int RDWR = 2;

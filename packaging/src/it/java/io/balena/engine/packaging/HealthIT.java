@@ -9,8 +9,10 @@ import java.time.Instant;
 import java.util.List;
 import java.util.stream.StreamSupport;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.ExtendWith;
 
 /// Health checks, beside dockerd where it is exact.
+@ExtendWith(SharedSideBySide.class)
 class HealthIT {
     private static final Duration SOON = Duration.ofSeconds(60);
 
@@ -26,24 +28,20 @@ class HealthIT {
         return engine.docker().run("ps", "-a", "--filter", "name=^" + container + "$", "--format", "{{.Status}}").succeeded();
     }
 
-    @Test void whatIsNotPossibleIsSaidInDockersWordsAndWhatIsSaidIsShown() {
-        try (var both = SideBySide.start()) {
-            BusyboxImage.importInto(both.ours);
-            BusyboxImage.importInto(both.theirs);
-            for (String check : List.of("{\"Test\":[\"CMD\",\"true\"],\"Interval\":1}", "{\"Test\":[\"CMD\",\"true\"],\"Timeout\":999999}",
-                    "{\"Test\":[\"CMD\",\"true\"],\"Retries\":-1}", "{\"Test\":[\"CMD\",\"true\"],\"StartPeriod\":5}", "{\"Interval\":-5}",
-                    "{\"Test\":\"true\"}", "{\"Interval\":\"1s\"}")) {
-                both.agreeOn("api /containers/create -H 'Content-Type: application/json' -d '{\"Image\":\"busybox:it\",\"Healthcheck\":" + check + "}'");
-            }
-            both.agreeOn("docker run -d --name none --no-healthcheck busybox:it sleep 1000 >/dev/null; docker inspect -f '{{json .State.Health}} {{json .Config.Healthcheck}}' none",
-                    "docker run -d --name cmd --health-cmd 'echo failed >&2; exit 3' --health-interval 200ms --health-retries 2 --health-timeout 90s busybox:it sleep 1000 >/dev/null",
-                    "docker inspect -f '{{json .Config.Healthcheck}}' cmd",
-                    "until docker inspect -f '{{.State.Health.Status}}' cmd | grep -q unhealthy; do :; done; docker stop -t 0 cmd",
-                    "docker inspect -f '{{.State.Health.Status}}' cmd; docker ps -aq --filter health=unhealthy | wc -l",
-                    "docker inspect -f '{{with index .State.Health.Log 0}}{{.ExitCode}} {{.Output}}{{end}}' cmd",
-                    "docker ps --filter health=ill",
-                    "docker ps --filter health=none --format '{{.Names}}'");
+    @Test void whatIsNotPossibleIsSaidInDockersWordsAndWhatIsSaidIsShown(SideBySide both) {
+        for (String check : List.of("{\"Test\":[\"CMD\",\"true\"],\"Interval\":1}", "{\"Test\":[\"CMD\",\"true\"],\"Timeout\":999999}",
+                "{\"Test\":[\"CMD\",\"true\"],\"Retries\":-1}", "{\"Test\":[\"CMD\",\"true\"],\"StartPeriod\":5}", "{\"Interval\":-5}",
+                "{\"Test\":\"true\"}", "{\"Interval\":\"1s\"}")) {
+            both.agreeOn("api /containers/create -H 'Content-Type: application/json' -d '{\"Image\":\"busybox:it\",\"Healthcheck\":" + check + "}'");
         }
+        both.agreeOn("docker run -d --name none --no-healthcheck busybox:it sleep 1000 >/dev/null; docker inspect -f '{{json .State.Health}} {{json .Config.Healthcheck}}' none",
+                "docker run -d --name cmd --health-cmd 'echo failed >&2; exit 3' --health-interval 200ms --health-retries 2 --health-timeout 90s busybox:it sleep 1000 >/dev/null",
+                "docker inspect -f '{{json .Config.Healthcheck}}' cmd",
+                "until docker inspect -f '{{.State.Health.Status}}' cmd | grep -q unhealthy; do :; done; docker stop -t 0 cmd",
+                "docker inspect -f '{{.State.Health.Status}}' cmd; docker ps -aq --filter health=unhealthy | wc -l",
+                "docker inspect -f '{{with index .State.Health.Log 0}}{{.ExitCode}} {{.Output}}{{end}}' cmd",
+                "docker ps --filter health=ill",
+                "docker ps --filter health=none --format '{{.Names}}'");
     }
 
     @Test void aContainerIsStartingThenHealthyThenUnhealthyAndEventsSaySo() {

@@ -10,8 +10,10 @@ import java.nio.file.Path;
 import java.time.Duration;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.ExtendWith;
 
 /// `--init`: tini as the first process of a container.
+@ExtendWith(SharedSideBySide.class)
 class InitIT {
     private static final Path TINI = Path.of("/usr/bin/tini-static");
 
@@ -19,24 +21,20 @@ class InitIT {
         assumeTrue(Files.isExecutable(TINI), "needs tini");
     }
 
-    @Test void clientsSeeItAsDockerShowsIt() {
-        try (var both = SideBySide.start()) {
-            BusyboxImage.importInto(both.ours);
-            BusyboxImage.importInto(both.theirs);
-            for (String init : new String[] {"true", "false", "null"}) {
-                both.agreeOn("id=$(api /containers/create -H 'Content-Type: application/json' -d '{\"Image\":\"busybox:it\",\"Cmd\":[\"sleep\",\"1000\"],"
-                                + "\"HostConfig\":{\"Init\":" + init + "}}' | jq -r .Id); docker rename $id " + init + "; docker start " + init,
-                        "docker inspect -f '{{.Path}} {{.Args}} {{json .HostConfig.Init}}' " + init,
-                        "api /containers/" + init + "/json | jq -c '.HostConfig | has(\"Init\"), .Init'",
-                        "docker exec " + init + " cat /proc/1/cmdline | tr '\\0' ' '",
-                        "docker exec " + init + " sh -c 'grep docker-init /proc/self/mountinfo | cut -d\" \" -f5,6'",
-                        "docker diff " + init,
-                        "docker rm -f " + init);
-            }
-            both.agreeOn("docker run --rm --init --pid host busybox:it sh -c 'tr \"\\0\" \" \" </proc/self/cmdline | cut -c1-3'",
-                    "docker run --rm --init --read-only busybox:it sh -c 'exit 4'",
-                    "docker run --rm --init busybox:it nosuchprogram 2>&1 | grep -c nosuchprogram");
+    @Test void clientsSeeItAsDockerShowsIt(SideBySide both) {
+        for (String init : new String[] {"true", "false", "null"}) {
+            both.agreeOn("id=$(api /containers/create -H 'Content-Type: application/json' -d '{\"Image\":\"busybox:it\",\"Cmd\":[\"sleep\",\"1000\"],"
+                            + "\"HostConfig\":{\"Init\":" + init + "}}' | jq -r .Id); docker rename $id " + init + "; docker start " + init,
+                    "docker inspect -f '{{.Path}} {{.Args}} {{json .HostConfig.Init}}' " + init,
+                    "api /containers/" + init + "/json | jq -c '.HostConfig | has(\"Init\"), .Init'",
+                    "docker exec " + init + " cat /proc/1/cmdline | tr '\\0' ' '",
+                    "docker exec " + init + " sh -c 'grep docker-init /proc/self/mountinfo | cut -d\" \" -f5,6'",
+                    "docker diff " + init,
+                    "docker rm -f " + init);
         }
+        both.agreeOn("docker run --rm --init --pid host busybox:it sh -c 'tr \"\\0\" \" \" </proc/self/cmdline | cut -c1-3'",
+                "docker run --rm --init --read-only busybox:it sh -c 'exit 4'",
+                "docker run --rm --init busybox:it nosuchprogram 2>&1 | grep -c nosuchprogram");
     }
 
     @Test void itReapsOrphansAndPassesSignalsOn(@org.junit.jupiter.api.io.TempDir Path folder) throws IOException {

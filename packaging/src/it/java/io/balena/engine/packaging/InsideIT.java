@@ -13,8 +13,10 @@ import java.util.Map;
 import java.util.TreeMap;
 import java.util.concurrent.CompletableFuture;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.ExtendWith;
 
 /// What a process sees inside a container of ours, and of Debian's dockerd with runc: the same, or there is an [Explanation].
+@ExtendWith(SharedSideBySide.class)
 class InsideIT {
     private static final Path TABLE = Path.of("target/inside-differences.txt");
 
@@ -87,20 +89,17 @@ class InsideIT {
     }
 
     /// Handlers and masks that a program was started with cannot be seen by Python, which changes them: here a simpler one looks.
-    @Test void aProgramStartsWithTheSameSignals() {
+    @Test void aProgramStartsWithTheSameSignals(SideBySide engines) {
         assumeFalse(Engine.PEER, "compares with dockerd itself");
         BusyboxImage.assumePossible();
-        try (var engines = SideBySide.start()) {
-            for (var engine : List.of(engines.ours, engines.theirs)) BusyboxImage.importInto(engine);
-            // dockerd hands on what it was itself started with ignored, so there only the others can be compared.
-            String status = " cat /proc/self/status | grep -E '^(Sig(Pnd|Blk|Cgt)|ShdPnd)'";
-            engines.agreeOn("docker run --rm --network none " + BusyboxImage.NAME + status,
-                    "docker run -d --name signals --network none " + BusyboxImage.NAME + " sleep 1000",
-                    "docker exec signals" + status, "docker exec -u 1000 signals" + status);
-            String ignored = "grep SigIgn /proc/self/status";
-            for (String who : List.of("run --rm --network none " + BusyboxImage.NAME, "exec signals", "exec -u 1000 signals")) {
-                assertEquals("SigIgn:\t0000000000000000", SideBySide.shell(engines.ours, "docker " + who + " " + ignored).succeeded(), who);
-            }
+        // dockerd hands on what it was itself started with ignored, so there only the others can be compared.
+        String status = " cat /proc/self/status | grep -E '^(Sig(Pnd|Blk|Cgt)|ShdPnd)'";
+        engines.agreeOn("docker run --rm --network none " + BusyboxImage.NAME + status,
+                "docker run -d --name signals --network none " + BusyboxImage.NAME + " sleep 1000",
+                "docker exec signals" + status, "docker exec -u 1000 signals" + status);
+        String ignored = "grep SigIgn /proc/self/status";
+        for (String who : List.of("run --rm --network none " + BusyboxImage.NAME, "exec signals", "exec -u 1000 signals")) {
+            assertEquals("SigIgn:\t0000000000000000", SideBySide.shell(engines.ours, "docker " + who + " " + ignored).succeeded(), who);
         }
     }
 

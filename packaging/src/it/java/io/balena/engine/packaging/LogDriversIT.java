@@ -7,25 +7,17 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.TestInstance;
+import org.junit.jupiter.api.extension.ExtendWith;
 
 /// Log drivers and their options, beside dockerd's.
-@TestInstance(TestInstance.Lifecycle.PER_CLASS)
+@ExtendWith(SharedSideBySide.class)
 class LogDriversIT {
     private static final String RUN = "docker run --rm --network none ";
-    private SideBySide engines;
+    private final SideBySide engines;
 
-    @BeforeAll void start() {
-        BusyboxImage.assumePossible();
-        engines = SideBySide.start();
-        for (var engine : List.of(engines.ours, engines.theirs)) BusyboxImage.importInto(engine);
-    }
-
-    @AfterAll void stop() {
-        if (engines != null) engines.close();
+    LogDriversIT(SideBySide engines) {
+        this.engines = engines;
     }
 
     /// `OPTIONS` of a container that says `hi`.

@@ -9,14 +9,11 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.TestInstance;
+import org.junit.jupiter.api.extension.ExtendWith;
 
 /// Containers that share namespaces with each other or the host: the same as under dockerd 20.10, and the same is refused.
-@TestInstance(TestInstance.Lifecycle.PER_CLASS)
+@ExtendWith(SharedSideBySide.class)
 class NamespacesIT {
     /// Creates a container of what is given in JSON, says what became of that, starts it, says that, and removes it.
     static final String TRY = """
@@ -30,21 +27,10 @@ class NamespacesIT {
             }
             """;
 
-    private SideBySide engines;
+    private final SideBySide engines;
 
-    @BeforeAll void start() {
-        BusyboxImage.assumePossible();
-        engines = SideBySide.start();
-        BusyboxImage.importInto(engines.ours);
-        BusyboxImage.importInto(engines.theirs);
-    }
-
-    @AfterAll void stop() {
-        if (engines != null) engines.close();
-    }
-
-    @AfterEach void empty() {
-        for (var engine : new Engine[] {engines.ours, engines.theirs}) SideBySide.shell(engine, "docker rm -f $(docker ps -aq); true");
+    NamespacesIT(SideBySide engines) {
+        this.engines = engines;
     }
 
     static String tryHost(String json) {

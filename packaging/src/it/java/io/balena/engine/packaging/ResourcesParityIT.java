@@ -8,14 +8,11 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.TestInstance;
+import org.junit.jupiter.api.extension.ExtendWith;
 
 /// Limits on our engine and on dockerd 20.10: the same answers, the same values in the kernel, the same figures.
-@TestInstance(TestInstance.Lifecycle.PER_CLASS)
+@ExtendWith(SharedSideBySide.class)
 class ResourcesParityIT {
     private static final String CREATE = "create() { api /containers/create -H 'Content-Type: application/json' -d"
             + " \"{\\\"Image\\\":\\\"busybox:it\\\",\\\"Cmd\\\":[\\\"sleep\\\",\\\"1000\\\"],\\\"HostConfig\\\":{\\\"NetworkMode\\\":\\\"none\\\",$1}}\"; }; ";
@@ -29,21 +26,10 @@ class ResourcesParityIT {
             + " {{.NanoCpus}} {{.CpuPeriod}} {{.CpuQuota}} {{.CpuShares}} {{.CpusetCpus}} {{.CpusetMems}} {{json .PidsLimit}} {{.BlkioWeight}}"
             + " {{.KernelMemory}} {{.OomKillDisable}} {{json .RestartPolicy}}{{end}}' ";
 
-    private SideBySide engines;
+    private final SideBySide engines;
 
-    @BeforeAll void start() {
-        BusyboxImage.assumePossible();
-        engines = SideBySide.start();
-        BusyboxImage.importInto(engines.ours);
-        BusyboxImage.importInto(engines.theirs);
-    }
-
-    @AfterAll void stop() {
-        if (engines != null) engines.close();
-    }
-
-    @AfterEach void empty() {
-        for (var engine : new Engine[] {engines.ours, engines.theirs}) SideBySide.shell(engine, "for i in $(docker ps -aq); do docker rm -f $i; done");
+    ResourcesParityIT(SideBySide engines) {
+        this.engines = engines;
     }
 
     /// @param hostConfigs members of the object, as JSON without spaces

@@ -11,11 +11,11 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
 
 /// When containers that ended are started again, and how containers end; beside dockerd where it is exact.
-@ExtendWith(SharedEngine.class)
+@ExtendWith({SharedEngine.class, SharedSideBySide.class})
 class RestartPolicyIT {
     private static final Duration SOON = Duration.ofSeconds(60);
 
-    @Test void policiesStopsAndSignalsAreAsDockers() {
+    @Test void policiesStopsAndSignalsAreAsDockers(SideBySide both) {
         String create = "api /containers/create -H 'Content-Type: application/json' -d '{\"Image\":\"busybox:it\",\"HostConfig\":{\"RestartPolicy\":%s}}'";
         List<String> steps = new ArrayList<>();
         for (String policy : List.of("{\"Name\":\"bogus\"}", "{\"Name\":\"always\",\"MaximumRetryCount\":3}", "{\"Name\":\"on-failure\",\"MaximumRetryCount\":-1}",
@@ -40,11 +40,7 @@ class RestartPolicyIT {
         for (String signal : List.of("RTMIN+3", "SIGRTMIN", "34", "rtmax-1", "64", "BOGUS", "0", "sigcld", "SIGUSR2", "12")) {
             steps.add("docker create --stop-signal '" + signal + "' --name signalled busybox:it; docker rm signalled");
         }
-        try (var both = SideBySide.start()) {
-            BusyboxImage.importInto(both.ours);
-            BusyboxImage.importInto(both.theirs);
-            both.agreeOn(steps.toArray(String[]::new));
-        }
+        both.agreeOn(steps.toArray(String[]::new));
     }
 
     @Test void thePauseBetweenRestartsDoubles(Engine engine) {

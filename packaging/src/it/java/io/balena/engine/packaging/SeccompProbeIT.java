@@ -14,16 +14,15 @@ import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.stream.Collectors;
-import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.TestInstance;
+import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
 /// Makes every system call from inside, natively, as a program for 32-bit x86 and as one for x32, and compares what comes of it with the
 /// same container of dockerd and runc.
-@TestInstance(TestInstance.Lifecycle.PER_CLASS)
+@ExtendWith(SharedSideBySide.class)
 class SeccompProbeIT {
     /// All arguments are -1, which hardly any call takes for valid; whoever dies of one is replaced. Prints `architecture number result`.
     private static final String PROBE = """
@@ -62,21 +61,17 @@ class SeccompProbeIT {
     private static final int NEWEST_KNOWN_TO_LIBSECCOMP = 449;
     private static final int URETPROBE = 335;
 
-    private SideBySide engines;
-    private Path probe;
+    private final SideBySide engines;
+    private final Path probe;
 
-    @BeforeAll void start() throws IOException {
-        assumeTrue(System.getProperty("os.arch").equals("amd64"), "the probe is machine code for x86-64");
-        assumeTrue(Files.isExecutable(Path.of("/usr/bin/python3")), "needs python3");
-        BusyboxImage.assumePossible();
-        engines = SideBySide.start();
-        BusyboxImage.importInto(engines.ours);
-        BusyboxImage.importInto(engines.theirs);
+    SeccompProbeIT(SideBySide engines) throws IOException {
+        this.engines = engines;
         probe = Files.writeString(engines.ours.scratch().resolve("probe.py"), PROBE);
     }
 
-    @AfterAll void stop() {
-        if (engines != null) engines.close();
+    @BeforeAll static void isPossible() {
+        assumeTrue(System.getProperty("os.arch").equals("amd64"), "the probe is machine code for x86-64");
+        assumeTrue(Files.isExecutable(Path.of("/usr/bin/python3")), "needs python3");
     }
 
     /// What came of each call, by architecture and number.

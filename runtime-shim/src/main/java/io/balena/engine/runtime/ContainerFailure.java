@@ -28,7 +28,7 @@ public final class ContainerFailure extends IOException {
         this(kind, message, false);
     }
 
-    ContainerFailure(Kind kind, String message, boolean ofOtherRuntime) {
+    public ContainerFailure(Kind kind, String message, boolean ofOtherRuntime) {
         super(message);
         this.kind = kind;
         this.ofOtherRuntime = ofOtherRuntime;

@@ -12,9 +12,9 @@ import io.balena.engine.daemon.event.Events;
 import io.balena.engine.daemon.volume.Volumes;
 import io.balena.engine.distribution.ImageReference;
 import io.balena.engine.distribution.Images;
-import io.balena.engine.graphdriver.LayerStore;
-import io.balena.engine.runtime.ShimCommand;
 import io.balena.engine.graphdriver.IdentityMapping;
+import io.balena.engine.graphdriver.LayerStore;
+import io.balena.engine.runtime.client.ShimCommand;
 import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
@@ -60,7 +60,7 @@ final class EngineFixture implements AutoCloseable {
         images = Images.open(dataRoot, layers);
         var shim = new ShimCommand(List.of(Path.of(System.getProperty("java.home"), "bin/java").toString(), "-Xint", "-XX:+UseSerialGC",
                 "-Xmx24m", "-XX:-UsePerfData", "--enable-native-access=ALL-UNNAMED", "-cp", System.getProperty("java.class.path"),
-                "io.balena.engine.runtime.ShimMain"));
+                "io.balena.engine.runtime.shim.ShimMain"));
         engine = ContainerEngine.open(new ContainerEngine.Settings(dataRoot, execRoot, shim,
                 HostDefaults.DOCKERS, SpecDefaults.DOCKERS, new DnsDefaults(List.of(), List.of(), List.of()),
                 new Runtimes(Map.of()), List.of(), IdentityMapping.NONE, false), images, layers,

@@ -1,8 +1,8 @@
 package io.balena.engine.daemon.container;
 
-import io.balena.engine.runtime.AttachedStream;
 import io.balena.engine.runtime.ProcessKey;
-import io.balena.engine.runtime.Shim;
+import io.balena.engine.runtime.client.AttachedStream;
+import io.balena.engine.runtime.client.Shim;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;

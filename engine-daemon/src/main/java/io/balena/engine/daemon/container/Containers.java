@@ -13,7 +13,7 @@ import io.balena.engine.daemon.container.ContainerState.Running;
 import io.balena.engine.daemon.container.ContainerStore.Durability;
 import io.balena.engine.runtime.ContainerFailure;
 import io.balena.engine.runtime.ProcessKey;
-import io.balena.engine.runtime.Shim;
+import io.balena.engine.runtime.client.Shim;
 import java.io.IOException;
 import java.io.InterruptedIOException;
 import java.lang.System.Logger;

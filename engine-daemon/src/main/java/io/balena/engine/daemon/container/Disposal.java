@@ -2,7 +2,7 @@ package io.balena.engine.daemon.container;
 
 import io.balena.engine.runtime.ContainerFailure;
 import io.balena.engine.runtime.ProcessKey;
-import io.balena.engine.runtime.Shim;
+import io.balena.engine.runtime.client.Shim;
 import java.io.IOException;
 import java.io.InterruptedIOException;
 

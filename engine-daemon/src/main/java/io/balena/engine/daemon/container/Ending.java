@@ -3,7 +3,7 @@ package io.balena.engine.daemon.container;
 import io.balena.engine.daemon.container.ContainerState.Exited;
 import io.balena.engine.daemon.container.ContainerState.Restarting;
 import io.balena.engine.runtime.ExitStatus;
-import io.balena.engine.runtime.Shim;
+import io.balena.engine.runtime.client.Shim;
 import java.io.IOException;
 import java.lang.System.Logger;
 import java.lang.System.Logger.Level;

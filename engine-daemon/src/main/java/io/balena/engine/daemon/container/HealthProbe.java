@@ -4,7 +4,7 @@ import io.balena.engine.daemon.Timer;
 import io.balena.engine.daemon.container.config.HealthCheck;
 import io.balena.engine.daemon.container.health.Health.Probe;
 import io.balena.engine.daemon.container.health.ProbeOutput;
-import io.balena.engine.runtime.AttachedStream;
+import io.balena.engine.runtime.client.AttachedStream;
 import java.io.IOException;
 import java.lang.System.Logger;
 import java.lang.System.Logger.Level;

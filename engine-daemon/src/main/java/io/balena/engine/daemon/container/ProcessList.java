@@ -7,7 +7,7 @@ import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.balena.engine.daemon.EngineException.InvalidRequest;
 import io.balena.engine.daemon.EngineException.SystemFailure;
-import io.balena.engine.runtime.ContainerCgroup;
+import io.balena.engine.runtime.cgroup.ContainerCgroup;
 import java.io.IOException;
 import java.io.InterruptedIOException;
 import java.nio.file.Path;

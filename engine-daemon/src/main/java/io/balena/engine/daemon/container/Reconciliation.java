@@ -5,7 +5,7 @@ import io.balena.engine.daemon.container.ContainerState.Paused;
 import io.balena.engine.daemon.container.ContainerState.Running;
 import io.balena.engine.runtime.ExitStatus;
 import io.balena.engine.runtime.ProcessKey;
-import io.balena.engine.runtime.Shim;
+import io.balena.engine.runtime.client.Shim;
 import java.io.IOException;
 import java.lang.System.Logger;
 import java.lang.System.Logger.Level;

@@ -9,7 +9,7 @@ import io.balena.engine.linux.Errno;
 import io.balena.engine.linux.ErrnoException;
 import io.balena.engine.linux.Mount;
 import io.balena.engine.linux.Mounts;
-import io.balena.engine.runtime.MountOptions;
+import io.balena.engine.runtime.rootfs.MountOptions;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;

@@ -1,6 +1,6 @@
 package io.balena.engine.daemon.container;
 
-import io.balena.engine.runtime.AttachedStream;
+import io.balena.engine.runtime.client.AttachedStream;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;

@@ -11,7 +11,7 @@ import io.balena.engine.daemon.container.config.HostConfig;
 import io.balena.engine.daemon.container.spec.CgroupSupport;
 import io.balena.engine.daemon.container.spec.ResourceLimits;
 import io.balena.engine.runtime.ContainerFailure;
-import io.balena.engine.runtime.Shim;
+import io.balena.engine.runtime.client.Shim;
 import java.io.IOException;
 import java.util.List;
 

@@ -6,7 +6,7 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.balena.engine.daemon.EngineException.InvalidRequest;
 import io.balena.engine.linux.Mount;
 import io.balena.engine.linux.Mounts;
-import io.balena.engine.runtime.MountOptions;
+import io.balena.engine.runtime.rootfs.MountOptions;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.nio.file.Path;

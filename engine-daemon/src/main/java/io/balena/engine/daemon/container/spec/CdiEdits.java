@@ -1,16 +1,16 @@
 package io.balena.engine.daemon.container.spec;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import io.balena.engine.runtime.RuntimeSpec;
-import io.balena.engine.runtime.RuntimeSpec.Device;
-import io.balena.engine.runtime.RuntimeSpec.DeviceRule;
-import io.balena.engine.runtime.RuntimeSpec.Hook;
-import io.balena.engine.runtime.RuntimeSpec.Hooks;
-import io.balena.engine.runtime.RuntimeSpec.Linux;
-import io.balena.engine.runtime.RuntimeSpec.Mount;
-import io.balena.engine.runtime.RuntimeSpec.Process;
-import io.balena.engine.runtime.RuntimeSpec.Resources;
-import io.balena.engine.runtime.RuntimeSpec.User;
+import io.balena.engine.runtime.spec.RuntimeSpec;
+import io.balena.engine.runtime.spec.RuntimeSpec.Device;
+import io.balena.engine.runtime.spec.RuntimeSpec.DeviceRule;
+import io.balena.engine.runtime.spec.RuntimeSpec.Hook;
+import io.balena.engine.runtime.spec.RuntimeSpec.Hooks;
+import io.balena.engine.runtime.spec.RuntimeSpec.Linux;
+import io.balena.engine.runtime.spec.RuntimeSpec.Mount;
+import io.balena.engine.runtime.spec.RuntimeSpec.Process;
+import io.balena.engine.runtime.spec.RuntimeSpec.Resources;
+import io.balena.engine.runtime.spec.RuntimeSpec.User;
 import java.io.IOException;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;

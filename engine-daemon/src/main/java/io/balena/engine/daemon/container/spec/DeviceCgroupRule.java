@@ -1,7 +1,7 @@
 package io.balena.engine.daemon.container.spec;
 
 import io.balena.engine.daemon.EngineException.InvalidRequest;
-import io.balena.engine.runtime.RuntimeSpec.DeviceRule;
+import io.balena.engine.runtime.spec.RuntimeSpec.DeviceRule;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 

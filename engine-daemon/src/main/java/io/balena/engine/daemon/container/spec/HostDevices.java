@@ -2,7 +2,7 @@ package io.balena.engine.daemon.container.spec;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import io.balena.engine.daemon.EngineException.InvalidRequest;
-import io.balena.engine.runtime.RuntimeSpec.Device;
+import io.balena.engine.runtime.spec.RuntimeSpec.Device;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;

@@ -2,7 +2,7 @@ package io.balena.engine.daemon.container.spec;
 
 import io.balena.engine.daemon.EngineException.SystemFailure;
 import io.balena.engine.daemon.container.config.HostConfig;
-import io.balena.engine.runtime.RuntimeSpec;
+import io.balena.engine.runtime.spec.RuntimeSpec;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;

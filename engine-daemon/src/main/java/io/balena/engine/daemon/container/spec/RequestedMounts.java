@@ -3,7 +3,7 @@ package io.balena.engine.daemon.container.spec;
 import io.balena.engine.daemon.EngineException.InvalidRequest;
 import io.balena.engine.daemon.container.config.HostConfig;
 import io.balena.engine.daemon.container.mount.MountPoint;
-import io.balena.engine.runtime.RuntimeSpec.Mount;
+import io.balena.engine.runtime.spec.RuntimeSpec.Mount;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Comparator;

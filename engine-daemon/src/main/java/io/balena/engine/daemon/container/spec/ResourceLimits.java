@@ -3,7 +3,7 @@ package io.balena.engine.daemon.container.spec;
 import com.fasterxml.jackson.databind.JsonNode;
 import io.balena.engine.daemon.EngineException.InvalidRequest;
 import io.balena.engine.daemon.container.config.HostConfig;
-import io.balena.engine.runtime.RuntimeSpec;
+import io.balena.engine.runtime.spec.RuntimeSpec;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;

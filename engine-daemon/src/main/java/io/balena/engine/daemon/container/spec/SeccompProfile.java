@@ -1,9 +1,9 @@
 package io.balena.engine.daemon.container.spec;
 
 import io.balena.engine.daemon.EngineException.SystemFailure;
-import io.balena.engine.runtime.RuntimeSpec.ArgumentCondition;
-import io.balena.engine.runtime.RuntimeSpec.Seccomp;
-import io.balena.engine.runtime.RuntimeSpec.SyscallRule;
+import io.balena.engine.runtime.spec.RuntimeSpec.ArgumentCondition;
+import io.balena.engine.runtime.spec.RuntimeSpec.Seccomp;
+import io.balena.engine.runtime.spec.RuntimeSpec.SyscallRule;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;

@@ -9,7 +9,7 @@ import io.balena.engine.daemon.container.spec.SeccompProfile.ArchitectureMapping
 import io.balena.engine.daemon.container.spec.SeccompProfile.Condition;
 import io.balena.engine.daemon.container.spec.SeccompProfile.KernelVersion;
 import io.balena.engine.daemon.container.spec.SeccompProfile.Rule;
-import io.balena.engine.runtime.RuntimeSpec.ArgumentCondition;
+import io.balena.engine.runtime.spec.RuntimeSpec.ArgumentCondition;
 import java.math.BigInteger;
 import java.util.ArrayList;
 import java.util.List;

@@ -1,7 +1,7 @@
 package io.balena.engine.daemon.container.spec;
 
 import io.balena.engine.daemon.container.spec.SeccompProfile.Machine;
-import io.balena.engine.runtime.RuntimeSpec.Seccomp;
+import io.balena.engine.runtime.spec.RuntimeSpec.Seccomp;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;

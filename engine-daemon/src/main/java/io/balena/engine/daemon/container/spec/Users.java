@@ -3,7 +3,7 @@ package io.balena.engine.daemon.container.spec;
 import static java.nio.charset.StandardCharsets.ISO_8859_1;
 
 import io.balena.engine.daemon.EngineException.InvalidRequest;
-import io.balena.engine.runtime.RuntimeSpec;
+import io.balena.engine.runtime.spec.RuntimeSpec;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.LinkedHashSet;

@@ -14,7 +14,7 @@ import io.balena.engine.daemon.container.config.ContainerConfig;
 import io.balena.engine.daemon.container.config.HostConfig;
 import io.balena.engine.daemon.container.mount.MountRequests;
 import io.balena.engine.graphdriver.IdentityMapping;
-import io.balena.engine.runtime.RuntimeSpec;
+import io.balena.engine.runtime.spec.RuntimeSpec;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;

@@ -1,8 +1,0 @@
-package io.balena.engine.runtime;
-
-/// What the shim tells its daemon unasked.
-public sealed interface ShimEvent {
-    record Exited(ProcessKey process, ExitStatus status) implements ShimEvent {}
-
-    record OutOfMemory(String containerId) implements ShimEvent {}
-}

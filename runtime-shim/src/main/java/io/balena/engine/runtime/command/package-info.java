@@ -1,0 +1,2 @@
+/// The command `balena-engine-runc`, with runc's verbs, flags and words.
+package io.balena.engine.runtime.command;

@@ -1,0 +1,2 @@
+/// Containers made by another OCI runtime, a program of the host.
+package io.balena.engine.runtime.external;

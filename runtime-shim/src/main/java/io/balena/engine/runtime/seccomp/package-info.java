@@ -1,0 +1,2 @@
+/// Seccomp profiles, compiled to classic BPF.
+package io.balena.engine.runtime.seccomp;

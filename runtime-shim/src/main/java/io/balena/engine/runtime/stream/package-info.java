@@ -1,0 +1,2 @@
+/// Bytes under way between containers, logs and clients.
+package io.balena.engine.runtime.stream;

@@ -168,7 +168,7 @@ final class Containers {
                 return;
             }
             if (!container.state().isAlive()) {
-                throw new Conflict("Cannot kill container: " + idOrName + ": " + container.notRunning().getMessage());
+                throw container.notRunning();
             }
             boolean ends = signal.equals(Signal.KILL) || signal.equals(Signal.parse(container.record().config().stopSignal()));
             if (ends) container.publish(container.record().stoppedByUser(true));
@@ -254,7 +254,7 @@ final class Containers {
     void unpause(String idOrName) throws IOException {
         Container container = store.find(idOrName);
         try (var _ = container.lock()) {
-            if (!(container.state() instanceof Paused paused)) throw new Conflict("Container " + container.id() + " is not paused");
+            if (!(container.state() instanceof Paused paused)) throw new SystemFailure("Container " + container.id() + " is not paused", null);
             thaw(container, paused);
         }
     }
@@ -266,7 +266,11 @@ final class Containers {
         try (var _ = container.lock()) {
             String old = container.record().name();
             if (old.equals(name)) throw new InvalidRequest("Renaming a container with the same name as its current name");
-            store.reserve(name, container.id());
+            try {
+                store.reserve(name, container.id());
+            } catch (Conflict e) {
+                throw e.after("Error when allocating new name: ");
+            }
             try {
                 store.save(container, container.record().named(name), Durability.POWER_CUT);
             } catch (IOException | RuntimeException e) {

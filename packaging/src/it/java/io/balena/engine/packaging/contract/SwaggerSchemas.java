@@ -5,7 +5,6 @@ import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.util.Base64;
-import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
 
@@ -19,11 +18,9 @@ final class SwaggerSchemas {
             "x-omitempty", "x-go-type", "x-go-type-skip-optional-pointer", "readOnly", "discriminator", "externalDocs");
 
     private final JsonNode description;
-    private final Set<String> parts = new HashSet<>();
 
     SwaggerSchemas(JsonNode description) {
         this.description = description;
-        collectParts(description);
     }
 
     /// `definitions`, as they are called there, and `answers`, by [#key].
@@ -31,12 +28,12 @@ final class SwaggerSchemas {
         ObjectNode root = JSON.objectNode();
         ObjectNode definitions = root.putObject("definitions");
         description.path("definitions").properties()
-                .forEach(each -> definitions.set(each.getKey(), schema(each.getValue(), !parts.contains(each.getKey()))));
+                .forEach(each -> definitions.set(each.getKey(), schema(each.getValue())));
         ObjectNode answers = root.putObject("answers");
         description.path("paths").properties().forEach(path -> path.getValue().properties().forEach(method -> method.getValue().path("responses")
                 .properties().forEach(answer -> {
                     var endpoint = new Endpoint(method.getKey().toUpperCase(java.util.Locale.ROOT), path.getKey());
-                    if (answer.getValue().has("schema")) answers.set(key(endpoint, answer.getKey()), schema(answer.getValue().get("schema"), true));
+                    if (answer.getValue().has("schema")) answers.set(key(endpoint, answer.getKey()), schema(answer.getValue().get("schema")));
                 })));
         return root;
     }
@@ -46,37 +43,39 @@ final class SwaggerSchemas {
         return Base64.getUrlEncoder().withoutPadding().encodeToString((endpoint + " " + status).getBytes(UTF_8));
     }
 
-    // What is only a part of something cannot say which fields there are in all.
-    private void collectParts(JsonNode node) {
-        for (JsonNode part : node.path("allOf")) {
-            String reference = part.path("$ref").asText();
-            if (!reference.isEmpty()) parts.add(reference.substring(reference.lastIndexOf('/') + 1));
-        }
-        node.forEach(this::collectParts);
-    }
-
-    private ObjectNode schema(JsonNode swagger, boolean whole) {
+    private ObjectNode schema(JsonNode described) {
+        JsonNode swagger = described.has("allOf") ? merged(described) : described;
         ObjectNode schema = JSON.objectNode();
         swagger.properties().forEach(rule -> {
             switch (rule.getKey()) {
                 case "properties" -> {
                     ObjectNode properties = schema.putObject("properties");
-                    rule.getValue().properties().forEach(each -> properties.set(each.getKey(), schema(each.getValue(), true)));
+                    rule.getValue().properties().forEach(each -> properties.set(each.getKey(), schema(each.getValue())));
                 }
-                case "allOf" -> {
-                    ArrayNode all = schema.putArray("allOf");
-                    rule.getValue().forEach(each -> all.add(schema(each, false)));
-                }
-                case "items" -> schema.set("items", schema(rule.getValue(), true));
+                case "items" -> schema.set("items", schema(rule.getValue()));
                 case "additionalProperties" ->
-                        schema.set("additionalProperties", rule.getValue().isObject() ? schema(rule.getValue(), true) : rule.getValue());
+                        schema.set("additionalProperties", rule.getValue().isObject() ? schema(rule.getValue()) : rule.getValue());
                 case String word when WORDS.contains(word) -> {}
                 default -> schema.set(rule.getKey(), rule.getValue());
             }
         });
-        boolean closed = whole && !schema.has("additionalProperties") && (schema.has("properties") || schema.has("allOf"));
-        if (closed) schema.put("unevaluatedProperties", false);
+        if (schema.has("properties") && !schema.has("additionalProperties")) schema.put("additionalProperties", false);
         return swagger.path("x-nullable").asBoolean() ? orNull(schema) : schema;
+    }
+
+    // A part cannot say which fields there are in all.
+    private JsonNode merged(JsonNode described) {
+        ObjectNode whole = described.deepCopy();
+        for (JsonNode each : whole.remove("allOf")) {
+            JsonNode part = each;
+            if (each.has("$ref")) part = description.at(each.get("$ref").asText().substring(1));
+            if (part.has("allOf")) part = merged(part);
+            part.properties().forEach(rule -> {
+                if (rule.getKey().equals("properties")) whole.withObjectProperty("properties").setAll((ObjectNode) rule.getValue().deepCopy());
+                else if (!whole.has(rule.getKey()) && !rule.getKey().equals("x-nullable")) whole.set(rule.getKey(), rule.getValue());
+            });
+        }
+        return whole;
     }
 
     private static ObjectNode orNull(ObjectNode schema) {

@@ -13,9 +13,11 @@ import java.util.Optional;
 import java.util.TreeMap;
 import java.util.stream.Collectors;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
-/// Whatever was answered in the tests before is held against the API's description of its version.
+/// Whatever was answered in a run of the tests with `-Dapi.recorded=true` is held against the API's description of its version.
+@Tag("long")
 class ContractIT {
     private static List<Judged> judged;
 

@@ -8,6 +8,22 @@ public abstract sealed class EngineException extends RuntimeException {
         super(message, cause);
     }
 
+    /// The same kind of failure in other words.
+    ///
+    /// @param words before this one's own
+    public EngineException after(String words) {
+        String message = words + getMessage();
+        return switch (this) {
+            case NotFound _ -> new NotFound(message);
+            case Conflict _ -> new Conflict(message);
+            case Forbidden _ -> new Forbidden(message);
+            case InvalidRequest _ -> new InvalidRequest(message);
+            case Unavailable _ -> new Unavailable(message, this);
+            case NotSupported _ -> NotSupported.saying(message);
+            case SystemFailure _ -> new SystemFailure(message, this);
+        };
+    }
+
     /// What was named does not exist.
     public static final class NotFound extends EngineException {
         private static final long serialVersionUID = 1L;

@@ -22,9 +22,15 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 
 /// The engine's API without a program in between: it is known to the moment when an answer was whole, and one that was cut
 /// short is an [IOException], never an answer.
-record Api(Path socket) {
+///
+/// @param version of the API that is spoken, e.g. `1.41`
+record Api(Path socket, String version) {
     private static final ObjectMapper JSON = new ObjectMapper();
     private static final Duration PATIENCE = Duration.ofMinutes(3);
+
+    Api(Path socket) {
+        this(socket, "1.41");
+    }
 
     record Answer(int status, byte[] content) {
         boolean succeeded() {
@@ -81,11 +87,11 @@ record Api(Path socket) {
             channel.connect(UnixDomainSocketAddress.of(socket));
             var watchdog = Thread.ofVirtual().start(() -> closeAfterPatience(channel));
             try {
-                String head = method + " /v1.41" + path + " HTTP/1.1\r\nHost: engine\r\nConnection: close\r\nContent-Type: " + type
+                String head = method + " /v" + version + path + " HTTP/1.1\r\nHost: engine\r\nConnection: close\r\nContent-Type: " + type
                         + "\r\nContent-Length: " + body.length + "\r\n\r\n";
                 write(channel, head.getBytes(ISO_8859_1));
                 write(channel, body);
-                return answer(Channels.newInputStream(channel).readAllBytes());
+                return answer(method, Channels.newInputStream(channel).readAllBytes());
             } catch (AsynchronousCloseException e) {
                 throw new AssertionError("no answer to " + method + " " + path + " within " + PATIENCE, e);
             } finally {
@@ -107,13 +113,14 @@ record Api(Path socket) {
         for (var buffer = ByteBuffer.wrap(bytes); buffer.hasRemaining(); ) channel.write(buffer);
     }
 
-    private static Answer answer(byte[] bytes) throws IOException {
+    private static Answer answer(String method, byte[] bytes) throws IOException {
         String text = new String(bytes, ISO_8859_1);
         int end = text.indexOf("\r\n\r\n");
         if (end < 0) throw new EOFException("the answer was cut short");
         String head = text.substring(0, end + 2).toLowerCase();
         int status = Integer.parseInt(head.substring(9, 12));
         byte[] body = Arrays.copyOfRange(bytes, end + 4, bytes.length);
+        if (method.equals("HEAD")) return new Answer(status, body);
         if (head.contains("\r\ntransfer-encoding: chunked\r\n")) return new Answer(status, chunks(body));
         int at = head.indexOf("\r\ncontent-length: ");
         int length = at < 0 ? body.length : Integer.parseInt(head.substring(at + 18, head.indexOf("\r\n", at + 2)).strip());

@@ -1,5 +1,7 @@
 package io.balena.engine.packaging;
 
+import io.balena.engine.packaging.contract.Exchanges;
+import io.balena.engine.packaging.contract.RecordingRelay;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
@@ -23,12 +25,15 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 final class Engine implements AutoCloseable {
     static final Path DIST = Path.of(System.getProperty("engine.dist", "dist/balena-engine"));
     static final boolean PEER = System.getProperty("engine.under.test", "").equals("dockerd");
+    /// Whether what is said is to be held against the API's description, by `ContractIT`.
+    private static final boolean RECORDED = Boolean.getBoolean("api.recorded");
     private static final AtomicInteger COUNT = new AtomicInteger();
 
     private final String name = "it-" + ProcessHandle.current().pid() + "-" + COUNT.incrementAndGet();
     private final Path root = Path.of("/tmp", "balena-" + name);
     private final List<String> flags;
     private Program program = PEER ? Program.DOCKERD : Program.OURS;
+    private RecordingRelay relay;
     private Process daemon;
     private List<String> around = List.of();
 
@@ -63,6 +68,7 @@ final class Engine implements AutoCloseable {
             Files.createDirectories(root);
             Command.of("ip", "netns", "add", name).run().succeeded();
             inside("ip", "link", "set", "lo", "up").run().succeeded();
+            if (RECORDED) relay = RecordingRelay.start(socket(), ownSocket(), () -> program == Program.OURS ? Exchanges.Engine.OURS : Exchanges.Engine.DOCKERD);
             return this;
         } catch (IOException e) {
             close();
@@ -111,8 +117,14 @@ final class Engine implements AutoCloseable {
         assumeTrue(Files.isExecutable(Path.of("/usr/sbin/ip")) || Files.isExecutable(Path.of("/sbin/ip")), "needs iproute2");
     }
 
+    /// Where clients come.
     Path socket() {
         return root.resolve("sock");
+    }
+
+    /// Where the daemon itself listens.
+    Path ownSocket() {
+        return RECORDED ? root.resolve("engine.sock") : socket();
     }
 
     Path log() {
@@ -171,7 +183,7 @@ final class Engine implements AutoCloseable {
         var words = new ArrayList<String>(List.of("nsenter", "--net=/run/netns/" + name));
         words.addAll(around);
         words.add(program == Program.DOCKERD ? "/usr/sbin/dockerd" : DIST.resolve("bin/balena-engine-daemon").toString());
-        words.addAll(List.of("-H", "unix://" + socket(), "--data-root", data().toString(),
+        words.addAll(List.of("-H", "unix://" + ownSocket(), "--data-root", data().toString(),
                 "--exec-root", root.resolve(program == Program.DOCKERD ? "docker" : "exec").toString(),
                 "--pidfile", root.resolve("pid").toString()));
         if (PEER || program == Program.OURS) words.addAll(List.of("-H", "tcp://127.0.0.1:2375"));
@@ -208,7 +220,7 @@ final class Engine implements AutoCloseable {
     }
 
     private boolean answers() {
-        return Files.exists(socket()) && Command.of("curl", "-fs", "--max-time", "5", "--unix-socket", socket().toString(),
+        return Files.exists(ownSocket()) && Command.of("curl", "-fs", "--max-time", "5", "--unix-socket", socket().toString(),
                 "http://docker/_ping").run().status() == 0;
     }
 
@@ -253,7 +265,7 @@ final class Engine implements AutoCloseable {
         if (!become(Duration.ofSeconds(10), () -> processes().isEmpty())) throw new AssertionError("does not end: " + processes());
         unmountAll(root.resolve("exec") + "/");
         unmountAll(data() + "/");
-        Command.of("rm", "-rf", "--one-file-system", root.resolve("exec").toString(), socket().toString()).run().succeeded();
+        Command.of("rm", "-rf", "--one-file-system", root.resolve("exec").toString(), ownSocket().toString()).run().succeeded();
     }
 
     void stopDaemon() {
@@ -312,6 +324,7 @@ final class Engine implements AutoCloseable {
         } finally {
             processes().forEach(ProcessHandle::destroyForcibly);
             become(Duration.ofSeconds(10), () -> processes().isEmpty());
+            if (relay != null) relay.close();
             unmountAll(root + "/");
             Command.of("ip", "netns", "del", name).run();
             deleteAll();

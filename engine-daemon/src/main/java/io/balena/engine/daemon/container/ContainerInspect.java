@@ -1,5 +1,8 @@
 package io.balena.engine.daemon.container;
 
+import static io.balena.engine.daemon.http.FieldHistory.since;
+import static io.balena.engine.daemon.http.FieldHistory.until;
+
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
@@ -7,6 +10,7 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.balena.engine.daemon.container.health.Health;
 import io.balena.engine.daemon.container.mount.MountPoint;
 import io.balena.engine.daemon.http.ApiVersion;
+import io.balena.engine.daemon.http.FieldHistory;
 import io.balena.engine.distribution.Rfc3339;
 import io.balena.engine.graphdriver.ContainerLayer;
 import io.balena.engine.graphdriver.LayerStore;
@@ -20,6 +24,12 @@ import java.util.Set;
 /// What `docker inspect` shows. Clients compare it with what they asked for, so its every `null` counts.
 final class ContainerInspect {
     private static final JsonNodeFactory JSON = JsonNodeFactory.instance;
+
+    /// Also of the rows of a list, as far as they have the same fields. In 1.42 limits went that no kernel has had since 5.4.
+    static final FieldHistory HISTORY = FieldHistory.of(
+            until(41, "HostConfig/KernelMemory"), until(41, "HostConfig/KernelMemoryTCP"),
+            since(44, "NetworkSettings/Networks/*/DNSNames"),
+            since(48, "NetworkSettings/Networks/*/GwPriority"));
 
     private final LayerStore layers;
     private final EtcFiles etc;
@@ -48,7 +58,7 @@ final class ContainerInspect {
         List<String> running = execs.running(container);
         if (running.isEmpty()) json.putNull("ExecIDs");
         else running.forEach(json.putArray("ExecIDs")::add);
-        json.set("HostConfig", record.host().document());
+        json.set("HostConfig", record.host().document().deepCopy());
         Optional<ContainerLayer> layer = layers.containerLayer(record.id().hex());
         ObjectNode driver = json.putObject("GraphDriver");
         ObjectNode data = driver.putObject("Data");
@@ -61,6 +71,7 @@ final class ContainerInspect {
         json.set("Mounts", mounts(record));
         json.set("Config", record.config().document());
         json.set("NetworkSettings", network(record, version));
+        HISTORY.apply(version, json);
         return json;
     }
 
@@ -96,9 +107,10 @@ final class ContainerInspect {
             boolean userDefined = !PredefinedNetworks.NAMES.contains(name);
             EndpointSettings settings = record.network().on(name).orElseThrow();
             // Docker's own alias, by which others on a network of one's own find it; it is stored at the first start.
-            if (userDefined) settings = settings.withAlias(record.id().shortHex());
-            ObjectNode endpoint = settings.document().deepCopy();
-            if (version.atLeast(1, 44)) putNames(endpoint, record, userDefined ? settings.aliases() : List.of());
+            EndpointSettings found = userDefined ? settings.withAlias(record.id().shortHex()) : settings;
+            // From 1.45 on it is among the names in DNSNames instead.
+            ObjectNode endpoint = (version.atLeast(1, 45) ? settings : found).document().deepCopy();
+            putNames(endpoint, record, userDefined ? found.aliases() : List.of());
             all.set(name, endpoint.without("DesiredMacAddress"));
         }
         return all;

@@ -5,6 +5,7 @@ import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.balena.engine.daemon.EngineException.InvalidRequest;
+import io.balena.engine.daemon.Timestamps;
 import io.balena.engine.daemon.container.health.Health;
 import io.balena.engine.daemon.http.ApiVersion;
 import io.balena.engine.daemon.http.Filters;
@@ -93,9 +94,11 @@ final class ContainerList {
         ObjectNode labels = json.putObject("Labels");
         record.config().labels().forEach(labels::put);
         json.put("State", record.state().word()).put("Status", status(record.state(), health(record), clock.instant()));
-        json.putObject("HostConfig").put("NetworkMode", record.host().text("NetworkMode"));
+        ObjectNode host = json.putObject("HostConfig").put("NetworkMode", record.host().text("NetworkMode"));
+        if (version.atLeast(1, 46) && record.host().given("Annotations")) host.set("Annotations", record.host().document().get("Annotations"));
         json.putObject("NetworkSettings").set("Networks", ContainerInspect.networks(record, version));
         json.set("Mounts", ContainerInspect.mounts(record));
+        ContainerInspect.HISTORY.apply(version, json);
         return json;
     }
 
@@ -165,8 +168,8 @@ final class ContainerList {
                         .anyMatch(m -> m.destination().equals(value) || m.name().equals(value) || m.source().equals(value)));
                 case "network" -> any(values, (record, value) -> record.network().networks().properties().stream()
                         .anyMatch(n -> n.getKey().equals(value) || n.getValue().path("NetworkID").asText("").equals(value)));
-                case "publish" -> any(values, (record, value) -> hasPort(record, value, true));
-                case "expose" -> any(values, (record, value) -> hasPort(record, value, false));
+                case "publish" -> hasPort(values, "publish", "PublicPort");
+                case "expose" -> hasPort(values, "expose", "PrivatePort");
                 case "health" -> health(values);
                 case "is-task" -> _ -> values.contains("false") || values.contains("0");
                 default -> _ -> true;
@@ -242,9 +245,10 @@ final class ContainerList {
         return record -> limits.stream().allMatch(limit -> record.created().isAfter(limit));
     }
 
-    private static boolean hasPort(ContainerRecord record, String wanted, boolean published) {
-        String port = wanted.contains("/") ? wanted : wanted + "/tcp";
-        if (published) return !record.network().ports().path(port).isEmpty();
-        return PortRequests.exposed(record).contains(port);
+    /// Of the ports that a list shows, so none of a container that does not run.
+    private static Predicate<ContainerRecord> hasPort(Set<String> values, String filter, String field) {
+        List<PortFilter> wanted = values.stream().map(value -> PortFilter.parse(filter, value)).toList();
+        return record -> ports(record).valueStream().anyMatch(port -> wanted.stream()
+                .anyMatch(one -> one.matches(port.path(field).asInt(), port.path("Type").asText())));
     }
 }

@@ -8,7 +8,9 @@ import static java.nio.charset.StandardCharsets.US_ASCII;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.balena.engine.daemon.EngineException;
 import io.balena.engine.daemon.EngineException.InvalidRequest;
+import io.balena.engine.daemon.EngineException.SystemFailure;
 import io.balena.engine.daemon.container.Containers.Condition;
 import io.balena.engine.daemon.container.Containers.Outcome;
 import io.balena.engine.daemon.container.config.ContainerConfig;
@@ -130,12 +132,22 @@ final class ContainerRoutes {
     }
 
     private Response restart(Request request) throws IOException {
-        containers.restart(request.path("id"), signal(request), timeout(request));
+        Container container = store.find(request.path("id"));
+        try {
+            containers.restart(container.id().hex(), signal(request), timeout(request));
+        } catch (EngineException e) {
+            throw new SystemFailure("Cannot restart container " + request.path("id") + ": " + e.getMessage(), e);
+        }
         return Response.noContent();
     }
 
     private Response kill(Request request) throws IOException {
-        containers.kill(request.path("id"), signal(request).orElse(Signal.KILL));
+        Signal signal = signal(request).orElse(Signal.KILL);
+        try {
+            containers.kill(request.path("id"), signal);
+        } catch (EngineException e) {
+            throw e.after("Cannot kill container: " + request.path("id") + ": ");
+        }
         return Response.noContent();
     }
 
@@ -156,11 +168,12 @@ final class ContainerRoutes {
             case "removed" -> Condition.REMOVED;
             case String other -> throw new InvalidRequest("invalid condition: \"" + other + "\"");
         };
+        boolean errorField = !request.version().atLeast(1, 42); // from then on, it is there only when there is one
         CompletableFuture<Integer> ended = containers.await(request.path("id"), condition);
         return new Response.Stream(200, JSON_TYPE, body -> {
             body.flush(); // the client starts the container only when it knows that it is waited for
             try {
-                body.write(("{\"StatusCode\":" + ended.get() + "}\n").getBytes(US_ASCII));
+                body.write(((errorField ? "{\"Error\":null,\"StatusCode\":" : "{\"StatusCode\":") + ended.get() + "}\n").getBytes(US_ASCII));
             } catch (InterruptedException e) {
                 ended.cancel(false);
                 throw new InterruptedIOException("the client left");

@@ -171,7 +171,7 @@ final class Containers {
                 return;
             }
             if (!container.state().isAlive()) {
-                throw new Conflict("Cannot kill container: " + idOrName + ": " + container.notRunning().getMessage());
+                throw container.notRunning();
             }
             boolean ends = signal.equals(Signal.KILL) || signal.equals(Signal.parse(container.record().config().stopSignal()));
             if (ends) container.publish(container.record().stoppedByUser(true));
@@ -265,7 +265,7 @@ final class Containers {
     void unpause(String idOrName) throws IOException {
         Container container = store.find(idOrName);
         try (var _ = container.lock()) {
-            if (!(container.state() instanceof Paused paused)) throw new Conflict("Container " + container.id() + " is not paused");
+            if (!(container.state() instanceof Paused paused)) throw new SystemFailure("Container " + container.id() + " is not paused", null);
             thaw(container, paused);
         }
     }
@@ -292,15 +292,12 @@ final class Containers {
     }
 
     private String allocate(String given, ContainerId id) {
-        String context = "Error when allocating new name: ";
         try {
             String name = ContainerName.require(given.startsWith("/") ? given : "/" + given);
             store.reserve(name, id);
             return name;
-        } catch (InvalidRequest e) {
-            throw new InvalidRequest(context + e.getMessage());
-        } catch (Conflict e) {
-            throw new Conflict(context + e.getMessage());
+        } catch (InvalidRequest | Conflict e) {
+            throw e.after("Error when allocating new name: ");
         }
     }
 

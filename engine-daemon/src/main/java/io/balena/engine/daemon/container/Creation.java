@@ -142,6 +142,9 @@ final class Creation {
             throw new InvalidRequest("invalid cgroup namespace mode: " + host.text("CgroupnsMode"));
         }
         Signal.parse(config.stopSignal());
+        for (String variable : config.environment()) {
+            if (variable.isEmpty() || variable.startsWith("=")) throw new InvalidRequest("invalid environment variable: " + variable);
+        }
         HealthCheck.validate(config);
         for (String extra : host.texts("ExtraHosts")) {
             if (extra.indexOf(':') < 1) throw new InvalidRequest("bad format for add-host: \"" + extra + "\"");

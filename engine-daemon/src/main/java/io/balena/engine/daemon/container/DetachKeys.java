@@ -27,6 +27,11 @@ final class DetachKeys {
         return new DetachKeys(keys.toByteArray());
     }
 
+    /// As an exec's inspect shows them: none unless there were some in its request.
+    byte[] shown(String asked) {
+        return asked.isEmpty() ? new byte[0] : keys;
+    }
+
     /// What is left of `typed` for the program.
     ///
     /// @param detached all keys were typed; what came after them is dropped

@@ -49,7 +49,8 @@ final class Execs {
 
         record Running(int pid) implements State {}
 
-        record Ended(int code) implements State {}
+        /// @param pid that it had; 0 when it never ran
+        record Ended(int code, int pid) implements State {}
     }
 
     static final class Exec {
@@ -83,7 +84,7 @@ final class Execs {
         }
 
         private synchronized void ended(int code) {
-            state = new State.Ended(code);
+            state = new State.Ended(code, state instanceof State.Running running ? running.pid() : 0);
             notifyAll();
         }
 

@@ -11,6 +11,7 @@ import io.balena.engine.daemon.EngineException;
 import io.balena.engine.daemon.EngineException.Conflict;
 import io.balena.engine.daemon.EngineException.InvalidRequest;
 import io.balena.engine.daemon.EngineException.NotSupported;
+import io.balena.engine.daemon.Timestamps;
 import io.balena.engine.daemon.container.log.ContainerLog;
 import io.balena.engine.daemon.container.log.LogQuery;
 import io.balena.engine.daemon.http.Request;
@@ -257,8 +258,12 @@ final class StreamRoutes {
         process.put("privileged", asked.privileged());
         if (!asked.user().isEmpty()) process.put("user", asked.user());
         json.put("OpenStdin", asked.stdin()).put("OpenStderr", asked.stderr()).put("OpenStdout", asked.stdout())
-                .put("CanRemove", exec.state() instanceof Execs.State.Ended).put("ContainerID", exec.container.id().hex())
-                .put("DetachKeys", asked.detachKeys());
-        return Response.json(json.put("Pid", exec.state() instanceof Execs.State.Running running ? running.pid() : 0));
+                .put("CanRemove", false).put("ContainerID", exec.container.id().hex())
+                .put("DetachKeys", DetachKeys.parse(asked.detachKeys()).shown(asked.detachKeys()));
+        return Response.json(json.put("Pid", switch (exec.state()) {
+            case Execs.State.New _ -> 0;
+            case Execs.State.Running(int pid) -> pid;
+            case Execs.State.Ended(int _, int pid) -> pid;
+        }));
     }
 }

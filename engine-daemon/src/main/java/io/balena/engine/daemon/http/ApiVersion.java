@@ -2,7 +2,7 @@ package io.balena.engine.daemon.http;
 
 /// A version of the Engine API, e.g. 1.41.
 public record ApiVersion(int major, int minor) implements Comparable<ApiVersion> {
-    public static final ApiVersion NEWEST = new ApiVersion(1, 44);
+    public static final ApiVersion NEWEST = new ApiVersion(1, 51);
     public static final ApiVersion OLDEST = new ApiVersion(1, 24);
     /// Not announced, and answered like the oldest: skopeo before 1.14 asks for it without asking what there is, and for nothing that has
     /// changed since.

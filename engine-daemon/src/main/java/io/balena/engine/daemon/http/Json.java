@@ -57,6 +57,11 @@ public final class Json {
         }
     }
 
+    /// The same as a document that can be changed.
+    public static JsonNode document(Object value) {
+        return MAPPER.valueToTree(value);
+    }
+
     /// A JSON value within a query parameter or header.
     ///
     /// @throws InvalidRequest when `json` is not JSON

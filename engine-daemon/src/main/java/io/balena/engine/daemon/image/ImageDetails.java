@@ -1,9 +1,13 @@
 package io.balena.engine.daemon.image;
 
+import static io.balena.engine.daemon.http.FieldHistory.until;
+
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.balena.engine.daemon.http.ApiVersion;
+import io.balena.engine.daemon.http.FieldHistory;
+import io.balena.engine.daemon.http.Json;
 import io.balena.engine.distribution.Image;
 import io.balena.engine.distribution.ImageId;
 import io.balena.engine.distribution.ImageReference;
@@ -19,10 +23,18 @@ import java.util.Optional;
 final class ImageDetails {
     private static final String NEVER = "0001-01-01T00:00:00Z";
 
+    private static final FieldHistory HISTORY = FieldHistory.of(
+            until(43, "VirtualSize"),
+            until(44, "Container"), until(44, "ContainerConfig"),
+            // What says nothing about an image, but about the container that it was made of.
+            until(49, "Config/Hostname"), until(49, "Config/Domainname"), until(49, "Config/AttachStdin"), until(49, "Config/AttachStdout"),
+            until(49, "Config/AttachStderr"), until(49, "Config/Tty"), until(49, "Config/OpenStdin"), until(49, "Config/StdinOnce"),
+            until(49, "Config/Image"), until(49, "Config/NetworkDisabled"), until(49, "Config/MacAddress"), until(49, "Config/StopTimeout"));
+
     private ImageDetails() {}
 
     /// @param lastTagged RFC 3339; empty when it got its names by a pull or load
-    static Map<String, Object> of(ApiVersion version, Image image, List<ImageReference> references, Map<String, String> driverData,
+    static JsonNode of(ApiVersion version, Image image, List<ImageReference> references, Map<String, String> driverData,
             Optional<String> lastTagged) {
         JsonNode config = image.config();
         Map<String, Object> details = new LinkedHashMap<>();
@@ -42,7 +54,7 @@ final class ImageDetails {
         details.put("Os", config.path("os").asText(""));
         if (!config.path("os.version").asText("").isEmpty()) details.put("OsVersion", config.path("os.version").asText());
         details.put("Size", image.size());
-        if (!version.atLeast(1, 44)) details.put("VirtualSize", image.size());
+        details.put("VirtualSize", image.size());
         Map<String, Object> driver = new LinkedHashMap<>();
         driver.put("Data", driverData);
         driver.put("Name", "overlay2");
@@ -52,7 +64,9 @@ final class ImageDetails {
         if (!image.diffIds().isEmpty()) rootFs.put("Layers", image.diffIds().stream().map(Object::toString).toList());
         details.put("RootFS", rootFs);
         details.put("Metadata", Map.of("LastTagTime", lastTagged.orElse(NEVER)));
-        return details;
+        JsonNode answer = Json.document(details);
+        HISTORY.apply(version, answer);
+        return answer;
     }
 
     static List<String> tags(List<ImageReference> references) {

@@ -1,6 +1,7 @@
 package io.balena.engine.daemon.image;
 
 import io.balena.engine.daemon.EngineException.InvalidRequest;
+import io.balena.engine.daemon.Timestamps;
 import io.balena.engine.daemon.http.ApiVersion;
 import io.balena.engine.daemon.http.Filters;
 import io.balena.engine.distribution.Image;

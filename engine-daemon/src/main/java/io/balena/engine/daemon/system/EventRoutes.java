@@ -3,6 +3,7 @@ package io.balena.engine.daemon.system;
 import static io.balena.engine.daemon.http.Route.get;
 
 import io.balena.engine.daemon.EngineException.InvalidRequest;
+import io.balena.engine.daemon.Timestamps;
 import io.balena.engine.daemon.event.Event;
 import io.balena.engine.daemon.event.Events;
 import io.balena.engine.daemon.event.Subscription;
@@ -14,7 +15,6 @@ import java.io.IOException;
 import java.io.InterruptedIOException;
 import java.io.OutputStream;
 import java.time.Clock;
-import java.time.DateTimeException;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
@@ -39,8 +39,8 @@ public final class EventRoutes {
     }
 
     private Response events(Request request) {
-        Optional<Instant> since = request.query("since").map(EventRoutes::instant);
-        Optional<Instant> until = request.query("until").map(EventRoutes::instant);
+        Optional<Instant> since = request.query("since").map(text -> Timestamps.parse(text, clock.instant()));
+        Optional<Instant> until = request.query("until").map(text -> Timestamps.parse(text, clock.instant()));
         if (since.isPresent() && until.isPresent() && since.get().isAfter(until.get())) {
             throw new InvalidRequest("`since` time (" + request.query("since").get() + ") cannot be after `until` time ("
                     + request.query("until").get() + ")");
@@ -68,19 +68,6 @@ public final class EventRoutes {
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
             throw new InterruptedIOException();
-        }
-    }
-
-    /// Seconds since the epoch, with up to nine digits after a point, or RFC 3339.
-    private static Instant instant(String text) {
-        try {
-            if (text.indexOf('T') > 0) return java.time.OffsetDateTime.parse(text).toInstant();
-            int point = text.indexOf('.');
-            String fraction = point < 0 ? "" : text.substring(point + 1);
-            long nanos = fraction.isEmpty() ? 0 : Long.parseLong((fraction + "000000000").substring(0, 9));
-            return Instant.ofEpochSecond(Long.parseLong(point < 0 ? text : text.substring(0, point)), nanos);
-        } catch (NumberFormatException | DateTimeException e) {
-            throw new InvalidRequest("strconv.ParseInt: parsing \"" + text + "\": invalid syntax");
         }
     }
 }

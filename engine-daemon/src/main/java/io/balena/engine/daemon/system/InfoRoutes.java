@@ -1,13 +1,18 @@
 package io.balena.engine.daemon.system;
 
+import static io.balena.engine.daemon.http.FieldHistory.since;
+import static io.balena.engine.daemon.http.FieldHistory.until;
 import static io.balena.engine.daemon.http.Route.get;
 
+import com.fasterxml.jackson.databind.JsonNode;
 import io.balena.engine.daemon.EngineConfig;
 import io.balena.engine.daemon.EngineVersion;
 import io.balena.engine.daemon.container.Runtimes;
 import io.balena.engine.daemon.container.spec.AppArmor;
 import io.balena.engine.daemon.container.spec.CgroupSupport;
 import io.balena.engine.daemon.event.Events;
+import io.balena.engine.daemon.http.FieldHistory;
+import io.balena.engine.daemon.http.Json;
 import io.balena.engine.daemon.http.Request;
 import io.balena.engine.daemon.http.Response;
 import io.balena.engine.daemon.http.Route;
@@ -26,6 +31,14 @@ import java.util.function.Supplier;
 
 /// `GET /info`: what `docker info` shows.
 public final class InfoRoutes {
+    private static final FieldHistory HISTORY = FieldHistory.of(
+            until(24, "ExecutionDriver"),
+            until(41, "KernelMemory"), until(41, "KernelMemoryTCP"),
+            since(44, "CDISpecDirs"),
+            until(48, "RegistryConfig/AllowNondistributableArtifactsCIDRs"), until(48, "RegistryConfig/AllowNondistributableArtifactsHostnames"),
+            until(49, "BridgeNfIptables"), until(49, "BridgeNfIp6tables"),
+            until(48, "ContainerdCommit/Expected"), until(48, "RuncCommit/Expected"), until(48, "InitCommit/Expected"));
+
     private final Supplier<EngineConfig> configuration;
     private final Inventory inventory;
     private final Events events;
@@ -66,6 +79,7 @@ public final class InfoRoutes {
         // dockerd counts goroutines; threads are what this engine would run out of.
         info.put("NGoroutines", entries("/proc/self/task"));
         info.put("SystemTime", Rfc3339.text(Instant.now()));
+        info.put("ExecutionDriver", "<not supported>");
         info.put("LoggingDriver", config.containers().host().log().driver());
         info.put("CgroupDriver", config.containers().spec().cgroups().toString());
         info.put("CgroupVersion", cgroups.version());
@@ -85,7 +99,7 @@ public final class InfoRoutes {
         info.put("ServerVersion", EngineVersion.current().version());
         info.put("Runtimes", runtimes(config));
         info.put("DefaultRuntime", config.containers().host().runtime());
-        if (request.version().atLeast(1, 44)) info.put("CDISpecDirs", config.containers().cdiSpecs().stream().map(Object::toString).toList());
+        info.put("CDISpecDirs", config.containers().cdiSpecs().stream().map(Object::toString).toList());
         info.put("Swarm", swarm());
         info.put("LiveRestoreEnabled", config.containers().liveRestore());
         info.put("Isolation", "");
@@ -93,7 +107,9 @@ public final class InfoRoutes {
         for (String part : List.of("ContainerdCommit", "RuncCommit", "InitCommit")) info.put(part, Map.of("ID", "", "Expected", ""));
         info.put("SecurityOptions", securityOptions(config, cgroups));
         info.put("Warnings", warnings(config, cgroups, info));
-        return Response.json(info);
+        JsonNode answer = Json.document(info);
+        HISTORY.apply(request.version(), answer);
+        return Response.json(answer);
     }
 
     private static void addMachine(Map<String, Object> info) {

@@ -2,7 +2,9 @@ package io.balena.engine.daemon.system;
 
 import static io.balena.engine.daemon.http.Route.get;
 import static io.balena.engine.daemon.http.Route.head;
+import static io.balena.engine.daemon.http.Route.post;
 
+import io.balena.engine.daemon.EngineException.InvalidRequest;
 import io.balena.engine.daemon.EngineVersion;
 import io.balena.engine.daemon.http.Request;
 import io.balena.engine.daemon.http.Response;
@@ -31,11 +33,18 @@ public final class SystemRoutes {
                 get("/_ping", (Route.Immediate) this::ping),
                 head("/_ping", (Route.Immediate) this::ping),
                 get("/version", this::version),
+                post("/session", _ -> noBuildKit()),
+                post("/grpc", _ -> noBuildKit()),
                 new Route("OPTIONS", "/{any...}", _ -> new Response.Empty(200)));
     }
 
     private Response ping(Request request) {
         return new Response.WithHeaders(PING_HEADERS, new Response.Text(200, TEXT, "OK"));
+    }
+
+    /// As balenaEngine without BuildKit.
+    private static Response noBuildKit() {
+        throw new InvalidRequest("this engine has no BuildKit: sessions are not supported");
     }
 
     private Response version(Request request) {

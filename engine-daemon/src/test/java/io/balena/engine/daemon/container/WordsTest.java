@@ -1,5 +1,6 @@
 package io.balena.engine.daemon.container;
 
+import io.balena.engine.daemon.Timestamps;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;

@@ -99,7 +99,7 @@ class HttpConnectionTest {
     void everyAnswerNamesTheEngineAndItsApi() {
         String answer = get("/_ping");
         assertTrue(answer.startsWith("HTTP/1.1 200 OK\r\n"), answer);
-        assertTrue(answer.contains("Api-Version: 1.44\r\n"), answer);
+        assertTrue(answer.contains("Api-Version: 1.51\r\n"), answer);
         assertTrue(answer.contains("server: Docker/0.1.0 (linux)\r\n"), answer);
         assertTrue(answer.contains("Ostype: linux\r\n"), answer);
         assertTrue(answer.endsWith("\r\n\r\nOK"), answer);
@@ -129,13 +129,13 @@ class HttpConnectionTest {
 
     @Test
     void theVersionInThePathIsOptional() {
-        assertTrue(get("/echo").contains("1.44 []"));
+        assertTrue(get("/echo").contains("1.51 []"));
         assertTrue(get("/v1.24/echo").contains("1.24 []"));
     }
 
     @Test
     void versionsBeyondOursAreRefusedInDockersWords() {
-        assertTrue(get("/v1.99/_ping").contains("{\"message\":\"client version 1.99 is too new. Maximum supported API version is 1.44\"}"));
+        assertTrue(get("/v1.99/_ping").contains("{\"message\":\"client version 1.99 is too new. Maximum supported API version is 1.51\"}"));
         assertTrue(get("/v1.12/_ping").contains("{\"message\":\"client version 1.12 is too old. Minimum supported API version is 1.24, "
                 + "please upgrade your client to a newer version\"}"));
         assertTrue(get("/v1.99/_ping").contains(" 400 Bad Request\r\n"));

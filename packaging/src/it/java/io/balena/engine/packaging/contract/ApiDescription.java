@@ -1,0 +1,106 @@
+package io.balena.engine.packaging.contract;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import com.fasterxml.jackson.dataformat.yaml.YAMLFactory;
+import com.networknt.schema.JsonSchema;
+import com.networknt.schema.JsonSchemaFactory;
+import com.networknt.schema.PathType;
+import com.networknt.schema.SchemaLocation;
+import com.networknt.schema.SchemaValidatorsConfig;
+import com.networknt.schema.SpecVersion;
+import com.networknt.schema.ValidationMessage;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.Comparator;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.TreeMap;
+import java.util.concurrent.atomic.AtomicReference;
+import java.util.function.Supplier;
+import org.yaml.snakeyaml.LoaderOptions;
+
+/// What one version's `engine-v*.yaml` says of the answers.
+final class ApiDescription {
+    /// The whole description and all schemas in it, in three megabytes of one file.
+    private static final int LONGEST = 8 * 1024 * 1024;
+
+    private static final SchemaValidatorsConfig POINTERS = SchemaValidatorsConfig.builder().pathType(PathType.JSON_POINTER).build();
+
+    private final String version;
+    private final Map<Endpoint, Map<Integer, Supplier<JsonSchema>>> answers = new TreeMap<>(Comparator.comparing(Endpoint::toString));
+    private final JsonSchema error;
+
+    private ApiDescription(String version, JsonNode document) {
+        this.version = version;
+        ObjectNode root = new SwaggerSchemas(document).converted();
+        String location = "https://engine/" + version;
+        var factory = JsonSchemaFactory.getInstance(SpecVersion.VersionFlag.V201909,
+                builder -> builder.schemaLoaders(loaders -> loaders.schemas(Map.of(location, root.toString()))));
+        document.path("paths").properties().forEach(path -> path.getValue().properties().forEach(method -> {
+            var endpoint = new Endpoint(method.getKey().toUpperCase(java.util.Locale.ROOT), path.getKey());
+            Map<Integer, Supplier<JsonSchema>> schemas = new HashMap<>();
+            method.getValue().path("responses").properties().forEach(answer -> schemas.put(Integer.valueOf(answer.getKey()),
+                    answer.getValue().has("schema")
+                            ? once(() -> factory.getSchema(SchemaLocation.of(location + "#/answers/" + SwaggerSchemas.key(endpoint, answer.getKey())), POINTERS))
+                            : null));
+            answers.put(endpoint, schemas);
+        }));
+        error = factory.getSchema(SchemaLocation.of(location + "#/definitions/ErrorResponse"), POINTERS);
+    }
+
+    /// @param version e.g. `1.41`
+    static ApiDescription read(Path folder, String version) throws IOException {
+        var options = new LoaderOptions();
+        options.setCodePointLimit(LONGEST);
+        options.setMaxAliasesForCollections(1000);
+        var yaml = new ObjectMapper(YAMLFactory.builder().loaderOptions(options).build());
+        return new ApiDescription(version, yaml.readTree(folder.resolve("engine-v" + version + ".yaml").toFile()));
+    }
+
+    String version() {
+        return version;
+    }
+
+    Collection<Endpoint> endpoints() {
+        return answers.keySet();
+    }
+
+    /// @param path without the version
+    Optional<Endpoint> endpoint(String method, String path) {
+        return answers.keySet().stream().filter(endpoint -> endpoint.matches(method, path)).min(Comparator.comparing(Endpoint::vagueness));
+    }
+
+    /// Where `body` is not as described: `pointer: rule`.
+    ///
+    /// @param body `null` for none, or one that is no JSON
+    List<String> faults(Endpoint endpoint, int status, JsonNode body) {
+        Map<Integer, Supplier<JsonSchema>> described = answers.get(endpoint);
+        if (status >= 400) return body == null ? List.of() : faults(error, body);
+        if (status == 101) return List.of();
+        if (!described.containsKey(status)) return List.of(": status " + status + " is not described");
+        Supplier<JsonSchema> schema = described.get(status);
+        return schema == null || body == null ? List.of() : faults(schema.get(), body);
+    }
+
+    // Most are never needed, and each takes its time to be made.
+    private static Supplier<JsonSchema> once(Supplier<JsonSchema> making) {
+        var made = new AtomicReference<JsonSchema>();
+        return () -> made.updateAndGet(schema -> schema == null ? making.get() : schema);
+    }
+
+    private static List<String> faults(JsonSchema schema, JsonNode body) {
+        List<String> faults = new ArrayList<>();
+        for (ValidationMessage message : schema.validate(body)) {
+            String pointer = message.getInstanceLocation().toString();
+            String rule = message.getMessage();
+            faults.add(pointer + ": " + rule.substring(rule.indexOf(": ") + 2));
+        }
+        return faults;
+    }
+}

@@ -51,9 +51,9 @@ def busybox_tar():
 
 
 class Engine:
-    """One engine with folders of its own, without a bridge: `ours` from the installable tree, `dockerd` of the machine."""
+    """One engine with folders of its own, without networks unless asked for: `ours` from the installable tree, `dockerd` of the machine."""
 
-    def __init__(self, kind, folder=None, extra=(), enter=None, data=None):
+    def __init__(self, kind, folder=None, extra=(), enter=None, data=None, networks=False):
         """`data` is the data root, below `folder` if not given; `enter` is called in the new process before it becomes the engine, e.g. to join a control group."""
         self.kind, self.data = kind, data
         self.folder = tempfile.mkdtemp(prefix=f"bench-{kind}-", dir=folder)
@@ -64,7 +64,7 @@ class Engine:
         self.log = open(f"{self.folder}/log", "w")
         self.process = subprocess.Popen(
             [program, "-H", f"unix://{self.socket}", "--data-root", data or f"{self.folder}/data", "--exec-root", f"{self.folder}/exec",
-             "--pidfile", f"{self.folder}/pid", "--bridge", "none", "--iptables=false", *extra],
+             "--pidfile", f"{self.folder}/pid", *([] if networks else ["--bridge", "none", "--iptables=false"]), *extra],
             stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log, preexec_fn=enter)
         end = time.time() + 60
         while True:

@@ -28,7 +28,7 @@ final class NetworkFlags {
         List<String> pools = settings.list("default-address-pool");
         var networks = new NetworksConfig(bridge(settings), gateways,
                 pools.isEmpty() ? DefaultPools.DOCKERS : new DefaultPools(pools.stream().map(DefaultPools::parse).toList()),
-                new FirewallSettings(settings.flag("ip-forward"), iptables, settings.flag("ip6tables")), settings.number("mtu"));
+                new FirewallSettings(settings.flag("ip-forward"), iptables, settings.flag("ip6tables")));
         return new EngineConfig.Network(networks, settings.optional("host-gateway-ip"));
     }
 

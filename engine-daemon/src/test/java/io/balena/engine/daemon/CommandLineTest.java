@@ -102,4 +102,22 @@ class CommandLineTest {
         assertEquals(new Host.Activated(Optional.of("api")), Host.parse("fd://api"));
         assertThrows(IllegalArgumentException.class, () -> Host.parse("tcp://x:99999"));
     }
+
+    @Test
+    void whatTheFlagsSayOfNetworksIsUnderstood() throws CommandLine.UsageException {
+        var networks = EngineConfig.of(parse("--default-address-pool", "base=10.10.0.0/16,size=24", "--default-gateway=172.17.0.9", "--ipv6",
+                "--fixed-cidr-v6=fd00:1::/64", "--ip6tables", "--ip=127.0.0.1", "--mtu=1400", "--host-gateway-ip=192.0.2.1")).network();
+        assertEquals(Optional.of("192.0.2.1"), networks.hostGateway());
+        BridgeConfig bridge = networks.networks().bridge().orElseThrow();
+        assertEquals("fd00:1::1/64", bridge.ipv6().orElseThrow().toString());
+        assertEquals("127.0.0.1", bridge.hostBinding().toString());
+        assertEquals(1400, bridge.mtu());
+        assertEquals("[172.17.0.9]", networks.networks().gateways().toString());
+        assertTrue(networks.networks().firewall().ip6tables());
+        assertEquals("10.10.0.0/24", networks.networks().pools().firstFree(false, _ -> true).orElseThrow().toString());
+        for (String wrong : List.of("--default-address-pool=base=10.0.0.0/24,size=16", "--default-address-pool=10.0.0.0/8", "--fixed-cidr=x",
+                "--bip=10.0.0.0/24", "--ipv6")) {
+            assertThrows(IllegalArgumentException.class, () -> EngineConfig.of(parse(wrong)), wrong);
+        }
+    }
 }

@@ -190,6 +190,12 @@ public final class Rtnetlink implements AutoCloseable {
         socket.request(message, "set the alias of link " + link);
     }
 
+    /// Gives a link that is switched off another name.
+    public void rename(int link, String name) throws IOException {
+        var message = new NetlinkMessage(RTM_NEWLINK, NLM_F_ACK).linkHeader(0, link, 0, 0).attribute(IFLA_IFNAME, name);
+        socket.request(message, "rename link " + link + " to " + name);
+    }
+
     /// Makes a link that shares the wire of another, directly in `namespace`, switched off.
     ///
     /// @throws ErrnoException `EBUSY` when the parent is used in another way, `EOPNOTSUPP` when the kernel has no such links

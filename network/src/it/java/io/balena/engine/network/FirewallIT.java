@@ -178,7 +178,7 @@ class FirewallIT {
             Shell.run("iptables", "-t", "nat", "-F", "DOCKER");
             network.release("c1");
             assertEquals("172.17.0.1", Host.tcp("127.0.0.1", 8081));
-            assertThrows(IOException.class, () -> Host.tcp("127.0.0.1", 8080));
+            assertThrows(IOException.class, () -> Host.tcpBriefly("127.0.0.1", 8080));
         }
     }
 
@@ -251,7 +251,7 @@ class FirewallIT {
             String before = rules();
             two.attach(two.allocate("c2", Optional.empty(), List.of(new PortBinding("tcp", 80, "", 8081))), other.pid());
             other.serveTcp(80);
-            assertThrows(SocketTimeoutException.class, () -> first.askTcp("10.5.0.2", 80));
+            assertThrows(SocketTimeoutException.class, () -> first.askTcpBriefly("10.5.0.2", 80));
             assertEquals("10.5.0.1", Host.tcp("127.0.0.1", 8081));
             two.release("c2");
             assertEquals(before, rules());
@@ -268,7 +268,7 @@ class FirewallIT {
         try (var network = OneBridge.open(config, state); var container = Host.start()) {
             network.attach(network.allocate("c1", Optional.empty(), ports()), container.pid());
             container.run("busybox", "ping", "-c1", "-W1", "172.17.0.1");
-            assertThrows(ConnectException.class, () -> Host.tcp("127.0.0.1", 8080), "refused, and not left waiting");
+            assertThrows(ConnectException.class, () -> Host.tcpBriefly("127.0.0.1", 8080), "refused, and not left waiting");
             assertThrows(PortUnavailable.class, () -> network.allocate("c2", Optional.empty(), ports()));
             network.release("c1");
             assertEquals("", rules());

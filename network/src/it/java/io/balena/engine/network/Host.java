@@ -16,6 +16,10 @@ import java.util.List;
 
 /// A process in a network namespace of its own: a container, or a neighbour of the machine.
 final class Host implements AutoCloseable {
+    /// A busy machine may take its time.
+    private static final int PATIENCE_MILLIS = 20_000;
+    private static final int BRIEF_MILLIS = 800;
+
     private final Process process;
     private final List<AutoCloseable> servers = new ArrayList<>();
 
@@ -98,14 +102,28 @@ final class Host implements AutoCloseable {
         return inside(() -> tcp(address, port));
     }
 
+    /// For what should not be reached.
+    String askTcpBriefly(String address, int port) throws IOException {
+        return inside(() -> tcpBriefly(address, port));
+    }
+
     String askUdp(String address, int port) throws IOException {
         return inside(() -> udp(address, port));
     }
 
     static String tcp(String address, int port) throws IOException {
+        return tcp(address, port, PATIENCE_MILLIS);
+    }
+
+    /// For what should not be reached.
+    static String tcpBriefly(String address, int port) throws IOException {
+        return tcp(address, port, BRIEF_MILLIS);
+    }
+
+    private static String tcp(String address, int port, int limitMillis) throws IOException {
         try (var channel = SocketChannel.open(address.indexOf(':') >= 0 ? StandardProtocolFamily.INET6 : StandardProtocolFamily.INET)) {
-            channel.socket().connect(new InetSocketAddress(address, port), 800);
-            channel.socket().setSoTimeout(800);
+            channel.socket().connect(new InetSocketAddress(address, port), limitMillis);
+            channel.socket().setSoTimeout(limitMillis);
             return new String(channel.socket().getInputStream().readAllBytes(), StandardCharsets.UTF_8);
         }
     }

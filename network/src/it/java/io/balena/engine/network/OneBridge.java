@@ -26,7 +26,7 @@ final class OneBridge implements AutoCloseable {
         var bridge = new BridgeConfig(setup.name(), setup.address().map(Cidr::parse), setup.fixedCidr().map(Subnet::parse), Optional.empty(),
                 setup.mtu(), setup.masquerade(), setup.icc(), false, Ip.ANY, true);
         var config = new NetworksConfig(Optional.of(bridge), List.of(), DefaultPools.DOCKERS,
-                new FirewallSettings(setup.ipForward(), setup.iptables(), false), 0);
+                new FirewallSettings(setup.ipForward(), setup.iptables(), false));
         return new OneBridge(Networks.open(config, state.resolveSibling(state.getFileName() + ".data"), state, List.of()));
     }
 

@@ -17,7 +17,7 @@ record OwnEngine(Networks networks, Sandboxes sandboxes) implements AutoCloseabl
     }
 
     static OwnEngine open(Path folder, String bridge, FirewallSettings firewall) throws IOException {
-        var config = new NetworksConfig(Optional.of(BridgeConfig.named(bridge)), List.of(), DefaultPools.DOCKERS, firewall, 0);
+        var config = new NetworksConfig(Optional.of(BridgeConfig.named(bridge)), List.of(), DefaultPools.DOCKERS, firewall);
         var networks = Networks.open(config, folder.resolve("data"), folder.resolve("state"), List.of());
         return new OwnEngine(networks, new Sandboxes(networks, NetworkObserver.NONE));
     }

@@ -6,6 +6,9 @@ import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.balena.engine.network.address.Cidr;
+import io.balena.engine.network.address.DefaultPools;
+import io.balena.engine.network.address.Ip;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -50,7 +53,7 @@ class RestartIT {
                 assertEquals("172.17.0.3", OneBridge.address(second));
                 network.attach(second, later.pid());
                 network.release("c1");
-                assertThrows(IOException.class, () -> Host.tcp("127.0.0.1", 8080));
+                assertThrows(IOException.class, () -> Host.tcpBriefly("127.0.0.1", 8080));
             }
         }
     }
@@ -207,5 +210,38 @@ class RestartIT {
             assertThrows(IOException.class, () -> OneBridge.open(part, otherState));
         }
         OneBridge.open(DEFAULT, otherState).close();
+    }
+
+    private static OwnEngine open(Path folder, BridgeConfig bridge, Ip... gateways) throws IOException {
+        var config = new NetworksConfig(Optional.of(bridge), List.of(gateways), DefaultPools.DOCKERS, FirewallSettings.DOCKERS);
+        var networks = Networks.open(config, folder.resolve("data"), folder.resolve("state"), List.of());
+        return new OwnEngine(networks, new Sandboxes(networks, NetworkObserver.NONE));
+    }
+
+    @Test
+    void aBridgeOfTheUsersOwnMustBeThereAndIsUsedAsItIs() throws IOException {
+        var own = new BridgeConfig("own0", Optional.empty(), Optional.empty(), Optional.empty(), 0, true, true, false, Ip.ANY, false);
+        var missing = assertThrows(NetworkException.class, () -> open(state, own));
+        assertEquals("bridge device with non default name own0 must be created manually", missing.getMessage());
+        assertEquals("", Shell.run("ip", "link", "show", "type", "bridge"));
+        Shell.run("ip", "link", "add", "own0", "type", "bridge");
+        Shell.run("ip", "addr", "add", "10.7.0.1/24", "dev", "own0");
+        try (var engine = open(state, own); var container = Host.start()) {
+            engine.start("c", container, OwnEngine.wish(engine.networks().find("bridge"), "c", "eth0"));
+            assertTrue(container.run("ip", "route").contains("default via 10.7.0.1"));
+        }
+    }
+
+    @Test
+    void theDefaultGatewayAndARangeOfIpv6AreAsTheFlagsSay() throws IOException {
+        var bridge = new BridgeConfig("balena0", Optional.of(Cidr.parse("10.7.0.1/24")), Optional.empty(), Optional.of(Cidr.parse("fd00:7::1/64")), 0,
+                true, true, false, Ip.ANY, true);
+        try (var engine = open(state, bridge, Ip.parse("10.7.0.2")); var container = Host.start()) {
+            var endpoint = engine.start("c", container, OwnEngine.wish(engine.networks().find("bridge"), "c", "eth0")).getFirst();
+            assertEquals("10.7.0.3", OwnEngine.address(endpoint), "the gateway's address is taken");
+            assertTrue(container.run("ip", "route").startsWith("default via 10.7.0.2 dev eth0"));
+            assertTrue(container.run("ip", "-6", "route").contains("default via fd00:7::1 dev eth0"));
+            assertEquals("1", Shell.run("cat", "/proc/sys/net/ipv6/conf/all/forwarding").strip());
+        }
     }
 }

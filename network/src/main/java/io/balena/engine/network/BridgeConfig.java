@@ -66,6 +66,13 @@ public record BridgeConfig(String name, Optional<Cidr> address, Optional<Subnet>
         }
     }
 
+    /// Its part of the firewall.
+    ///
+    /// @param range the addresses that containers of this engine get
+    BridgeRules rules(Subnet subnet, Subnet range) {
+        return new BridgeRules(name, subnet, range, masquerade, icc, internal);
+    }
+
     private static Optional<Cidr> gateway(NetworkRecord network, boolean v6) {
         return network.ipam().pools().stream().filter(pool -> pool.v6() == v6).findFirst()
                 .map(pool -> new Cidr(pool.gateway(), pool.subnet().prefixLength()));

@@ -29,11 +29,11 @@ record BridgeLink(int index, String name, Cidr address, Optional<Cidr> ipv6, int
 
     /// Makes the bridge, or takes over the one of that name and adds what it lacks.
     ///
-    /// @param alias for a bridge that is made
+    /// @param mark for a bridge that is made
     /// @param choose finds an address where none is configured and none is there
     /// @throws IOException when the name belongs to something else, or to a bridge with other addresses that is in use
-    static BridgeLink ensure(BridgeConfig config, String alias, Supplier<Optional<Cidr>> choose, Rtnetlink netlink) throws IOException {
-        Link link = ensureLink(config, alias, netlink);
+    static BridgeLink ensure(BridgeConfig config, Mark mark, Supplier<Optional<Cidr>> choose, Rtnetlink netlink) throws IOException {
+        Link link = ensureLink(config, mark, netlink);
         Cidr address = ensureAddress(config, choose, link, netlink);
         if (config.mtu() != 0 && link.mtu() != config.mtu()) netlink.setMtu(link.index(), config.mtu());
         if (config.ipv6().isPresent()) {
@@ -45,18 +45,18 @@ record BridgeLink(int index, String name, Cidr address, Optional<Cidr> ipv6, int
         return new BridgeLink(link.index(), link.name(), address, config.ipv6(), config.mtu() != 0 ? config.mtu() : link.mtu());
     }
 
-    private static Link ensureLink(BridgeConfig config, String alias, Rtnetlink netlink) throws IOException {
+    /// How a bridge is known to be a network's own.
+    ///
+    /// @param alias that it gets
+    /// @param name that no other bridge can have, under which it is made: so it is known even between the making and the alias
+    record Mark(String alias, String name) {}
+
+    private static Link ensureLink(BridgeConfig config, Mark mark, Rtnetlink netlink) throws IOException {
         var existing = netlink.link(config.name());
         if (existing.isEmpty()) {
             if (!config.owned()) throw NetworkException.failed("bridge device with non default name " + config.name() + " must be created manually");
-            try {
-                netlink.addBridge(config.name(), randomMac(), config.mtu() == 0 ? DEFAULT_MTU : config.mtu());
-            } catch (ErrnoException e) {
-                // Another engine made it just now.
-                if (e.errno() != Errno.EEXIST) throw e;
-            }
+            make(config, mark, netlink);
             existing = netlink.link(config.name());
-            if (existing.isPresent() && existing.get().alias().isEmpty()) netlink.setAlias(existing.get().index(), alias);
         }
         var link = existing.orElseThrow(() -> new IOException("bridge " + config.name() + " vanished while it was set up"));
         if (!link.kind().equals("bridge")) {
@@ -64,6 +64,19 @@ record BridgeLink(int index, String name, Cidr address, Optional<Cidr> ipv6, int
                     + (link.kind().isEmpty() ? "no bridge" : "of kind " + link.kind()));
         }
         return link;
+    }
+
+    private static void make(BridgeConfig config, Mark mark, Rtnetlink netlink) throws IOException {
+        try {
+            netlink.addBridge(mark.name(), randomMac(), config.mtu() == 0 ? DEFAULT_MTU : config.mtu());
+        } catch (ErrnoException e) {
+            // Another engine made it just now, or we did and were interrupted.
+            if (e.errno() != Errno.EEXIST) throw e;
+        }
+        var made = netlink.link(mark.name());
+        if (made.isEmpty() || !made.get().kind().equals("bridge")) return;
+        if (made.get().alias().isEmpty()) netlink.setAlias(made.get().index(), mark.alias());
+        if (!mark.name().equals(config.name())) netlink.rename(made.get().index(), config.name());
     }
 
     // Given, and not left to the kernel: else it would change to the lowest of the ports' with each container. The beginning
@@ -103,8 +116,8 @@ record BridgeLink(int index, String name, Cidr address, Optional<Cidr> ipv6, int
         if (link.isPresent() && link.get().alias().isEmpty()) netlink.setAlias(index, alias);
     }
 
-    /// Takes the bridge away if it carries `alias`: another was there before us, and others may count on it.
-    void remove(String alias, Rtnetlink netlink) throws IOException {
+    /// Takes a bridge away if it carries `alias`: another was there before us, and others may count on it.
+    static void remove(String name, String alias, Rtnetlink netlink) throws IOException {
         var link = netlink.link(name);
         if (link.isEmpty() || !link.get().alias().equals(alias)) return;
         try {

@@ -40,12 +40,10 @@ final class BridgeSegment implements Segment {
         var range = config.fixedCidr().orElse(subnet);
         var claim = BridgeClaim.take(bridge.name(), range);
         var firewalls = new ArrayList<BridgeFirewall>();
-        host.firewall(false).ifPresent(firewall -> firewalls.add(new BridgeFirewall(firewall,
-                new BridgeRules(bridge.name(), subnet, range, config.masquerade(), config.icc(), config.internal()))));
+        host.firewall(false).ifPresent(firewall -> firewalls.add(new BridgeFirewall(firewall, config.rules(subnet, range))));
         bridge.ipv6().flatMap(_ -> host.firewall(true)).ifPresent(firewall -> {
             var subnet6 = bridge.ipv6().get().subnet();
-            firewalls.add(new BridgeFirewall(firewall,
-                    new BridgeRules(bridge.name(), subnet6, subnet6, config.masquerade(), config.icc(), config.internal())));
+            firewalls.add(new BridgeFirewall(firewall, config.rules(subnet6, subnet6)));
         });
         return new BridgeSegment(config, bridge, claim, new ContainerLinks(host.machine(), bridge, networkId, host.alias()),
                 new PublishedPorts(host.ports(), firewalls, config.hostBinding()), host.machine(), host.alias().ofNetwork(networkId),
@@ -97,7 +95,7 @@ final class BridgeSegment implements Segment {
     @Override
     public void remove() throws IOException {
         published.remove();
-        bridge.remove(alias, machine.removing());
+        BridgeLink.remove(bridge.name(), alias, machine.removing());
         claim.close();
     }
 

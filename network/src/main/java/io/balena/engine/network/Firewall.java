@@ -22,6 +22,7 @@ final class Firewall {
     /// Of endpoints, by their id.
     private final Map<String, List<FirewallRule>> published = new LinkedHashMap<>();
     private final Queue<Change> waiting = new ConcurrentLinkedQueue<>();
+    private boolean held;
 
     /// What one thread wants, and what became of it. All but the first three are used under the firewall's lock.
     private static final class Change {
@@ -51,6 +52,7 @@ final class Firewall {
             List<FirewallRule> wanted = rules.of(endpoint);
             if (!wanted.isEmpty()) published.put(endpoint.id(), wanted);
         }
+        if (held) return;
         try {
             correct();
         } catch (IOException e) {
@@ -61,6 +63,16 @@ final class Firewall {
             }
             throw e;
         }
+    }
+
+    /// Only notes which bridges there are, until [#release]: one look at the tables then serves all.
+    synchronized void hold() {
+        held = true;
+    }
+
+    synchronized void release() throws IOException {
+        held = false;
+        correct();
     }
 
     /// Removes all rules of a bridge.

@@ -7,6 +7,7 @@ import io.balena.engine.network.address.Subnet;
 import java.io.IOException;
 import java.lang.System.Logger;
 import java.lang.System.Logger.Level;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collections;
@@ -65,18 +66,30 @@ final class NetworkFactory {
     private BridgeSegment bridge(NetworkRecord record) throws IOException {
         BridgeConfig config = BridgeConfig.of(record);
         String alias = host.alias().ofNetwork(record.id());
-        var link = BridgeLink.ensure(config, alias, Optional::empty, host.machine().adding());
+        var link = BridgeLink.ensure(config, new BridgeLink.Mark(alias, "br-" + record.shortId()), Optional::empty, host.machine().adding());
         // By this name it can only be the network's own, be it that Docker made it.
         if (link.name().equals("br-" + record.shortId())) link.claim(alias, host.machine().adding());
         link.prepare(config, host.settings());
         return BridgeSegment.of(config, link, record.id(), host);
     }
 
-    /// Takes away what there may be of a network whose making or removing was interrupted.
+    /// Takes away what there may be of a network whose making or removing failed or was interrupted.
     void remove(NetworkRecord record) throws IOException {
-        var network = open(record);
-        network.retire();
-        network.remove();
+        Files.deleteIfExists(state.resolve(record.id()));
+        String alias = host.alias().ofNetwork(record.id());
+        if (!record.driver().equals("bridge")) {
+            ParentSegment.remove(ParentConfig.of(record).parent(), alias, host.machine().removing());
+            return;
+        }
+        BridgeConfig config = BridgeConfig.of(record);
+        for (Ipam.Pool pool : record.ipam().pools()) {
+            var firewall = host.firewall(pool.v6());
+            if (firewall.isPresent()) firewall.get().remove(config.rules(pool.subnet(), pool.subnet()));
+        }
+        BridgeLink.remove(config.name(), alias, host.machine().removing());
+        // Its first name, which can be no other's.
+        BridgeLink.remove("br-" + record.shortId(), "", host.machine().removing());
+        BridgeLink.remove("br-" + record.shortId(), alias, host.machine().removing());
     }
 
     /// The bridge of containers that name no network, with the record that shows it.
@@ -84,7 +97,7 @@ final class NetworkFactory {
 
     DefaultNetwork openDefault(BridgeConfig config, NetworksConfig settings, String created) throws IOException {
         String id = PredefinedNetworks.id(PredefinedNetworks.BRIDGE);
-        var link = BridgeLink.ensure(config, host.alias().ofNetwork(id), this::choose, host.machine().adding());
+        var link = BridgeLink.ensure(config, new BridgeLink.Mark(host.alias().ofNetwork(id), config.name()), this::choose, host.machine().adding());
         var segment = BridgeSegment.of(config, link, id, host);
         try {
             link.prepare(config, host.settings());

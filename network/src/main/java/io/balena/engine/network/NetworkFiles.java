@@ -22,6 +22,7 @@ import java.util.List;
 final class NetworkFiles {
     private static final Logger LOG = System.getLogger(NetworkFiles.class.getName());
     private static final String RECORD = ".json";
+    private static final String TEMPORARY = ".tmp";
     /// A network of Docker's that was removed: Docker's own file still has it.
     private static final String REMOVED = ".removed";
     private static final JsonMapper JSON = JsonMapper.builder().disable(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES).build();
@@ -40,6 +41,10 @@ final class NetworkFiles {
         // The folder above is Docker's, which makes it so.
         Files.createDirectories(records, PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwxr-x---")));
         Files.createDirectories(notes);
+        DurableFile.deleteTemporaries(records);
+        try (var unfinished = Files.newDirectoryStream(notes, "*" + TEMPORARY)) {
+            for (Path file : unfinished) Files.deleteIfExists(file);
+        }
         return new NetworkFiles(records, notes);
     }
 
@@ -90,7 +95,7 @@ final class NetworkFiles {
     }
 
     void note(NetworkRecord record) throws IOException {
-        Path temporary = notes.resolve(record.id() + ".tmp");
+        Path temporary = notes.resolve(record.id() + TEMPORARY);
         Files.write(temporary, JSON.writeValueAsBytes(record));
         Files.move(temporary, notes.resolve(record.id() + RECORD), StandardCopyOption.ATOMIC_MOVE);
     }

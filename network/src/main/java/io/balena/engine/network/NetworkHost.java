@@ -72,6 +72,17 @@ final class NetworkHost implements AutoCloseable {
         return v6 ? firewallV6 : firewall;
     }
 
+    /// Has the firewalls wait while all networks are opened.
+    void holdFirewalls() {
+        firewall.ifPresent(Firewall::hold);
+        firewallV6.ifPresent(Firewall::hold);
+    }
+
+    void releaseFirewalls() throws IOException {
+        if (firewall.isPresent()) firewall.get().release();
+        if (firewallV6.isPresent()) firewallV6.get().release();
+    }
+
     /// Watches over the rules from now on.
     void watchFirewall() {
         watch = FirewallWatch.start(Stream.of(firewall, firewallV6).flatMap(Optional::stream).toList());

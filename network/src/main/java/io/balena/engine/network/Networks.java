@@ -1,13 +1,11 @@
 package io.balena.engine.network;
 
-import io.balena.engine.linux.NetworkNamespace;
 import java.io.IOException;
 import java.lang.System.Logger;
 import java.lang.System.Logger.Level;
 import java.nio.file.Path;
 import java.security.SecureRandom;
 import java.time.Instant;
-import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.HexFormat;
 import java.util.List;
@@ -21,7 +19,6 @@ import java.util.concurrent.ConcurrentHashMap;
 /// Safe for use by many threads. Which containers are on them is the business of [Sandboxes].
 public final class Networks implements AutoCloseable {
     private static final Logger LOG = System.getLogger(Networks.class.getName());
-    private static final Set<String> DRIVERS = Set.of("bridge", "macvlan", "ipvlan");
     private static final SecureRandom RANDOM = new SecureRandom();
 
     private final NetworkHost host;
@@ -68,7 +65,7 @@ public final class Networks implements AutoCloseable {
 
     private void adopt(List<NetworkRecord> dockers) throws IOException {
         for (NetworkRecord record : dockers) {
-            if (!files.knows(record.id()) && DRIVERS.contains(record.driver())) files.write(record);
+            if (!files.knows(record.id()) && Admission.DRIVERS.contains(record.driver())) files.write(record);
         }
     }
 
@@ -77,6 +74,12 @@ public final class Networks implements AutoCloseable {
         List<NetworkRecord> records = files.load();
         for (NetworkRecord each : files.unfinished()) finish(each, records);
         records.forEach(this::takeAddresses);
+        host.holdFirewalls();
+        openAll(config, records);
+        host.releaseFirewalls();
+    }
+
+    private void openAll(NetworksConfig config, List<NetworkRecord> records) throws IOException {
         String now = now();
         if (config.bridge().isPresent()) {
             var opened = factory.openDefault(config.bridge().get(), config, now);
@@ -150,8 +153,9 @@ public final class Networks implements AutoCloseable {
     /// @throws NetworkException in Docker's words; then nothing was made
     public NetworkRecord create(NetworkRequest request) throws IOException {
         synchronized (known) {
-            requireNew(request);
-            NetworkRequest wanted = withSettingsOf(request);
+            var admission = new Admission(all());
+            admission.requireNew(request);
+            NetworkRequest wanted = admission.withSettingsOf(request);
             String id = randomId();
             if (wanted.configOnly()) {
                 var record = record(wanted, id, List.of());
@@ -163,7 +167,7 @@ public final class Networks implements AutoCloseable {
             List<Ipam.Pool> pools = planner.plan(wanted);
             try {
                 var record = record(wanted, id, pools);
-                requireLinkOfItsOwn(record);
+                admission.requireLinkOfItsOwn(record);
                 AddressedNetwork network = make(record);
                 known.put(id, new Known(record, Optional.of(network)));
                 return record;
@@ -174,57 +178,10 @@ public final class Networks implements AutoCloseable {
         }
     }
 
-    private void requireNew(NetworkRequest request) throws NetworkException {
-        if (request.name().isBlank()) throw NetworkException.failed("invalid name: " + request.name());
-        if (PredefinedNetworks.NAMES.contains(request.name())) {
-            throw NetworkException.forbidden("operation is not permitted on predefined " + request.name() + " network ");
-        }
-        if (known.values().stream().anyMatch(other -> other.record().name().equals(request.name()))) {
-            throw NetworkException.conflict("network with name " + request.name() + " already exists");
-        }
-        if (request.driver().equals("host") || request.driver().equals("null")) {
-            throw NetworkException.forbidden("only one instance of \"" + request.driver() + "\" network is allowed");
-        }
-        if (!DRIVERS.contains(request.driver())) throw NetworkException.notFound("plugin \"" + request.driver() + "\" not found");
-        if (!request.ipamDriver().equals("default")) throw NetworkException.notFound("plugin \"" + request.ipamDriver() + "\" not found");
-    }
-
-    private NetworkRequest withSettingsOf(NetworkRequest request) throws NetworkException {
-        if (request.configFrom().isEmpty()) return request;
-        NetworkRecord from = known.values().stream().map(Known::record)
-                .filter(record -> record.name().equals(request.configFrom()) && record.configOnly()).findFirst()
-                .orElseThrow(() -> NetworkException.notFound("configuration network \"" + request.configFrom() + "\" does not exist"));
-        return new NetworkRequest(request.name(), request.driver(), from.ipv6(), request.internal(), request.attachable(), false,
-                request.configFrom(), from.ipam().driver(), from.ipam().options(), from.ipam().asked(), from.options(), from.labels());
-    }
-
     private static NetworkRecord record(NetworkRequest request, String id, List<Ipam.Pool> pools) {
         return new NetworkRecord(id, request.name(), now(), request.configOnly() ? "null" : request.driver(), request.ipv6(), request.internal(),
                 request.attachable(), request.configOnly(), request.configFrom(),
                 new Ipam(request.ipamDriver(), request.ipamOptions(), request.ipam(), pools), request.options(), request.labels());
-    }
-
-    private void requireLinkOfItsOwn(NetworkRecord record) throws NetworkException {
-        if (record.driver().equals("bridge")) requireBridgeOfItsOwn(record);
-        else requireParentOfItsOwn(record);
-    }
-
-    private void requireParentOfItsOwn(NetworkRecord record) throws NetworkException {
-        String parent = ParentConfig.of(record).parent();
-        for (Known other : known.values()) {
-            if (!other.record().driver().equals(record.driver()) || !ParentConfig.of(other.record()).parent().equals(parent)) continue;
-            throw NetworkException.failed("network " + (record.driver().equals("macvlan") ? "dm-" : "di-") + other.record().shortId()
-                    + " is already using parent interface " + parent);
-        }
-    }
-
-    private void requireBridgeOfItsOwn(NetworkRecord record) throws NetworkException {
-        String bridge = BridgeConfig.of(record).name();
-        for (Known other : known.values()) {
-            if (!other.record().driver().equals("bridge") || !BridgeConfig.of(other.record()).name().equals(bridge)) continue;
-            throw NetworkException.forbidden("cannot create network " + record.id() + " (" + bridge + "): conflicts with network "
-                    + other.record().id() + " (" + bridge + "): networks have same bridge name");
-        }
     }
 
     private AddressedNetwork make(NetworkRecord record) throws IOException {
@@ -280,7 +237,7 @@ public final class Networks implements AutoCloseable {
 
     private void requireUnused(NetworkRecord record) throws NetworkException {
         if (known.values().stream().anyMatch(other -> other.record().configFrom().equals(record.name()))) {
-            throw NetworkException.forbidden("configuration network \"" + record.name() + "\" is in use");
+            throw NetworkException.forbidden("error while removing network: configuration network \"" + record.name() + "\" is in use");
         }
     }
 

@@ -9,8 +9,7 @@ import java.util.Optional;
 ///
 /// @param bridge of containers that name no network; empty for none
 /// @param gateways by which containers on that bridge leave it, instead of the bridge's own addresses
-/// @param mtu of networks that name none; 0 for the usual one
-public record NetworksConfig(Optional<BridgeConfig> bridge, List<Ip> gateways, DefaultPools pools, FirewallSettings firewall, int mtu) {
+public record NetworksConfig(Optional<BridgeConfig> bridge, List<Ip> gateways, DefaultPools pools, FirewallSettings firewall) {
     Optional<Ip> gateway(boolean v6) {
         return gateways.stream().filter(gateway -> gateway.v6() == v6).findFirst();
     }

@@ -127,9 +127,12 @@ final class ParentSegment implements Segment {
 
     @Override
     public void remove() throws IOException {
-        var netlink = machine.removing();
-        var link = netlink.link(config.parent());
-        // One that was there before us stays.
+        remove(config.parent(), alias, machine.removing());
+    }
+
+    /// Takes a parent away that was made for a network: one that was there before us stays.
+    static void remove(String parent, String alias, Rtnetlink netlink) throws IOException {
+        var link = netlink.link(parent);
         if (link.isEmpty() || !link.get().alias().equals(alias)) return;
         try {
             netlink.delete(link.get().index());

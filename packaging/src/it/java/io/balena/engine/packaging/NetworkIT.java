@@ -95,6 +95,18 @@ class NetworkIT {
         }
     }
 
+    @Test void aHardwareAddressOfOnesOwnIsUsedAtEachStart() {
+        docker.run("network", "create", "own-mac").succeeded();
+        try (var container = docker.background("--network", "own-mac", "--mac-address", "02:11:22:33:44:55", BusyboxImage.NAME, "sleep", "1000")) {
+            assertTrue(container.exec("ip", "link", "show", "eth0").succeeded().contains("02:11:22:33:44:55"));
+            docker.run("restart", "-t", "0", container.id()).succeeded();
+            assertTrue(container.exec("ip", "link", "show", "eth0").succeeded().contains("02:11:22:33:44:55"));
+            assertEquals("02:11:22:33:44:55", container.inspect("{{(index .NetworkSettings.Networks \"own-mac\").MacAddress}}"));
+        } finally {
+            docker.run("network", "rm", "own-mac");
+        }
+    }
+
     @Test void addressesComeBackWhenContainersEnd() {
         for (int i = 0; i < 10; i++) docker.run("run", "--rm", BusyboxImage.NAME, "true").succeeded();
         assertTrue(Engine.become(java.time.Duration.ofSeconds(10), () ->

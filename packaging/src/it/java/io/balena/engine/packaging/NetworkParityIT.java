@@ -9,12 +9,12 @@ import org.junit.jupiter.api.Test;
 class NetworkParityIT {
     private static SideBySide engines;
 
-    /// What the two cannot have in common: names of links, hardware addresses that are random, how IPv6 addresses of our bridges need no
+    /// What the two cannot have in common: names of links, subnets that each chooses (dockerd loses those of networks it could not make), hardware addresses that are random, how IPv6 addresses of our bridges need no
     /// probing, and names that only the newer API has.
-    private static final String PLAIN = " | sed -E 's/balena0/docker0/g; s/veth[0-9a-f]{7}/veth/g; s/@if[0-9]+/@if/; s/^[0-9]+: //;"
+    private static final String PLAIN = " | sed -E 's/balena0/docker0/g; s/br-[0-9a-f]{12}/br-ID/g; s/172\\.(1[89]|2[0-9])\\./172.N./g; s/veth[0-9a-f]{7}/veth/g; s/@if[0-9]+/@if/; s/^[0-9]+: //;"
             + " s/02:42:(0a|ac)/0242:\\1/g; s/02:42:[0-9a-f:]{11}/MAC/g; s/0242:/02:42:/g; s/ (tentative|nodad|flags 02)//g; s/fe80::[0-9a-f:]+/LINKLOCAL/g;"
             + " s/\"Sandbox(ID|Key)\":\"[^\"]*\",?//g; s/\"DNSNames\":[^}]*/\"\"/g; s/,?\"GwPriority\":0//'";
-    private static final String RULES = "machine iptables-save | grep -v '^[#:]' | sort" + PLAIN;
+    private static final String RULES = "machine iptables-save | grep -v '^[#:]'" + PLAIN + " | sort";
     private static final String SETTINGS = " -f '{{json .NetworkSettings}}'" + PLAIN;
 
     @BeforeAll static void start() {
@@ -52,7 +52,7 @@ class NetworkParityIT {
                 "docker network create --subnet 10.9.0.5/24 -o unknown.option=1 n6", "docker network create --config-only --subnet 10.7.0.0/24 --label x=y n7",
                 "docker network create --config-from n7 n8",
                 "docker network inspect n1 n2 n3 n4 n5 n6 n7 n8 host none" + PLAIN, "docker network inspect bridge -f '{{json .Options}}'" + PLAIN,
-                "machine ip -o addr | cut -d' ' -f2- | sort" + PLAIN, RULES,
+                "machine ip -o addr | cut -d' ' -f2-" + PLAIN + " | sort", RULES,
                 "docker network ls --filter driver=null --format '{{.Name}}'", "docker network ls --filter label=l --format '{{.Name}}'",
                 "docker network ls --filter label=l=2 --format '{{.Name}}'", "docker network ls --filter type=custom --format '{{.Name}}' | sort",
                 "docker network ls --filter type=builtin --format '{{.Name}}' | sort", "docker network ls --filter name=n --format '{{.Name}}' | sort",
@@ -88,28 +88,28 @@ class NetworkParityIT {
     }
 
     @Test void aContainersPlacesOnTwoNetworksAreTheSame() {
-        String looks = "docker exec c cat /etc/hosts | sort; docker exec c ip addr" + PLAIN + "; docker exec c ip route" + PLAIN;
+        String looks = "docker exec cc cat /etc/hosts | sort; docker exec cc ip addr" + PLAIN + "; docker exec cc ip route" + PLAIN;
         engines.both("docker network create --subnet 10.31.0.0/24 r1", "docker network create --subnet 10.32.0.0/24 r2");
-        engines.agreeOn(run("c", "--network r1 --network-alias al1 --ip 10.31.0.50 --mac-address 02:11:22:33:44:55 -p 8080:80 -p 127.0.0.1:8081:81/udp"),
-                "docker inspect c" + SETTINGS, looks, RULES, "docker network connect --alias foo --link a:lnk r2 c", "docker inspect c" + SETTINGS, looks, RULES,
-                "docker network inspect r1 r2" + PLAIN, "docker network rm r1", "docker network disconnect r1 c", "docker inspect c" + SETTINGS,
-                "docker exec c ip route", RULES, "docker network disconnect r1 c", "docker network connect r2 c",
-                "docker network connect --ip 10.31.0.1 r1 c", "docker network connect --ip 10.77.0.1 r1 c", "docker network connect --ip 10.31.0.50 r1 c",
-                "docker exec c ip addr" + PLAIN + "; docker exec c ip route" + PLAIN, RULES,
-                run("d", "--network r1 --ip 10.31.0.50"), "docker inspect d -f '{{.State.Status}} {{.State.Error}}'", "docker rename c e",
-                "docker network inspect r1 -f '{{range .Containers}}{{.Name}}{{end}}'", "docker stop -t 0 e", "docker inspect e" + SETTINGS,
-                "docker network inspect r1 r2" + PLAIN, RULES, "docker start e", "docker exec e ip addr show eth0" + PLAIN);
+        engines.agreeOn(run("cc", "--network r1 --network-alias al1 --ip 10.31.0.50 -p 8080:80 -p 127.0.0.1:8081:81/udp"),
+                "docker inspect cc" + SETTINGS, looks, RULES, "docker network connect --alias foo --link a:lnk r2 cc", "docker inspect cc" + SETTINGS, looks, RULES,
+                "docker network inspect r1 r2" + PLAIN, "docker network rm r1", "docker network disconnect r1 cc", "docker inspect cc" + SETTINGS,
+                "docker exec cc ip route", RULES, "docker network disconnect r1 cc", "docker network connect r2 cc",
+                "docker network connect --ip 10.31.0.1 r1 cc", "docker network connect --ip 10.77.0.1 r1 cc", "docker network connect --ip 10.31.0.50 r1 cc",
+                "docker exec cc ip addr" + PLAIN + "; docker exec cc ip route" + PLAIN, RULES,
+                run("dd", "--network r1 --ip 10.31.0.50"), "docker inspect dd -f '{{.State.Status}} {{.State.Error}}'", "docker rename cc ee",
+                "docker network inspect r1 -f '{{range .Containers}}{{.Name}}{{end}}'", "docker stop -t 0 ee", "docker inspect ee" + SETTINGS,
+                "docker network inspect r1 r2" + PLAIN, RULES, "docker start ee", "docker exec ee ip addr show eth0" + PLAIN);
     }
 
     @Test void whatContainersCannotHaveSaysSoInTheSameWords() {
-        engines.both("docker network create --subnet 10.31.0.0/24 r1", "docker network create r3", run("c", "--network r1"), run("h", "--network host"),
-                run("n", "--network none"), run("o", "--network container:c"), run("b", "-p 8080:80"));
-        engines.agreeOn("docker network connect host c", "docker network connect none c", "docker network connect r1 h", "docker network connect r1 n",
-                "docker network connect r1 o", "docker network disconnect host h", "docker network disconnect bridge c", "docker network disconnect nope c",
+        engines.both("docker network create --subnet 10.31.0.0/24 r1", "docker network create r3", run("cc", "--network r1"), run("hh", "--network host"),
+                run("nn", "--network none"), run("oo", "--network container:cc"), run("bb", "-p 8080:80"));
+        engines.agreeOn("docker network connect host cc", "docker network connect none cc", "docker network connect r1 hh", "docker network connect r1 nn",
+                "docker network connect r1 oo", "docker network disconnect host hh", "docker network disconnect bridge cc", "docker network disconnect nope cc",
                 "docker network connect r1 nope", "docker network disconnect -f r1 nope", run("x1", "--network nope"), run("x2", "--ip 10.31.0.9"),
-                run("x3", "--network r1 --ip 10.99.0.7"), run("x4", "--network r3 --ip 172.18.0.7"),
+                run("x3", "--network r1 --ip 10.99.0.7"), run("x4", "--network r3 --ip 172.30.0.7"),
                 run("x5", "-p 8080:1") + " 2>&1 | sed -E 's/x5 \\([0-9a-f]+\\)//'", "docker inspect x5 -f '{{.State.Status}}'",
-                run("x6", "--network r1 --ip 10.31.0.0"), "docker network connect bridge c", "docker network connect bridge c", "docker inspect o" + SETTINGS,
+                run("x6", "--network r1 --ip 10.31.0.0"), "docker network connect bridge cc", "docker network connect bridge cc", "docker inspect oo" + SETTINGS,
                 api("/containers/create?name=m1", "{\"Image\":\"" + BusyboxImage.NAME + "\",\"Cmd\":[\"true\"],\"HostConfig\":{\"NetworkMode\":\"r1\"},"
                         + "\"NetworkingConfig\":{\"EndpointsConfig\":{\"r1\":{\"IPAMConfig\":{\"IPv4Address\":\"zz\"}}}}}"),
                 api("/containers/create?name=m2", "{\"Image\":\"" + BusyboxImage.NAME + "\",\"Cmd\":[\"true\"],\"HostConfig\":{\"NetworkMode\":\"bridge\"},"

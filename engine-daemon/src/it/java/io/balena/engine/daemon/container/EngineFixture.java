@@ -67,7 +67,7 @@ final class EngineFixture implements AutoCloseable {
                 "-Xmx24m", "-XX:-UsePerfData", "--enable-native-access=ALL-UNNAMED", "-cp", System.getProperty("java.class.path"),
                 "io.balena.engine.runtime.shim.ShimMain"));
         // The machine under the test is left as it is.
-        var alone = new NetworksConfig(Optional.empty(), List.of(), DefaultPools.DOCKERS, new FirewallSettings(false, false, false), 0);
+        var alone = new NetworksConfig(Optional.empty(), List.of(), DefaultPools.DOCKERS, new FirewallSettings(false, false, false));
         networks = Networks.open(alone, dataRoot, execRoot.resolve("network"), List.of());
         engine = ContainerEngine.open(new ContainerEngine.Settings(dataRoot, execRoot, shim,
                 HostDefaults.DOCKERS, SpecDefaults.DOCKERS, new DnsDefaults(List.of(), List.of(), List.of()), Optional.empty(),

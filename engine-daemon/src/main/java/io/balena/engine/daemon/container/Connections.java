@@ -28,10 +28,14 @@ final class Connections implements NetworkMembers {
     }
 
     @Override
+    public void require(String idOrName) {
+        store.find(idOrName);
+    }
+
+    @Override
     public void connect(String idOrName, NetworkRecord network, JsonNode asked) throws IOException {
         Container container = store.find(idOrName);
-        EndpointSettings given = EndpointSettings.read(asked).on(network.id());
-        EndpointSettings settings = asked.path("MacAddress").asText("").isEmpty() ? given : given.withMac(asked.path("MacAddress").asText());
+        EndpointSettings settings = EndpointSettings.read(asked).on(network.id());
         try (var _ = container.lock()) {
             ContainerRecord record = container.record();
             requireAnotherNetwork(record, network);

@@ -23,7 +23,8 @@ record EndpointSettings(ObjectNode document) {
         var settings = new EndpointSettings(document(asked, "", Optional.empty()));
         settings.address("IPv4Address", false, "IPv4");
         settings.address("IPv6Address", true, "IPv6");
-        return settings;
+        String mac = asked.path("MacAddress").asText("");
+        return mac.isEmpty() ? settings : settings.withMac(mac);
     }
 
     private static ObjectNode document(JsonNode asked, String networkId, Optional<Endpoint> endpoint) {

@@ -89,7 +89,7 @@ record LegacyLinks(ContainerStore store) {
         for (Link link : of(container)) {
             String prefix = link.alias().toUpperCase(Locale.ROOT).replace('-', '_');
             List<String> ports = PortRequests.exposed(link.other()).stream()
-                    .sorted(Comparator.comparing((String port) -> !protocol(port).equals("tcp")).thenComparing(LegacyLinks::number)).toList();
+                    .sorted(Comparator.comparing(LegacyLinks::number).thenComparing(port -> !protocol(port).equals("tcp"))).toList();
             if (!ports.isEmpty()) all.add(prefix + "_PORT=" + url(link, ports.getFirst()));
             for (String port : ports) {
                 String one = prefix + "_PORT_" + number(port) + "_" + protocol(port).toUpperCase(Locale.ROOT);

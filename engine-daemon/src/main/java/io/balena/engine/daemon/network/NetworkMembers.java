@@ -6,6 +6,9 @@ import java.io.IOException;
 
 /// What networks need of containers.
 public interface NetworkMembers {
+    /// @throws io.balena.engine.daemon.EngineException.NotFound when there is no such container
+    void require(String container);
+
     /// @param settings Docker's `EndpointConfig`; may be missing
     void connect(String container, NetworkRecord network, JsonNode settings) throws IOException;
 

@@ -78,13 +78,17 @@ public final class NetworkRoutes {
 
     private Response connect(Request request) throws IOException {
         JsonNode body = request.json();
+        // Of two that are missing, clients hear of the container.
+        members.require(container(body));
         members.connect(container(body), networks.find(request.path("id")), body.path("EndpointConfig"));
         return new Response.Empty(200);
     }
 
     private Response disconnect(Request request) throws IOException {
         JsonNode body = request.json();
-        members.disconnect(container(body), networks.find(request.path("id")), body.path("Force").asBoolean(false));
+        boolean force = body.path("Force").asBoolean(false);
+        if (!force) members.require(container(body));
+        members.disconnect(container(body), networks.find(request.path("id")), force);
         return new Response.Empty(200);
     }
 

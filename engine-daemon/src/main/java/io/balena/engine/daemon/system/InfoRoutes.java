@@ -122,7 +122,7 @@ public final class InfoRoutes {
     private static Map<String, Object> plugins() {
         Map<String, Object> plugins = new LinkedHashMap<>();
         plugins.put("Volume", List.of("local"));
-        plugins.put("Network", List.of("bridge", "host", "null"));
+        plugins.put("Network", List.of("bridge", "host", "ipvlan", "macvlan", "null"));
         plugins.put("Authorization", null);
         plugins.put("Log", List.of("journald", "json-file", "local"));
         return plugins;

@@ -206,6 +206,7 @@ public final class MountRequests {
             }
             case TMPFS -> {
                 if (!source.isEmpty()) throw new InvalidRequest("invalid mount config for type \"tmpfs\": field Source must not be specified");
+                for (JsonNode option : json.path("TmpfsOptions").path("Options")) requireWordOrPair(option);
                 yield new MountPoint(type, "", "", "", destination, "", writable, "", true, false, json);
             }
             case IMAGE -> {
@@ -215,6 +216,11 @@ public final class MountRequests {
                 yield new MountPoint(type, "", "", "", destination, "", false, "rprivate", true, false, json);
             }
         };
+    }
+
+    private static void requireWordOrPair(JsonNode option) {
+        if (option.isArray() && (option.size() == 1 || option.size() == 2)) return;
+        throw new InvalidRequest("invalid mount config for type \"tmpfs\": invalid option array length");
     }
 
     private static InvalidRequest unknown(String type) {

@@ -58,6 +58,14 @@ public final class Gate implements AutoCloseable {
         return Libc.check(count, "read", "gate") == 1;
     }
 
+    /// Waits until the child has executed its program, or ended.
+    ///
+    /// @throws ErrnoException of the row that failed in the child, its attempt as the call, if it has [reported][SyscallProgram#reportFailures]
+    ///     that
+    public void awaitExecution() throws ErrnoException {
+        NamedGate.awaitExecution(ours);
+    }
+
     /// Lets the child go on. A child that has ended meanwhile is noticed by the next [#awaitReport].
     public void pass() throws ErrnoException {
         int count = Libc.write(ours.number(), new byte[1], 1);

@@ -66,7 +66,7 @@ public final class NamedGate implements AutoCloseable {
         }
     }
 
-    private static void awaitExecution(Fd connection) throws ErrnoException {
+    static void awaitExecution(Fd connection) throws ErrnoException {
         var report = new ByteArrayOutputStream();
         byte[] part = new byte[LONGEST_REPORT];
         for (int count; (count = read(connection, part)) > 0; ) report.write(part, 0, count);

@@ -30,6 +30,7 @@ public final class SyscallProgram implements AutoCloseable {
     private static final long CLONE_PARENT = 0x8000;
     private static final long CLONE_PARENT_SETTID = 0x100000;
     private static final long CLONE_CLEAR_SIGHAND = 0x100000000L;
+    private static final long CLONE_INTO_CGROUP = 0x200000000L;
     private static final int CLONE_NEWPID = 0x20000000;
     private static final int CLONE_ARGUMENTS_BYTES = 88;
     private static final int SIGCHLD = 17;
@@ -191,9 +192,18 @@ public final class SyscallProgram implements AutoCloseable {
     ///
     /// @param namespaces `CLONE_NEW…` flags
     public PidFd spawn(long namespaces) throws ErrnoException {
+        return spawn(namespaces, Optional.empty());
+    }
+
+    /// As [#spawn(long)], as a member of a control group of version 2 from the start.
+    ///
+    /// To join it later takes tens of milliseconds: the kernel waits until no process anywhere is being started.
+    ///
+    /// @param group its folder, open for reading
+    public PidFd spawn(long namespaces, Optional<Fd> group) throws ErrnoException {
         long pidFd = space(8);
-        long arguments = words(
-                namespaces | CLONE_VM | CLONE_PIDFD | CLONE_CLEAR_SIGHAND, pidFd, 0, 0, SIGCHLD, 0, 0, 0, 0, 0, 0);
+        long flags = namespaces | CLONE_VM | CLONE_PIDFD | CLONE_CLEAR_SIGHAND | (group.isPresent() ? CLONE_INTO_CGROUP : 0);
+        long arguments = words(flags, pidFd, 0, 0, SIGCHLD, 0, 0, 0, 0, 0, group.isPresent() ? group.get().number() : 0);
         add(Syscall.EXIT_GROUP, "exit", null, 127);
         seal();
         long pid = Trampoline.spawn(arguments, base);
@@ -201,15 +211,15 @@ public final class SyscallProgram implements AutoCloseable {
         return new PidFd((int) pid, new Fd(memory.getInt(pidFd - base)));
     }
 
-    /// As [#spawn], in an existing pid namespace.
+    /// As [#spawn(long, Optional)], in an existing pid namespace.
     ///
     /// @param pidNamespace a `/proc/<pid>/ns/pid` that is open, or a process that is in it
     /// @throws ErrnoException `ESRCH` when that process has ended
-    public PidFd spawnIn(Fd pidNamespace, long namespaces) throws IOException {
+    public PidFd spawnIn(Fd pidNamespace, long namespaces, Optional<Fd> group) throws IOException {
         // Joining changes the namespace of the thread's children for good, so this thread has no other use.
         return DisposableThread.call("pid namespace", () -> {
             Libc.check(Libc.setns(pidNamespace.number(), CLONE_NEWPID), "join pid namespace", pidNamespace);
-            return spawn(namespaces);
+            return spawn(namespaces, group);
         });
     }
 
@@ -231,9 +241,41 @@ public final class SyscallProgram implements AutoCloseable {
         return pid;
     }
 
+    /// Adds rows by which the child makes a process that goes on with the following rows in its place, and ends.
+    ///
+    /// Unlike the one of [#addSuccessor] it has memory of its own, and nothing in it but this program: whoever gets hold of it before its
+    /// execve gets hold of nothing of ours. So what becomes of its rows is not seen here, unless they [report][#reportFailures] it.
+    ///
+    /// The child must lead its session; the successor leads another.
+    ///
+    /// @return what [#successor] wants
+    public long addApartSuccessor() {
+        long pid = space(8);
+        int fork = atLeast(add(Syscall.CLONE, "clone", null, CLONE_PARENT | CLONE_PARENT_SETTID, 0, pid), 1);
+        add(Syscall.EXIT_GROUP, "exit", null, 0);
+        onFailure(fork, next());
+        // Who leads a session cannot begin another, and so a child whose clone has failed does not go on.
+        add(Syscall.SETSID, "clone", null);
+        long end = base + ROWS_BYTES + DATA_BYTES;
+        addUnmap(0, Math.min(base, Trampoline.START));
+        long between = Math.min(end, Trampoline.END);
+        long second = Math.max(base, Trampoline.START);
+        if (between < second) addUnmap(between, second);
+        long above = Math.max(end, Trampoline.END);
+        // How high memory can be is up to the kernel; less than what there is, is refused nowhere.
+        long[] ends = Trampoline.ends();
+        for (int i = 0; i < ends.length - 1; i++) mayFail(addUnmap(above, ends[i]));
+        addUnmap(above, ends[ends.length - 1]);
+        return pid;
+    }
+
+    private int addUnmap(long from, long to) {
+        return add(Syscall.MUNMAP, "munmap", null, from, to - from);
+    }
+
     /// The process that follows the child, once that has ended.
     ///
-    /// @param successor from [#addSuccessor]
+    /// @param successor from [#addSuccessor] or [#addApartSuccessor]
     /// @return empty when it was not made
     public Optional<PidFd> successor(long successor) throws IOException {
         int pid = memory().getInt(successor - base);

@@ -163,22 +163,35 @@ final class Trampoline {
             0x58);
     }
 
+    /// Where the code is, in whole pages.
+    static final long START;
+    static final long END;
+    private static final int LARGEST_PAGE = 1 << 16;
+
     private static final Function SPAWN;
     private static final Function RUN;
 
     static {
         Code code = Platform.isARM() ? aarch64() : x86_64();
         byte[] bytes = code.assembled();
-        long address = map(bytes.length);
+        long address = map(LARGEST_PAGE);
         new Pointer(address).write(0, bytes, 0, bytes.length);
         if (ProcessLibc.mprotect(address, bytes.length, PROT_READ | PROT_EXEC) == -1) {
             throw new IllegalStateException("mprotect: errno " + Native.getLastError());
         }
+        START = address;
+        END = address + LARGEST_PAGE;
         SPAWN = Function.getFunction(new Pointer(address));
         RUN = Function.getFunction(new Pointer(address + code.run()));
     }
 
     private Trampoline() {}
+
+    /// Where a process's memory may end at most, the highest first; on ARM the kernel's configuration decides.
+    static long[] ends() {
+        if (Platform.isARM()) return new long[] {1L << 52, 1L << 48, 1L << 47, 1L << 42, 1L << 39};
+        return new long[] {(1L << 47) - 4096};
+    }
 
     /// @param cloneArguments address of a `struct clone_args` of 88 bytes; its flags hold `CLONE_VM`
     /// @return the pid of the new process, or the negated errno

@@ -36,6 +36,21 @@ class DockerParityIT {
             + "echo hi > /etc/new; rm /etc/gone; rm -r /etc/folder; mkdir /etc/folder; echo 2 > /etc/folder/b; ln /etc/new /etc/hard;"
             + " mknod /etc/dev c 1 3; mkfifo /etc/fifo; chown 1000:1000 /etc/fifo; chmod 4711 /etc/new; ln -s new /etc/link'";
 
+    private static final String RUNNING = "docker run -d --name running --network none base:1 sleep 1000";
+
+    @Test void whyAnExecCannotRunIsSaidInTheSameWords() {
+        engines.agreeOn(RUNNING, "docker exec running nosuch", "docker exec -t running nosuch", "docker exec running /nosuch", "docker exec running no/such",
+                "docker exec running /etc", "docker exec running etc", "docker exec running ''", "docker exec running /etc/gone",
+                "docker exec running /bin/busybox/x", "docker exec -w /nosuch/x running true", "docker exec running ls /nosuch",
+                "docker exec -w /bin/busybox running true", "docker exec -u nosuch running true", "docker exec -d running nosuch");
+    }
+
+    @Test void topShowsTheColumnsThatAreAskedFor() {
+        String numbers = " | sed -E 's/[0-9]+/N/g'";
+        engines.agreeOn(RUNNING, "docker top running -o pid,uid,args" + numbers, "docker top running -o uid,args", "docker top running -eo pid,comm" + numbers,
+                "docker top running -e -o args,pid" + numbers, "docker top running -o nosuch" + " 2>&1 | tail -1");
+    }
+
     @Test void aCommittedImageIsTheSame() {
         engines.agreeOn(CHANGE,
                 "docker commit -a 'me <a@b>' -m 'a comment' -c 'CMD [\"cat\",\"/etc/new\"]' -c 'ENV B=5 D=4' -c 'ENTRYPOINT [\"x\"]' work two:1",

@@ -98,7 +98,7 @@ class MountModesIT {
         String show = " base:1 cat /proc/sys/net/ipv4/ip_forward /proc/sys/kernel/msgmax /proc/sys/net/ipv4/ip_unprivileged_port_start" + WORDS;
         engines.agreeOn(RUN + "--sysctl net.ipv4.ip_forward=1 --sysctl kernel.msgmax=5000" + show, RUN + "--sysctl net.ipv4.ip_unprivileged_port_start=5" + show,
                 "docker run --rm --network host --sysctl net.ipv4.ip_forward=1" + show, RUN + "--ipc host --sysctl kernel.msgmax=5000" + show,
-                RUN + "--sysctl net.ipv4.ip_forward=nonsense" + show,
+                RUN + "--sysctl net.ipv4.ip_forward=nonsense" + show, RUN + "--sysctl net.ipv4.nosuch=1 base:1 true" + WORDS + "; echo ${PIPESTATUS[0]}",
                 "api /containers/create -X POST -H 'Content-Type: application/json' -d '{\"Image\":\"base:1\",\"HostConfig\":{\"NetworkMode\":\"none\","
                         + "\"Sysctls\":{\"kernel.panic\":\"1\"}}}' | sed s/[0-9a-f]*//; docker start -a $(docker ps -lq)" + WORDS);
     }

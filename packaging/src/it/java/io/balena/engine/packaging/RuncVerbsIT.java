@@ -2,6 +2,7 @@ package io.balena.engine.packaging;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assumptions.assumeFalse;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.io.BufferedReader;
@@ -81,6 +82,17 @@ class RuncVerbsIT {
         ours.run("kill", id, "KILL").succeeded();
         awaitStatus(ours, "stopped");
         ours.run("delete", id).succeeded();
+        assertEquals(List.of(), ours.traces(id, bundle.folder));
+    }
+
+    @Test
+    void withoutSystemdNoGroupsOfItsAreMade() throws Exception {
+        assumeFalse(Files.exists(Path.of("/run/systemd/system")), "needs a host without systemd");
+        bundle.running("true");
+        for (String verb : List.of("run", "create")) {
+            String[] words = {"--systemd-cgroup", verb, "--bundle", bundlePath(), id};
+            assertEquals(runc.answer(words), ours.answer(words));
+        }
         assertEquals(List.of(), ours.traces(id, bundle.folder));
     }
 

@@ -5,7 +5,6 @@ import io.balena.engine.daemon.EngineException;
 import io.balena.engine.daemon.EngineException.Conflict;
 import io.balena.engine.daemon.EngineException.InvalidRequest;
 import io.balena.engine.daemon.EngineException.NotFound;
-import io.balena.engine.daemon.EngineException.SystemFailure;
 import io.balena.engine.daemon.container.spec.SpecBuilder;
 import io.balena.engine.runtime.ContainerFailure;
 import io.balena.engine.runtime.ExitStatus;
@@ -30,6 +29,8 @@ final class Execs {
     private static final ObjectMapper JSON = new ObjectMapper();
     /// Ended ones are kept to be inspected; so many of each container, so that a health probe does not fill the memory.
     private static final int KEPT_ENDED = 32;
+    /// The exit code, whatever the reason, also where there is no such program.
+    private static final int NEVER_RUN = 126;
 
     private final ContainerStore store;
     private final SpecBuilder specs;
@@ -183,18 +184,10 @@ final class Execs {
             events.publish(record, "exec_start: " + String.join(" ", asked.command), Map.of("execID", exec.id));
             exec.started(shim.exec(key(exec), JSON.writeValueAsBytes(process), new Stdio(asked.stdin, true, Optional.empty())));
         } catch (ContainerFailure e) {
-            exec.ended(switch (e.kind()) {
-                case NOT_FOUND -> 127;
-                default -> 126;
-            });
-            String message = "OCI runtime exec failed: " + (e.isOfOtherRuntime() ? "" : "exec failed: unable to start container process: ")
-                    + e.getMessage() + ": unknown";
-            throw switch (e.kind()) {
-                case NOT_FOUND, NOT_EXECUTABLE -> new InvalidRequest(message);
-                case NO_SUCH_PROCESS, LOGGING, SETUP -> new SystemFailure(message, e);
-            };
+            exec.ended(NEVER_RUN);
+            throw StartFailure.told("OCI runtime exec failed: " + (e.isOfOtherRuntime() ? "" : "exec failed: "), e);
         } catch (IOException | RuntimeException e) {
-            exec.ended(126);
+            exec.ended(NEVER_RUN);
             throw e;
         }
     }

@@ -16,9 +16,13 @@ import java.util.Arrays;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
+import java.util.stream.Collectors;
 
 /// What `docker top` shows: the lines of the host's ps(1) that are about a container's processes.
 final class ProcessList {
+    /// When the client names none.
+    private static final List<String> DEFAULT_ARGUMENTS = List.of("-ef");
+
     private ProcessList() {}
 
     /// @param arguments for ps, e.g. `-ef`
@@ -27,13 +31,23 @@ final class ProcessList {
         // As Docker: such characters serve only to make ps print columns that would be mistaken for others.
         if (!arguments.matches("[\\w\\s,=:.%+-]*")) throw new InvalidRequest("invalid ps arguments: " + arguments);
         Set<Integer> own = new HashSet<>(ContainerCgroup.of(container.id().hex(), bundle).processes());
-        List<String> lines;
+        return select(ps(arguments.isBlank() ? List.of() : List.of(arguments.strip().split("\\s+")), own), own);
+    }
+
+    /// Without `-q`, some arguments make ps show the processes of its own terminal alone; others do not go with it.
+    private static List<String> ps(List<String> arguments, Set<Integer> own) throws IOException {
+        List<String> selecting = new ArrayList<>(arguments);
+        selecting.addAll(List.of("-q", own.stream().map(String::valueOf).collect(Collectors.joining(","))));
         try {
-            lines = ps(arguments.isBlank() ? List.of() : List.of(arguments.strip().split("\\s+")));
+            return ps(selecting);
         } catch (SystemFailure e) {
-            lines = ps(List.of()); // busybox's ps knows no arguments
+            try {
+                return ps(arguments);
+            } catch (SystemFailure again) {
+                if (!arguments.equals(DEFAULT_ARGUMENTS)) throw again;
+                return ps(List.of()); // busybox's ps knows no arguments
+            }
         }
-        return select(lines, own);
     }
 
     private static List<String> ps(List<String> arguments) throws IOException {

@@ -30,24 +30,30 @@ record StartFailure(EngineException told, int exitCode) {
     }
 
     private static boolean isAboutAFolder(ContainerFailure failure) {
-        return failure.kind() == ContainerFailure.Kind.SETUP && failure.getMessage().toLowerCase(Locale.ROOT).contains("not a directory");
+        return failure.getMessage().toLowerCase(Locale.ROOT).contains("not a directory");
     }
 
     /// Clients read exit codes out of these words: "executable file not found", "permission denied" and so on.
     private static EngineException told(Exception why) {
         return switch (why) {
             case ContainerFailure failure -> {
-                String message = "failed to create task for container: failed to create shim task: OCI runtime create failed: "
-                        + (failure.isOfOtherRuntime() ? "" : "unable to start container process: ") + failure.getMessage() + ": unknown";
-                if (isAboutAFolder(failure)) yield new InvalidRequest(message + MISMATCH);
-                yield switch (failure.kind()) {
-                    case NOT_FOUND, NOT_EXECUTABLE -> new InvalidRequest(message);
-                    case LOGGING -> new SystemFailure(failure.getMessage(), failure);
-                    case NO_SUCH_PROCESS, SETUP -> new SystemFailure(message, failure);
-                };
+                if (failure.kind() == ContainerFailure.Kind.LOGGING) yield new SystemFailure(failure.getMessage(), failure);
+                yield told("failed to create task for container: failed to create shim task: OCI runtime create failed: ", failure);
             }
             case EngineException known -> known;
             default -> new SystemFailure(why.getMessage() == null ? why.toString() : why.getMessage(), why);
+        };
+    }
+
+    /// Why a program does not run.
+    ///
+    /// @param attempt what Docker says before what the runtime says
+    static EngineException told(String attempt, ContainerFailure failure) {
+        String message = attempt + (failure.isOfOtherRuntime() ? "" : "unable to start container process: ") + failure.getMessage() + ": unknown";
+        if (isAboutAFolder(failure)) return new InvalidRequest(message + MISMATCH);
+        return switch (failure.kind()) {
+            case NOT_FOUND, NOT_EXECUTABLE -> new InvalidRequest(message);
+            case NO_SUCH_PROCESS, LOGGING, SETUP -> new SystemFailure(message, failure);
         };
     }
 }

@@ -24,6 +24,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -115,6 +116,43 @@ class ShimIT extends ShimTests {
         ContainerState.Created created = (ContainerState.Created) shim.list().get(id);
         shim.delete(ProcessKey.container(id));
         ProcessHandle.of(created.pid()).ifPresent(process -> process.onExit().orTimeout(5, TimeUnit.SECONDS).join());
+        assertEquals(Map.of(), shim.list());
+    }
+
+    @Test
+    void aContainerThatIsRemovedIsEndedFirst() throws Exception {
+        String running = fixture.create(fixture.bundle().script("trap '' TERM HUP; sleep 1000 & sleep 1000"), NOTHING);
+        shim.start(running);
+        shim.remove(running);
+        assertEquals(137, fixture.awaitExit(ProcessKey.container(running)).code());
+        String paused = fixture.create(fixture.bundle().running("sleep", "1000"), NOTHING);
+        shim.start(paused);
+        shim.pause(paused);
+        shim.remove(paused);
+        assertEquals(137, fixture.awaitExit(ProcessKey.container(paused)).code());
+        shim.remove(fixture.create(fixture.bundle(), NOTHING));
+        shim.remove("nobody");
+        assertEquals(Map.of(), shim.list());
+    }
+
+    @Test
+    void ofSeveralWhoRemoveAContainerAllAreAnswered() throws Exception {
+        String id = fixture.create(fixture.bundle().running("sleep", "1000"), NOTHING);
+        shim.start(id);
+        List<CompletableFuture<Void>> removals = new ArrayList<>();
+        for (int i = 0; i < 4; i++) {
+            var removal = new CompletableFuture<Void>();
+            removals.add(removal);
+            Thread.ofVirtual().start(() -> {
+                try {
+                    shim.remove(id);
+                    removal.complete(null);
+                } catch (Throwable e) {
+                    removal.completeExceptionally(e);
+                }
+            });
+        }
+        for (var removal : removals) removal.get(20, TimeUnit.SECONDS);
         assertEquals(Map.of(), shim.list());
     }
 

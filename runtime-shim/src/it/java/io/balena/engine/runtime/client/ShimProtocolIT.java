@@ -8,6 +8,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.balena.engine.runtime.ContainerFailure;
 import io.balena.engine.runtime.ContainerState;
+import io.balena.engine.runtime.ProcessKey;
 import io.balena.engine.runtime.wire.Message;
 import io.balena.engine.runtime.wire.Protocol;
 import java.io.IOException;
@@ -16,7 +17,10 @@ import java.nio.ByteBuffer;
 import java.nio.channels.SocketChannel;
 import java.util.Map;
 import java.util.Random;
+import java.nio.file.Path;
+import java.util.concurrent.LinkedBlockingQueue;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 
 /// The shim and clients that are newer than it, or no clients of its at all.
 class ShimProtocolIT extends ShimTests {
@@ -76,5 +80,25 @@ class ShimProtocolIT extends ShimTests {
             while (answers.hasRemaining()) assertTrue(channel.read(answers) > 0);
         }
         assertEquals(Map.of(), shim.list());
+    }
+
+    @Test
+    void ofAShimOfTheVersionBeforeIsAskedWhatItKnows(@TempDir Path otherRoot) throws Exception {
+        shim.pid(); // starts it
+        var heard = new LinkedBlockingQueue<ShimEvent>();
+        try (var _ = new OlderShim(otherRoot.resolve("shim.sock"), fixture.execRoot.resolve("shim.sock"));
+                Shim newer = Shim.connect(otherRoot, ShimFixture.command(), heard::add)) {
+            String running = fixture.create(fixture.bundle().running("sleep", "1000"), NOTHING);
+            newer.start(running);
+            newer.remove(running);
+            assertEquals(137, ShimFixture.awaitExit(ProcessKey.container(running), heard).code());
+            String paused = fixture.create(fixture.bundle().running("sleep", "1000"), NOTHING);
+            newer.start(paused);
+            newer.pause(paused);
+            newer.remove(paused);
+            assertEquals(137, ShimFixture.awaitExit(ProcessKey.container(paused), heard).code());
+            newer.remove("nobody");
+            assertEquals(Map.of(), newer.list());
+        }
     }
 }

@@ -62,7 +62,7 @@ class ContainerLifeIT extends RuntimeTests {
                 Kind.NOT_FOUND, "exec: \"nix\": executable file not found in $PATH", fixture.bundle().running("nix"));
         assertFailure(
                 Kind.NOT_FOUND, "exec: \"/nix\": stat /nix: no such file or directory", fixture.bundle().running("/nix"));
-        assertFailure(Kind.NOT_EXECUTABLE, "exec: \"/etc\": is a directory", fixture.bundle().running("/etc"));
+        assertFailure(Kind.NOT_EXECUTABLE, "exec: \"/etc\": permission denied", fixture.bundle().running("/etc"));
         var bundle = fixture.bundle();
         Files.writeString(bundle.rootfs.resolve("bin/text"), "no program");
         assertFailure(Kind.NOT_EXECUTABLE, "exec: \"/bin/text\": permission denied", bundle.running("/bin/text"));
@@ -251,51 +251,6 @@ class ContainerLifeIT extends RuntimeTests {
     }
 
     @Test
-    void anExecedProcessIsInsideTheContainer() throws Exception {
-        String id = fixture.newId();
-        var bundle = fixture.bundle();
-        try (var streams = fixture.new Streams(); var first = sleeper(id, bundle, streams)) {
-            String script = "for n in mnt net uts pid ipc cgroup; do readlink /proc/self/ns/$n; readlink /proc/1/ns/$n; done";
-            String[] lines = fixture.exec(id, bundle.process("sh", "-c", script)).out().split("\n");
-            assertEquals(12, lines.length);
-            for (int i = 0; i < 12; i += 2) assertEquals(lines[i], lines[i + 1]);
-            String status = fixture.exec(id, bundle.process("cat", "/proc/self/status")).out();
-            assertTrue(status.contains("CapEff:\t00000000a80425fb"), status);
-            assertTrue(status.contains("SigBlk:\t0000000000000000"), status);
-            assertTrue(status.contains("SigIgn:\t0000000000000000"), status);
-            assertEquals("0\n1\n2\n3\n", fixture.exec(id, bundle.process("ls", "/proc/self/fd")).out());
-            assertEquals(5, fixture.exec(id, bundle.process("sh", "-c", "exit 5")).code());
-            String groups = Files.readString(Path.of("/sys/fs/cgroup/pids" + RuntimeFixture.cgroupsPath(id) + "/cgroup.procs"));
-            assertEquals(first.pid() + "\n", groups);
-            for (var line : fixture.exec(id, bundle.process("cat", "/proc/self/cgroup")).out().split("\n")) {
-                if (!line.startsWith("0::")) assertTrue(line.endsWith(":/"), line);
-            }
-        }
-    }
-
-    @Test
-    void anExecThatFailsSaysWhyAndLeavesTheContainerAlone() throws Exception {
-        String id = fixture.newId();
-        var bundle = fixture.bundle();
-        try (var streams = fixture.new Streams(); var first = sleeper(id, bundle, streams)) {
-            var missing = assertThrows(ContainerFailure.class, () -> fixture.exec(id, bundle.process("nix")));
-            assertEquals("exec: \"nix\": executable file not found in $PATH", missing.getMessage());
-            for (String trick : List.of("/proc/self/fd/3", "/proc/self/fd/4", "/proc/self/fd/5")) {
-                bundle.cwd = trick;
-                assertThrows(ContainerFailure.class, () -> fixture.exec(id, bundle.process("pwd")), trick);
-            }
-            bundle.cwd = "/";
-            assertEquals(0, fixture.exec(id, bundle.process("true")).code());
-            first.signal(9);
-            assertEquals(137, first.awaitEnd());
-            var stopped = assertThrows(ContainerFailure.class, () -> fixture.exec(id, bundle.process("true")));
-            assertEquals(Kind.NO_SUCH_PROCESS, stopped.kind());
-        }
-        var unknown = assertThrows(ContainerFailure.class, () -> fixture.exec("unknown", bundle.process("true")));
-        assertEquals(Kind.NO_SUCH_PROCESS, unknown.kind());
-    }
-
-    @Test
     void aPausedContainerStandsStillAndCanBeDeleted() throws Exception {
         String id = fixture.newId();
         var bundle = fixture.bundle();
@@ -378,24 +333,6 @@ class ContainerLifeIT extends RuntimeTests {
             assertEquals(
                     "/dev/pts/0\r\n33 99\r\nall\r\n1\r\nto the console\r\n1\r\n", readTerminal(master));
             assertEquals(0, pidFd.awaitEnd());
-        }
-    }
-
-    @Test
-    void anExecedTerminalIsTheContainersOwn() throws Exception {
-        String id = fixture.newId();
-        var bundle = fixture.bundle();
-        try (var streams = fixture.new Streams(); var first = sleeper(id, bundle, streams)) {
-            bundle.user = new RuntimeSpec.User(1000, 1000, null, List.of());
-            bundle.terminal = true;
-            byte[] process = bundle.process("sh", "-c", "tty; stty size; stat -c %u /dev/pts/0; echo x > /dev/tty");
-            var execed = fixture.runtime.exec(id, process, new StandardStreams.Terminal(11, 22));
-            try (var master = execed.terminal().orElseThrow(); var pidFd = execed.pidFd()) {
-                assertEquals("/dev/pts/0\r\n11 22\r\n1000\r\nx\r\n", readTerminal(master));
-                assertEquals(0, pidFd.awaitEnd());
-            }
-            first.signal(9);
-            first.awaitEnd();
         }
     }
 

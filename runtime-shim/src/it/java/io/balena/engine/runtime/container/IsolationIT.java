@@ -104,6 +104,7 @@ class IsolationIT extends RuntimeTests {
         assertEquals("0000000000000400", field(status, "CapAmb"));
     }
 
+    /// Fails when a signal that the JVM ignores is not reset: the kernel resets handlers alone.
     @Test
     void noSignalIsBlockedIgnoredOrHandled() throws Exception {
         String status = fixture.run(bundle.running("cat", "/proc/self/status")).out();
@@ -249,6 +250,7 @@ class IsolationIT extends RuntimeTests {
         assertFalse(Files.exists(outside.resolve("there")));
     }
 
+    /// CVE-2019-19921. Fails when `/proc` is opened without RESOLVE_NO_SYMLINKS.
     @Test
     void procCannotBeMountedThroughALink() throws Exception {
         Files.delete(bundle.rootfs.resolve("proc"));
@@ -257,6 +259,7 @@ class IsolationIT extends RuntimeTests {
         assertTrue(failure.getMessage().contains("/proc"), failure.getMessage());
     }
 
+    /// CVE-2024-21626. Fails when the working folder is opened without RESOLVE_NO_MAGICLINKS.
     @Test
     void aWorkingFolderIsMadeAndMayNotBeBehindAMagicLink() throws Exception {
         bundle.cwd = "/made/for/me";

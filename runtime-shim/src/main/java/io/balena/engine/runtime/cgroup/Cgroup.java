@@ -4,6 +4,8 @@ import io.balena.engine.linux.Fd;
 import io.balena.engine.runtime.ContainerFailure;
 import io.balena.engine.runtime.spec.RuntimeSpec;
 import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
 
@@ -41,6 +43,16 @@ public sealed interface Cgroup permits CgroupOfFolders, CgroupOfSystemd {
     static String path(String id, RuntimeSpec spec) {
         String path = spec.linux() == null ? null : spec.linux().cgroupsPath();
         return path == null || path.isEmpty() ? "/" + id : path;
+    }
+
+    /// As [#path], where systemd is to make all groups.
+    ///
+    /// @throws ContainerFailure when the spec's path names no scope, or this host has no systemd; worded as runc does
+    static String pathOfScope(String id, RuntimeSpec spec) throws ContainerFailure {
+        String path = ScopeName.require(spec.linux() == null ? null : spec.linux().cgroupsPath(), id);
+        // sd_booted(3)
+        if (Files.isDirectory(Path.of("/run/systemd/system"))) return path;
+        throw new ContainerFailure(ContainerFailure.Kind.SETUP, "systemd not running on this host, cannot use systemd cgroups manager");
     }
 
     private static Cgroup ofFolders(Hierarchies hierarchies, String relative) {
@@ -85,6 +97,11 @@ public sealed interface Cgroup permits CgroupOfFolders, CgroupOfSystemd {
 
     /// The files a process writes `0` to, to become a member.
     List<String> membershipFiles();
+
+    /// The folder of the group that a process can be made in instead, once it is there; empty where it must become a member of several.
+    default Optional<Path> birthplace() {
+        return Optional.empty();
+    }
 
     /// @param frozen whether its processes are to stand still
     void freeze(boolean frozen) throws IOException;

@@ -4,6 +4,7 @@ import io.balena.engine.linux.Fd;
 import io.balena.engine.runtime.bus.SystemBus;
 import io.balena.engine.runtime.spec.RuntimeSpec;
 import java.io.IOException;
+import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
 
@@ -66,6 +67,11 @@ final class CgroupOfSystemd implements Cgroup {
     @Override
     public List<Integer> members() throws IOException {
         return files.members();
+    }
+
+    @Override
+    public Optional<Path> birthplace() {
+        return files.birthplace();
     }
 
     @Override

@@ -73,6 +73,11 @@ final class CgroupV2 extends CgroupOfFolders {
     }
 
     @Override
+    public Optional<Path> birthplace() {
+        return Optional.of(folder);
+    }
+
+    @Override
     public List<String> membershipFiles() {
         return List.of(folder + "/cgroup.procs");
     }

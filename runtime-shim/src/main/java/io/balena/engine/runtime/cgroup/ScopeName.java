@@ -13,6 +13,16 @@ record ScopeName(String slice, String unit) {
         return !cgroupsPath.startsWith("/") && cgroupsPath.split(":", -1).length == 3;
     }
 
+    /// The path of a container whose groups systemd is to make whatever its bundle says.
+    ///
+    /// @param given by the bundle; may be null
+    /// @throws ContainerFailure when it names no scope; worded as runc does
+    static String require(String given, String id) throws ContainerFailure {
+        String path = given == null || given.isEmpty() ? ":runc:" + id : given;
+        parse(path);
+        return path;
+    }
+
     /// @throws ContainerFailure worded as runc does
     static ScopeName parse(String cgroupsPath) throws ContainerFailure {
         String[] parts = cgroupsPath.split(":", -1);

@@ -10,6 +10,7 @@ import io.balena.engine.runtime.wire.Message;
 import io.balena.engine.runtime.wire.Protocol;
 import io.balena.engine.runtime.wire.Protocol.Tag;
 import java.io.IOException;
+import java.io.InterruptedIOException;
 import java.nio.file.Path;
 import java.time.Instant;
 import java.util.ArrayDeque;
@@ -21,6 +22,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.Set;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Consumer;
 
@@ -35,6 +37,8 @@ public final class Shim implements AutoCloseable {
     private static final System.Logger LOG = System.getLogger(Shim.class.getName());
     private static final int MOST_IDLE_LINES = 4;
     private static final int RETRY_MILLIS = 1000;
+    private static final long MOST_END_NANOS = 10_000_000_000L;
+    private static final int SIGKILL = 9;
 
     private final ShimLauncher launcher;
     private final Consumer<ShimEvent> events;
@@ -214,6 +218,46 @@ public final class Shim implements AutoCloseable {
     public void delete(ProcessKey process) throws IOException {
         if (!begun) return;
         ask(Protocol.withKey(Message.of(Protocol.DELETE), process));
+        forget(process);
+    }
+
+    /// As [#delete], of a container in whatever state: what runs in it is ended first, by SIGKILL, and that end awaited.
+    ///
+    /// @throws ContainerFailure when it does not end within ten seconds
+    public void remove(String containerId) throws IOException {
+        if (!begun) return;
+        var process = ProcessKey.container(containerId);
+        var version = new AtomicInteger();
+        try {
+            ask(Protocol.withKey(Message.of(Protocol.DELETE), process).flag(Tag.FORCE, true), line -> version.set(line.version()));
+        } catch (ContainerFailure e) {
+            if (version.get() >= Protocol.VERSION_OF_FORCE) throw e;
+            endAndHear(process);
+            ask(Protocol.withKey(Message.of(Protocol.DELETE), process));
+        }
+        forget(process);
+    }
+
+    /// What an older shim must be asked for step by step. Not for the thread that hears its events.
+    private void endAndHear(ProcessKey process) throws IOException {
+        try {
+            kill(process, SIGKILL);
+            resume(process.containerId()); // a paused one ends only then
+        } catch (ContainerFailure e) {
+            // It has ended meanwhile, or was not paused.
+        }
+        synchronized (heard) {
+            try {
+                for (long end = System.nanoTime() + MOST_END_NANOS, left; !heard.contains(process) && (left = end - System.nanoTime()) > 0; ) {
+                    TimeUnit.NANOSECONDS.timedWait(heard, left);
+                }
+            } catch (InterruptedException e) {
+                throw new InterruptedIOException("interrupted while a container was being ended");
+            }
+        }
+    }
+
+    private void forget(ProcessKey process) {
         if (process.execId().isEmpty()) {
             spares.release(process.containerId());
             forgetHeard(process.containerId());
@@ -380,6 +424,7 @@ public final class Shim implements AutoCloseable {
                 synchronized (heard) {
                     execs.remove(process);
                     if (!heard.add(process)) return;
+                    heard.notifyAll();
                 }
                 event = new ShimEvent.Exited(process, status);
             }

@@ -14,10 +14,12 @@ import java.nio.file.Path;
 final class ShimLine implements AutoCloseable {
     private final SocketChannel channel;
     private final int shimPid;
+    private final int version;
 
-    private ShimLine(SocketChannel channel, int shimPid) {
+    private ShimLine(SocketChannel channel, int shimPid, int version) {
         this.channel = channel;
         this.shimPid = shimPid;
+        this.version = version;
     }
 
     /// @throws IOException when nobody listens there, or not a shim
@@ -29,7 +31,7 @@ final class ShimLine implements AutoCloseable {
             if (hello.kind() != Protocol.HELLO || !hello.text(Protocol.Tag.MAGIC).equals(Protocol.MAGIC)) {
                 throw new IOException(socket + " is not a shim's");
             }
-            return new ShimLine(channel, (int) hello.number(Protocol.Tag.PID));
+            return new ShimLine(channel, (int) hello.number(Protocol.Tag.PID), (int) hello.number(Protocol.Tag.VERSION));
         } catch (IOException e) {
             channel.close();
             throw e;
@@ -38,6 +40,11 @@ final class ShimLine implements AutoCloseable {
 
     int shimPid() {
         return shimPid;
+    }
+
+    /// The version of the protocol that the shim speaks.
+    int version() {
+        return version;
     }
 
     /// Sends a request and waits for its answer.

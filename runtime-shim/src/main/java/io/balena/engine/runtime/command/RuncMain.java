@@ -62,8 +62,7 @@ public final class RuncMain {
                 System.out.println(verb.help(program));
                 return 0;
             }
-            if (systemd) throw new ContainerFailure(ContainerFailure.Kind.SETUP, "systemd cgroup flag passed, but systemd support is not there yet");
-            return perform(verb, parsed, root, log);
+            return perform(verb, parsed, root, systemd, log);
         } catch (CommandUsage e) {
             int code = misused(program, e);
             log.error(e.getMessage());
@@ -76,9 +75,9 @@ public final class RuncMain {
         return verb == CommandVerb.EXEC ? EXEC_FAILED : FAILED;
     }
 
-    private static int perform(CommandVerb verb, CommandWords words, Path root, CommandLog log) throws IOException {
+    private static int perform(CommandVerb verb, CommandWords words, Path root, boolean systemd, CommandLog log) throws IOException {
         return switch (verb) {
-            case CREATE, RUN, START, KILL, DELETE -> new LifeCommands(new OciRuntime(root), log).perform(verb, words);
+            case CREATE, RUN, START, KILL, DELETE -> new LifeCommands(new OciRuntime(root, systemd), log).perform(verb, words);
             case EXEC -> new ExecCommand(new OciRuntime(root)).perform(words);
             case PAUSE, RESUME, UPDATE -> new ResourceCommands(new OciRuntime(root)).perform(verb, words);
             case STATE, LIST, PS, EVENTS -> new LookCommands(root, new OciRuntime(root)).perform(verb, words);

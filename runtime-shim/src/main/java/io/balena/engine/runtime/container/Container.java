@@ -66,6 +66,7 @@ public final class Container {
     private final Hierarchies hierarchies;
     private final HostFacts host;
 
+    private final Tracers tracers;
     private ProcessId process;
     private WaitingProcess waiting;
     private boolean ownsCgroup;
@@ -87,6 +88,7 @@ public final class Container {
         this.cgroup = Cgroup.at(hierarchies, cgroupPath);
         this.hierarchies = hierarchies;
         this.host = host;
+        this.tracers = new Tracers();
     }
 
     /// A container an earlier shim has made.
@@ -94,6 +96,7 @@ public final class Container {
             throws ContainerFailure {
         var container = new Container(state.id(), state.bundle(), stateFolder, state.cgroup(), hierarchies, host);
         container.process = state.process();
+        container.tracers.expectAny();
         return container;
     }
 
@@ -140,7 +143,9 @@ public final class Container {
             int listener = free - 1;
             setup.addProcFiles(free);
             if (cgroup.needsProcess()) setup.addGate();
-            addMembership(program, setup, free);
+            // systemd makes the group around the process, which then joins the others.
+            boolean born = !cgroup.needsProcess() && cgroup.birthplace().isPresent();
+            if (!born) addMembership(program, setup, free);
             long successor = users.addEntry(program, namespaces, free);
             var files = new RootFilesystem(program, spec, bundle, free, users.exists());
             if (users.exists()) {
@@ -175,7 +180,7 @@ public final class Container {
             files.addPivot(terminal ? master + 2 : master);
             setup.addSession();
             if (terminal) setup.addControllingTerminal(master + 1);
-            setup.addIdentity(passed.owned(), files.freeAfterPivot());
+            setup.addIdentity(passed.owned(), true, files.freeAfterPivot());
             setup.addGate();
             if (named != null) setup.addNamedGate(listener);
             seccompKnown = true;
@@ -184,7 +189,7 @@ public final class Container {
             files.addExceptions();
 
             if (users.mappings().isPresent()) passed.give(users.mappings().get());
-            waiting = new WaitingProcess(program, setup, gate, spawn(program, namespaces, users.flags(namespaces)));
+            waiting = new WaitingProcess(program, setup, gate, spawn(program, namespaces, users.flags(namespaces), born));
             gate.closeChildsEnd();
             if (cgroup.needsProcess()) waiting.meanwhile(() -> cgroup.create(resources, waiting.child().pid()));
             if (successor != 0) waiting.awaitSuccessor(successor);
@@ -205,11 +210,20 @@ public final class Container {
         waiting = null;
     }
 
-    private static PidFd spawn(SyscallProgram program, Namespaces namespaces, long flags) throws IOException {
+    private PidFd spawn(SyscallProgram program, Namespaces namespaces, long flags, boolean born) throws IOException {
         String path = namespaces.path(CLONE_NEWPID);
-        if (path == null) return program.spawn(flags);
+        if (path == null) return spawnIn(null, program, flags, born);
         try (var namespace = Fd.open(Path.of(path), 0)) {
-            return program.spawnIn(namespace, flags);
+            return spawnIn(namespace, program, flags, born);
+        }
+    }
+
+    /// @param pidNamespace to make the process in; null for ours
+    /// @param born whether in its control group
+    private PidFd spawnIn(Fd pidNamespace, SyscallProgram program, long flags, boolean born) throws IOException {
+        try (Fd group = born ? Fd.open(cgroup.birthplace().orElseThrow(), OpenFlags.RDONLY | OpenFlags.DIRECTORY) : null) {
+            var place = Optional.ofNullable(group);
+            return pidNamespace == null ? program.spawn(flags, place) : program.spawnIn(pidNamespace, flags, place);
         }
     }
 
@@ -274,7 +288,7 @@ public final class Container {
         for (var setting : linux.sysctl().entrySet()) {
             String key = setting.getKey();
             checkSysctl(key, namespaces);
-            setup.addWrite("/proc/sys/" + key.replace('.', '/'), setting.getValue(), free);
+            setup.addSysctl(key, setting.getValue(), free);
         }
     }
 
@@ -339,8 +353,7 @@ public final class Container {
         try {
             if (!NamedGate.pass(stateFolder, StateFile.GATE)) throw failure("cannot start an already running container");
         } catch (ErrnoException e) {
-            if (e.call().startsWith("exec ")) throw ProcessSetup.notExecuted(e.call(), e);
-            throw failure(e.getMessage());
+            throw ProcessSetup.reported(e);
         } finally {
             Files.deleteIfExists(stateFolder.resolve(StateFile.GATE));
         }
@@ -421,8 +434,13 @@ public final class Container {
                 int container = free - 1;
                 setup.addKeyring(id);
                 setup.addProcFiles(free);
-                addMembership(program, setup, free);
-                program.add(Syscall.SETNS, "join namespaces of", id, container, Namespaces.joinable(first.pid()));
+                boolean born = cgroup.birthplace().isPresent();
+                if (!born) addMembership(program, setup, free);
+                // In a namespace of its own user's making nobody has rights over ours.
+                boolean apart = !otherUsers && tracers.mayBeIn(first.pid());
+                tracers.add(process);
+                long joined = apart ? Namespaces.joinableBySuccessor(first.pid()) : Namespaces.joinable(first.pid());
+                program.add(Syscall.SETNS, "join namespaces of", id, container, joined);
                 if (otherUsers) UserNamespace.addBecomeRoot(program);
                 program.add(Syscall.CLOSE, "close", null, container);
                 free = container;
@@ -431,23 +449,26 @@ public final class Container {
                 int master = free;
                 if (streams instanceof StandardStreams.Terminal t) {
                     setup.addTerminal(AT_FDCWD, master, t);
-                    setup.addControllingTerminal(master + 1);
+                    if (apart) setup.addTerminalStreams(master + 1);
+                    else setup.addControllingTerminal(master + 1);
                     free = master + 1;
                 }
-                setup.addIdentity(passed.owned(), free);
+                setup.addIdentity(passed.owned(), false, free);
                 setup.addGate();
-                setup.addExecute(filter);
+                long successor = 0;
+                if (apart) successor = setup.addExecuteApart(filter, terminal);
+                else setup.addExecute(filter);
 
-                PidFd pidFd = program.spawnIn(first.fd(), 0);
+                child = new WaitingProcess(program, setup, gate, spawnIn(apart ? null : first.fd(), program, 0, born));
                 gate.closeChildsEnd();
-                child = new WaitingProcess(program, setup, gate, pidFd);
                 child.awaitReady();
-                Optional<Fd> ptyMaster = terminal ? Optional.of(pidFd.descriptor(master)) : Optional.empty();
-                child.execute();
-                Optional<ProcessId> executed = ProcessId.of(pidFd.pid());
+                Optional<Fd> ptyMaster = terminal ? Optional.of(child.child().descriptor(master)) : Optional.empty();
+                if (apart) child.execute(successor);
+                else child.execute();
+                Optional<ProcessId> executed = ProcessId.of(child.child().pid());
                 if (executed.isPresent()) OomHeirs.correct(cgroup, executed.get());
                 child.close();
-                return new ContainerProcess(pidFd, ptyMaster);
+                return new ContainerProcess(child.child(), ptyMaster);
             }
         } catch (IOException | RuntimeException e) {
             if (child != null) child.abandon();

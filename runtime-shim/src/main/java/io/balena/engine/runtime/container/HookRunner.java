@@ -15,6 +15,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Optional;
 import java.util.Map;
 
 /// Runs the programs that a spec wants run at certain points of a container's life.
@@ -105,7 +106,7 @@ record HookRunner(String id, Path bundle, Map<String, String> annotations, Path 
             List<String> args = hook.args().isEmpty() ? List.of(hook.path()) : hook.args();
             int execute = program.add(
                     Syscall.EXECVE, "exec", hook.path(), program.text(hook.path()), program.texts(args), program.texts(hook.env()));
-            try (var child = container == null ? program.spawn(0) : program.spawnIn(container.fd(), 0)) {
+            try (var child = container == null ? program.spawn(0) : program.spawnIn(container.fd(), 0, Optional.empty())) {
                 int code = awaitEnd(prefix, hook, child);
                 if (code == 127 && program.result(execute) != SyscallProgram.NOT_DONE) {
                     throw failure(prefix + program.failure().getMessage());

@@ -25,13 +25,20 @@ import java.util.concurrent.locks.LockSupport;
 /// The OCI runtime of the shim itself: no other program is run.
 public final class OciRuntime implements ContainerRuntime {
     private final Path stateRoot;
+    private final boolean systemd;
     private final HostFacts host;
     private final Hierarchies hierarchies;
     private final Map<String, Container> containers = new ConcurrentHashMap<>();
 
-    /// @param stateRoot one folder per container with its `state.json`; on a tmpfs, since no container survives a reboot
     public OciRuntime(Path stateRoot) {
+        this(stateRoot, false);
+    }
+
+    /// @param stateRoot one folder per container with its `state.json`; on a tmpfs, since no container survives a reboot
+    /// @param systemd whether control groups are to be made by systemd whatever a bundle says; else those are whose path names a scope
+    public OciRuntime(Path stateRoot, boolean systemd) {
         this.stateRoot = stateRoot;
+        this.systemd = systemd;
         try {
             this.host = HostFacts.read();
             this.hierarchies = Hierarchies.read();
@@ -55,7 +62,7 @@ public final class OciRuntime implements ContainerRuntime {
             var spec = SpecReader.spec(config);
             if (creation.named()) Files.write(stateRoot.resolve(id).resolve(StateFile.SPEC), config);
             container = new Container(
-                    id, bundle.toAbsolutePath(), stateRoot.resolve(id), Cgroup.path(id, spec), hierarchies, host);
+                    id, bundle.toAbsolutePath(), stateRoot.resolve(id), cgroup(id, spec), hierarchies, host);
             var process = container.create(spec, streams, creation);
             new StateFile(id, container.process(), container.bundle(), container.cgroupPath()).write(stateRoot);
             if (creation.named()) container.leave();
@@ -70,6 +77,10 @@ public final class OciRuntime implements ContainerRuntime {
             }
             throw e;
         }
+    }
+
+    private String cgroup(String id, RuntimeSpec spec) throws ContainerFailure {
+        return systemd ? Cgroup.pathOfScope(id, spec) : Cgroup.path(id, spec);
     }
 
     public static byte[] readConfig(Path bundle) throws IOException {
@@ -177,7 +188,7 @@ public final class OciRuntime implements ContainerRuntime {
         Path kept = stateRoot.resolve(id).resolve(StateFile.SPEC);
         if (Files.exists(kept)) {
             // Its process ends when the one that made it has; who is in the groups after that was there before.
-            var cgroup = Cgroup.at(hierarchies, Cgroup.path(id, SpecReader.spec(Files.readAllBytes(kept))));
+            var cgroup = Cgroup.at(hierarchies, cgroup(id, SpecReader.spec(Files.readAllBytes(kept))));
             for (int attempt = 0; attempt < 200 && cgroup.hasMembers(); attempt++) LockSupport.parkNanos(10_000_000);
             if (!cgroup.hasMembers()) cgroup.destroy();
         }

@@ -97,6 +97,11 @@ public final class Namespaces {
     /// What a process that was made in a container's pid namespace has yet to join.
     ///
     /// @param pid the container's first process
+    /// As [#joinable], for a process that is followed by another.
+    public static long joinableBySuccessor(int pid) throws IOException {
+        return joinable(pid) | CLONE_NEWPID;
+    }
+
     public static long joinable(int pid) throws IOException {
         // The kernel refuses to join the user namespace one is in.
         return isInOtherUserNamespace(pid) ? ALL_BUT_PID | CLONE_NEWUSER : ALL_BUT_PID;

@@ -95,7 +95,7 @@ final class Executable {
 
     private static ContainerFailure unusable(String name, long access, boolean folder) {
         String quoted = "exec: \"" + name + "\": ";
-        if (folder) return new ContainerFailure(ContainerFailure.Kind.NOT_EXECUTABLE, quoted + "is a directory");
+        if (folder) return new ContainerFailure(ContainerFailure.Kind.NOT_EXECUTABLE, quoted + "permission denied");
         return switch ((int) -access) {
             case 2 -> new ContainerFailure(
                     ContainerFailure.Kind.NOT_FOUND, quoted + "stat " + name + ": no such file or directory");

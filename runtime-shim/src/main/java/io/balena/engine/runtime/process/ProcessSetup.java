@@ -3,6 +3,7 @@ package io.balena.engine.runtime.process;
 import static io.balena.engine.linux.OpenFlags.AT_FDCWD;
 import static io.balena.engine.linux.OpenFlags.RESOLVE_NO_MAGICLINKS;
 
+import io.balena.engine.linux.Errno;
 import io.balena.engine.linux.ErrnoException;
 import io.balena.engine.linux.OpenFlags;
 import io.balena.engine.linux.Syscall;
@@ -13,6 +14,9 @@ import io.balena.engine.runtime.spec.RuntimeSpec;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.HashMap;
+import java.util.Locale;
+import java.util.Map;
 
 /// The rows that turn a child into the process that `process` of the specification describes; the same for a container's first
 /// process and for one that is executed into it.
@@ -32,6 +36,8 @@ public final class ProcessSetup {
 
     private final Executable executable;
     private final Rights rights;
+    /// What users know as something else than the call of a row.
+    private final Map<Integer, String> attempts = new HashMap<>();
     private int gate;
     private int named = -1;
 
@@ -126,6 +132,21 @@ public final class ProcessSetup {
         program.add(Syscall.CLOSE, "close", path, free);
     }
 
+    /// Changes a setting of the kernel.
+    ///
+    /// @param name as in sysctl(8)
+    public void addSysctl(String name, String value, int free) {
+        String path = "/proc/sys/" + name.replace('.', '/');
+        long flags = OpenFlags.WRONLY | OpenFlags.CLOEXEC;
+        inside(program.add(Syscall.OPENAT, "open", path, AT_FDCWD, program.text(path), flags), "open " + path);
+        inside(program.add(Syscall.WRITE, "write", path, free, program.text(value), value.length()), "write " + path);
+        program.add(Syscall.CLOSE, "close", path, free);
+    }
+
+    private void inside(int row, String attempt) {
+        attempts.put(row, "error during container init: " + attempt);
+    }
+
     /// Opens a new terminal of the container's devpts: its master becomes descriptor `free`, its other side `free + 1`.
     ///
     /// @param root descriptor of the container's root
@@ -136,6 +157,12 @@ public final class ProcessSetup {
     /// Makes the terminal's other side the standard streams and the terminal of the session.
     public void addControllingTerminal(int slave) {
         TerminalRows.addControl(program, slave);
+        addTerminalStreams(slave);
+    }
+
+    /// As [#addControllingTerminal] for a successor: the session is its own.
+    public void addTerminalStreams(int slave) {
+        TerminalRows.addStreams(program, slave);
     }
 
     public void addSession() {
@@ -151,8 +178,9 @@ public final class ProcessSetup {
     /// From here on the process is inside the container: user, working folder, and the search for its program.
     ///
     /// @param chownStreams whether standard streams are to belong to its user; not for a `/dev/null`, which is everybody's
+    /// @param makeFolder whether the working folder is made when it is missing
     /// @param free the child's lowest free descriptor
-    public void addIdentity(boolean[] chownStreams, int free) throws ContainerFailure {
+    public void addIdentity(boolean[] chownStreams, boolean makeFolder, int free) throws ContainerFailure {
         rights.addLimits();
         var user = process.user();
         if (user.uid() != 0) {
@@ -160,36 +188,48 @@ public final class ProcessSetup {
                 if (chownStreams[i]) program.mayFail(program.add(Syscall.FCHOWN, "chown", "stream", i, Rights.unsigned(user.uid()), -1));
             }
         }
-        addWorkingFolder(free);
+        addWorkingFolder(makeFolder, free);
         program.add(Syscall.UMASK, "umask", null, user.umask() == null ? 022 : user.umask());
         rights.addUser();
         executable.addLookups(process.env());
     }
 
-    /// Goes to `cwd`, making it when it is missing. Magic links are refused: behind `/proc/<pid>/cwd` or a descriptor lies a folder
-    /// that may be outside of the container (CVE-2024-21626).
-    private void addWorkingFolder(int free) {
+    /// Goes to `cwd`. Magic links are refused: behind `/proc/<pid>/cwd` or a descriptor lies a folder that may be outside of the container
+    /// (CVE-2024-21626).
+    private void addWorkingFolder(boolean make, int free) {
         String cwd = process.cwd();
         long how = program.words(OPEN_FOLDER, 0, RESOLVE_NO_MAGICLINKS);
-        long path = program.text(cwd);
-        int open = program.add(Syscall.OPENAT2, "chdir to cwd", cwd, AT_FDCWD, path, how, 24);
-        int over = program.addJump();
-        program.onFailure(open, program.next());
+        int open = addOpenFolder(cwd, how);
+        if (make) {
+            int over = program.addJump();
+            program.onFailure(open, program.next());
+            addMakeFolder(cwd, how, free);
+            addOpenFolder(cwd, how);
+            program.onFailure(over, program.next());
+        }
+        program.add(Syscall.FCHDIR, "chdir to cwd", cwd, free);
+        program.add(Syscall.CLOSE, "close", cwd, free);
+    }
+
+    private void addMakeFolder(String cwd, long how, int free) {
         for (int from = 1; from < cwd.length(); ) {
             int slash = cwd.indexOf('/', from);
             int end = slash < 0 ? cwd.length() : slash;
             String above = cwd.substring(0, from);
             // By the same rule, or folders would be made behind the links that are refused in the end.
-            program.add(Syscall.OPENAT2, "chdir to cwd", cwd, AT_FDCWD, program.text(above), how, 24);
+            addOpenFolder(above, how);
             long name = program.text(cwd.substring(from, end));
             program.mayFail(program.add(Syscall.MKDIRAT, "mkdir", cwd, free, name, 0755));
             program.add(Syscall.CLOSE, "close", above, free);
             from = end + 1;
         }
-        program.add(Syscall.OPENAT2, "chdir to cwd", cwd, AT_FDCWD, path, how, 24);
-        program.onFailure(over, program.next());
-        program.add(Syscall.FCHDIR, "chdir to cwd", cwd, free);
-        program.add(Syscall.CLOSE, "close", cwd, free);
+    }
+
+    /// @return the row
+    private int addOpenFolder(String folder, long how) {
+        int row = program.add(Syscall.OPENAT2, "chdir to cwd", folder, AT_FDCWD, program.text(folder), how, 24);
+        attempts.put(row, "chdir to cwd (\"" + process.cwd() + "\") set in config.json failed");
+        return row;
     }
 
     /// Reports to the parent and waits until it lets the child go on.
@@ -216,6 +256,27 @@ public final class ProcessSetup {
     ///
     /// @param filter may be null
     public void addExecute(SeccompFilter filter) {
+        addLoss(filter);
+        executable.addExecution(process.args(), process.env());
+        if (named >= 0) program.reportFailures(named, gate);
+    }
+
+    /// As [#addExecute], where others could get hold of the process in which the program is executed before it is: that is one that has no
+    /// more rights than the program will have, and none of our memory.
+    ///
+    /// @param terminal whether the standard streams are one
+    /// @return for [SyscallProgram#successor]
+    public long addExecuteApart(SeccompFilter filter, boolean terminal) {
+        addLoss(filter);
+        int from = program.next();
+        long successor = program.addApartSuccessor();
+        if (terminal) TerminalRows.addControl(program, 0);
+        executable.addExecution(process.args(), process.env());
+        program.reportFailures(from, gate);
+        return successor;
+    }
+
+    private void addLoss(SeccompFilter filter) {
         for (int signal = 1; signal <= 64; signal++) {
             if ((host.ignoredSignals() & 1L << (signal - 1)) != 0) {
                 program.add(Syscall.RT_SIGACTION, "reset signal", signal, signal, program.space(32), 0, 8);
@@ -223,8 +284,6 @@ public final class ProcessSetup {
         }
         program.add(Syscall.RT_SIGPROCMASK, "unblock signals", null, SIG_SETMASK, program.space(8), 0, 8);
         rights.addLoss(filter);
-        executable.addExecution(process.args(), process.env());
-        if (named >= 0) program.reportFailures(named, gate);
     }
 
     /// Decides which file is executed, once the child waits after [#addIdentity].
@@ -253,14 +312,16 @@ public final class ProcessSetup {
                     ContainerFailure.Kind.SETUP, "container process was killed while it did: " + program.attempt(row));
         }
         var cause = program.failure();
-        if (row != executable.row()) return new ContainerFailure(ContainerFailure.Kind.SETUP, cause.getMessage());
-        return executable.failure(cause);
+        if (row == executable.row()) return executable.failure(cause);
+        String attempt = attempts.get(row);
+        if (attempt == null) return new ContainerFailure(ContainerFailure.Kind.SETUP, cause.getMessage());
+        var kind = cause.errno() == Errno.ENOENT ? ContainerFailure.Kind.NOT_FOUND : ContainerFailure.Kind.SETUP;
+        return new ContainerFailure(kind, attempt + ": " + cause.errno().text().toLowerCase(Locale.ROOT));
     }
 
-    /// What an execve that failed means.
-    ///
-    /// @param attempt e.g. `exec sh`
-    public static ContainerFailure notExecuted(String attempt, ErrnoException cause) {
-        return Executable.notExecuted(attempt, cause);
+    /// What it means that a child has reported a row of its last ones as failed.
+    public static ContainerFailure reported(ErrnoException cause) {
+        if (cause.call().startsWith("exec ")) return Executable.notExecuted(cause.call(), cause);
+        return new ContainerFailure(ContainerFailure.Kind.SETUP, cause.getMessage());
     }
 }

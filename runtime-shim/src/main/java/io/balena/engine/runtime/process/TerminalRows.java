@@ -38,10 +38,14 @@ final class TerminalRows {
         }
     }
 
-    /// Makes the terminal's other side the standard streams and the terminal of the session.
-    static void addControl(SyscallProgram program, int slave) {
-        program.add(Syscall.IOCTL, "set controlling terminal", null, slave, TIOCSCTTY, 0);
+    /// Makes the terminal's other side the standard streams.
+    static void addStreams(SyscallProgram program, int slave) {
         for (int i = 0; i < 3; i++) program.add(Syscall.DUP3, "dup3", "terminal", slave, i, 0);
         program.add(Syscall.CLOSE, "close", "terminal", slave);
+    }
+
+    /// Makes it the terminal of a session that has none, by whoever leads that.
+    static void addControl(SyscallProgram program, int slave) {
+        program.add(Syscall.IOCTL, "set controlling terminal", null, slave, TIOCSCTTY, 0);
     }
 }

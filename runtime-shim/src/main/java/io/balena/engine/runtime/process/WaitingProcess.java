@@ -1,9 +1,11 @@
 package io.balena.engine.runtime.process;
 
+import io.balena.engine.linux.ErrnoException;
 import io.balena.engine.linux.Gate;
 import io.balena.engine.linux.PidFd;
 import io.balena.engine.linux.SyscallProgram;
 import java.io.IOException;
+import java.util.Optional;
 
 /// A child that has not executed its program yet.
 public final class WaitingProcess implements AutoCloseable {
@@ -64,10 +66,31 @@ public final class WaitingProcess implements AutoCloseable {
     /// @throws ContainerFailure when that failed; the child has ended then
     public void execute() throws IOException {
         gate.pass();
-        boolean reported = gate.awaitReport();
-        if (reported) throw new IllegalStateException("the child reported twice");
+        gate.awaitExecution();
         setup.checkExecuted();
         setup.adjustOomScore(child.pid());
+    }
+
+    /// As [#execute], by the successor of the child, which is the child from then on.
+    ///
+    /// @param successor from [ProcessSetup#addExecuteApart]
+    public void execute(long successor) throws IOException {
+        gate.pass();
+        try {
+            gate.awaitExecution();
+            awaitSuccessor(successor);
+        } catch (ErrnoException e) {
+            Optional<PidFd> failed = program.successor(successor);
+            if (failed.isPresent()) reap(failed.get());
+            throw ProcessSetup.reported(e);
+        }
+        setup.adjustOomScore(child.pid());
+    }
+
+    private static void reap(PidFd ended) throws IOException {
+        try (ended) {
+            ended.awaitEnd();
+        }
     }
 
     /// Sends the child on to a gate with a name, where it needs nobody of us any more. Its memory stays its own for as long as we live.

@@ -2,7 +2,9 @@ package io.balena.engine.runtime.shim;
 
 import io.balena.engine.runtime.container.ContainerRuntime;
 import java.util.ArrayDeque;
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 
 /// A container as the shim's loop keeps it: a few objects, three pipes, two watched descriptors.
@@ -23,6 +25,7 @@ final class OwnedContainer {
     private final MemoryWatch memory;
     private final Map<String, OwnedProcess> execs = new LinkedHashMap<>();
     private final ArrayDeque<Runnable> waiting = new ArrayDeque<>();
+    private final List<Runnable> whenEnded = new ArrayList<>();
     private boolean busy;
     Phase phase = Phase.CREATING;
 
@@ -62,6 +65,23 @@ final class OwnedContainer {
         }
         busy = true;
         work.run();
+    }
+
+    /// @param then run once its end is recorded
+    void whenEnded(Runnable then) {
+        whenEnded.add(then);
+    }
+
+    /// @return false when it is too late for that, or has happened
+    boolean stopsExpecting(Runnable then) {
+        return whenEnded.remove(then);
+    }
+
+    /// Its first process has ended, and that is recorded.
+    void ended() {
+        List<Runnable> expecting = List.copyOf(whenEnded);
+        whenEnded.clear();
+        for (int i = 0; i < expecting.size(); i++) expecting.get(i).run();
     }
 
     /// The work that was begun last is finished.

@@ -36,6 +36,10 @@ import java.util.OptionalInt;
 
 /// All containers of the shim and what can be done to them. Lives on the loop's thread; the runtime's work is done by workers.
 final class OwnedContainers implements OwnedProcess.Listener, Orphans.Owners {
+    private static final int SIGKILL = 9;
+    /// After this a forced deletion fails: a process in an uninterruptible sleep may never end.
+    private static final int MOST_END_MILLIS = 10_000;
+
     private final Runtimes runtimes;
     private final ExitRecord exits;
     private final StreamsRecord pipes;
@@ -309,7 +313,8 @@ final class OwnedContainers implements OwnedProcess.Listener, Orphans.Owners {
                 answering(reply, () -> {}));
     }
 
-    void delete(ProcessKey key, Reply reply) {
+    /// @param force whether a container that runs is to be ended first
+    void delete(ProcessKey key, boolean force, Reply reply) {
         OwnedContainer container = containers.get(key.containerId());
         if (key.execId().isPresent()) {
             OwnedProcess process = find(key);
@@ -327,13 +332,57 @@ final class OwnedContainers implements OwnedProcess.Listener, Orphans.Owners {
             container.inTurn(() -> {
                 boolean ran = container.phase == OwnedContainer.Phase.RUNNING || container.phase == OwnedContainer.Phase.PAUSED;
                 if (container.first().status().isEmpty() && ran) {
-                    reply.failed(ContainerFailure.Kind.SETUP, "cannot delete container " + container.id() + " that is running");
-                    container.next();
+                    if (force) {
+                        endThenDelete(container, reply);
+                    } else {
+                        reply.failed(ContainerFailure.Kind.SETUP, "cannot delete container " + container.id() + " that is running");
+                        container.next();
+                    }
                     return;
                 }
                 container.memory().end(); // the removal of a cgroup looks like an event
                 runInTurn(container, () -> remove(container.runtime(), container.id()), reply, () -> discard(container));
             });
+        }
+    }
+
+    private void endThenDelete(OwnedContainer container, Reply reply) {
+        Runnable delete = () -> delete(container.first().key(), false, reply);
+        container.whenEnded(delete);
+        loop.after(MOST_END_MILLIS, () -> {
+            if (container.stopsExpecting(delete)) {
+                reply.failed(ContainerFailure.Kind.SETUP, "container " + container.id() + " did not end within " + MOST_END_MILLIS / 1000 + " s");
+            }
+        });
+        workers.run(
+                () -> {
+                    killAll(container);
+                    return null;
+                },
+                new Workers.Outcome<>() {
+                    @Override
+                    public void succeeded(Object nothing) {
+                        container.next();
+                    }
+
+                    @Override
+                    public void failed(Throwable cause) {
+                        if (container.stopsExpecting(delete)) reply.failed(cause);
+                        container.next();
+                    }
+                });
+    }
+
+    /// Another runtime's program may be gone; then it is the first process alone that we know.
+    private static void killAll(OwnedContainer container) throws IOException {
+        try {
+            container.runtime().killAll(container.id());
+        } catch (IOException e) {
+            try {
+                container.first().signal(SIGKILL);
+            } catch (ErrnoException ended) {
+                if (ended.errno() != Errno.ESRCH) throw e;
+            }
         }
     }
 
@@ -449,6 +498,7 @@ final class OwnedContainers implements OwnedProcess.Listener, Orphans.Owners {
         }
         // Whose start failed was told so by its answer.
         if (!first || container.phase != OwnedContainer.Phase.FAILED) subscribers.exited(process.key(), status);
+        if (first) container.ended();
     }
 
     private interface RuntimeCall {

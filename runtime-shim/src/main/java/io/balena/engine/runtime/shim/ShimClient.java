@@ -91,7 +91,7 @@ final class ShimClient implements Connection.Receiver {
             case Protocol.PAUSE -> containers.pause(id, reply);
             case Protocol.RESUME -> containers.resume(id, reply);
             case Protocol.UPDATE -> containers.update(id, request.bytes(Protocol.Tag.RESOURCES_JSON), reply);
-            case Protocol.DELETE -> containers.delete(Protocol.key(request), reply);
+            case Protocol.DELETE -> containers.delete(Protocol.key(request), request.flag(Protocol.Tag.FORCE), reply);
             case Protocol.EXEC ->
                     containers.exec(execKey(request), request.bytes(Protocol.Tag.PROCESS_JSON), Protocol.stdio(request), reply);
             case Protocol.KILL -> containers.kill(Protocol.key(request), (int) request.number(Protocol.Tag.SIGNAL), reply);

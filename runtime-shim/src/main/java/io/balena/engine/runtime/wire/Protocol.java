@@ -22,8 +22,10 @@ import java.util.Optional;
 /// * after [#ATTACH] the shim sends output, as `AttachedStream` describes it, until the process has ended and everything was sent,
 ///   and then closes. The client sends input in pieces, `length (4 bytes) │ bytes`; length 0 ends stdin.
 public final class Protocol {
-    /// Sent by both sides. To be raised only when a new side must know that it talks to an old one.
-    static final int VERSION = 1;
+    /// Sent by both sides. To be raised only when a new side must know that it talks to an old one: what came with which version is below.
+    static final int VERSION = 2;
+    /// The shim's version from which on it knows [Tag#FORCE].
+    public static final int VERSION_OF_FORCE = 2;
     /// First field of [#HELLO]: whoever does not say it has connected to the wrong socket.
     public static final String MAGIC = "balena-engine shim";
 
@@ -105,6 +107,8 @@ public final class Protocol {
         public static final int STDERR_PIPE = 32;
         /// The `resources` object of the OCI runtime-spec.
         public static final int RESOURCES_JSON = 33;
+        /// With [#DELETE]: also a container that runs, which is ended first. Since version 2; an older shim refuses, as without it.
+        public static final int FORCE = 34;
         public static final int RUNTIME = 40;
         public static final int PROGRAM = 41;
         public static final int ARGUMENT = 42;

@@ -39,6 +39,14 @@ class ScopeNameTest {
     }
 
     @Test
+    void whereSystemdMakesAllGroupsAContainerHasAScope() throws Exception {
+        assertEquals(new ScopeName("system.slice", "runc-x.scope"), ScopeName.parse(ScopeName.require(null, "x")));
+        assertEquals("system.slice:docker:y", ScopeName.require("system.slice:docker:y", "x"));
+        var failure = assertThrows(ContainerFailure.class, () -> ScopeName.require("/docker/y", "x"));
+        assertEquals("expected cgroupsPath to be of format \"slice:prefix:name\" for systemd cgroups, got \"/docker/y\" instead", failure.getMessage());
+    }
+
+    @Test
     void theAddressOfTheBusMayBeGiven() {
         assertEquals(Path.of("/run/dbus/system_bus_socket"), SystemBus.address(null));
         assertEquals(Path.of("/x/y"), SystemBus.address("unix:path=/x/y,guid=1;unix:path=/z"));

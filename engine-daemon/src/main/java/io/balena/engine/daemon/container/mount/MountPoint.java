@@ -113,6 +113,9 @@ public record MountPoint(Type type, String name, String driver, String source, S
         JsonNode given = spec.path("TmpfsOptions");
         if (given.path("SizeBytes").asLong(0) > 0) options.add("size=" + given.get("SizeBytes").asLong());
         options.add("mode=" + Integer.toOctalString(given.path("Mode").asInt(0) == 0 ? 01777 : given.get("Mode").asInt()));
+        for (JsonNode option : given.path("Options")) {
+            options.add(option.get(0).asText() + (option.size() == 1 ? "" : "=" + option.get(1).asText()));
+        }
         return String.join(",", options);
     }
 

@@ -184,9 +184,15 @@ public final class MountRequests {
             }
             case TMPFS -> {
                 if (!source.isEmpty()) throw new InvalidRequest("invalid mount config for type \"tmpfs\": field Source must not be specified");
+                for (JsonNode option : json.path("TmpfsOptions").path("Options")) requireWordOrPair(option);
                 yield new MountPoint(type, "", "", "", destination, "", writable, "", true, false, json);
             }
         };
+    }
+
+    private static void requireWordOrPair(JsonNode option) {
+        if (option.isArray() && (option.size() == 1 || option.size() == 2)) return;
+        throw new InvalidRequest("invalid mount config for type \"tmpfs\": invalid option array length");
     }
 
     private static boolean isLocal(String subpath) {

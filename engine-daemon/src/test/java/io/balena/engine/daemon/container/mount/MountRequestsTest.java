@@ -57,6 +57,16 @@ class MountRequestsTest {
     }
 
     @Test
+    void aTmpfsHasTheOptionsOfItsMount() throws Exception {
+        var mounts = mounts("{}", "{'Mounts':[{'Type':'tmpfs','Target':'/t','TmpfsOptions':{'SizeBytes':5,'Options':[['exec'],['uid','7']]}}]}");
+        assertEquals("size=5,mode=1777,exec,uid=7", mounts.getFirst().tmpfsOptions());
+        for (String wrong : List.of("[]", "['a','b','c']", "'exec'")) {
+            refused("{'Mounts':[{'Type':'tmpfs','Target':'/t','TmpfsOptions':{'Options':[" + wrong + "]}}]}",
+                    "invalid mount config for type \"tmpfs\": invalid option array length");
+        }
+    }
+
+    @Test
     void storedMountsComeBackAsTheyWere() throws Exception {
         var mounts = mounts("{}", "{'Binds':['/a:/x:ro','/b:/s:rshared'],'Mounts':[{'Type':'tmpfs','Target':'/t','TmpfsOptions':{'SizeBytes':5}}]}");
         assertEquals(mounts, MountRequests.load(MountRequests.store(mounts), Path.of("/data")));

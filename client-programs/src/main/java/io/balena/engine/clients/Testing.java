@@ -13,9 +13,7 @@ import org.testcontainers.images.builder.Transferable;
 import org.testcontainers.utility.DockerImageName;
 import org.testcontainers.utility.MountableFile;
 
-/// What a test does with Testcontainers: `Testing IMAGE [NETWORK]`; the engine is named by `DOCKER_HOST`.
-///
-/// With `NETWORK` there are two containers, on a network of their own.
+/// What a test does with Testcontainers: `Testing IMAGE`; the engine is named by `DOCKER_HOST`.
 final class Testing {
     private Testing() {}
 
@@ -39,7 +37,7 @@ final class Testing {
         try (var said = new GenericContainer<>(image).withCommand("sh", "-c", "sleep 0.3; echo 'it is ready'; exec sleep 1000").waitingFor(Wait.forLogMessage(".*is ready.*", 1))) {
             said.start();
         }
-        if (arguments.length > 1) onNetwork(image);
+        onNetwork(image);
         System.out.println("done");
         System.exit(0); // its threads are in no hurry
     }

@@ -157,9 +157,9 @@ class DockerClientIT {
         assertTrue(get("/images/json?filters=x").startsWith("HTTP/1.1 400 "));
         assertTrue(http("POST /images/create?fromImage=UPPER HTTP/1.0\r\n\r\n")
                 .contains("must be lowercase"));
-        assertTrue(http("POST /images/create HTTP/1.0\r\n\r\n").startsWith("HTTP/1.1 400 "));
-        assertTrue(http("POST /images/x/tag?repo= HTTP/1.0\r\n\r\n").startsWith("HTTP/1.1 400 "));
-        assertTrue(http("POST /images/create?fromSrc=-&repo=x HTTP/1.0\r\nContent-Length: 7\r\n\r\ngarbage").startsWith("HTTP/1.1 "));
+        assertTrue(http("POST /images/create HTTP/1.0\r\n\r\n").startsWith("HTTP/1.0 400 "));
+        assertTrue(http("POST /images/x/tag?repo= HTTP/1.0\r\n\r\n").startsWith("HTTP/1.0 400 "));
+        assertTrue(http("POST /images/create?fromSrc=-&repo=x HTTP/1.0\r\nContent-Length: 7\r\n\r\ngarbage").startsWith("HTTP/1.0 "));
         assertTrue(get("/services").startsWith("HTTP/1.1 503 "));
         assertTrue(daemon.isAlive());
     }

@@ -5,6 +5,7 @@ import io.balena.engine.daemon.EngineException.InvalidRequest;
 import io.balena.engine.daemon.EngineException.NotFound;
 import io.balena.engine.daemon.EngineException.SystemFailure;
 import io.balena.engine.daemon.container.config.HostConfig;
+import io.balena.engine.daemon.container.config.NetworkMode;
 import io.balena.engine.network.Endpoint;
 import io.balena.engine.network.address.Ip;
 import java.util.ArrayList;
@@ -41,13 +42,18 @@ record LegacyLinks(ContainerStore store) {
     ///
     /// @throws EngineException when there is no such container
     HostConfig resolved(HostConfig host, String name) {
-        if (host.texts("Links").isEmpty()) return host;
+        if (wanted(host).isEmpty()) return host;
         List<String> stored = new ArrayList<>();
-        for (String link : host.texts("Links")) {
+        for (String link : wanted(host)) {
             String[] parts = link.split(":", 2);
             stored.add("/" + find(parts[0]).name() + ":/" + name + "/" + (parts.length > 1 ? parts[1] : parts[0]));
         }
         return host.with("Links", stored);
+    }
+
+    /// On a network of the user's own they say nothing, as in Docker: there the endpoint has links, and the others have names.
+    private static List<String> wanted(HostConfig host) {
+        return host.networkMode() instanceof NetworkMode.Named ? List.of() : host.texts("Links");
     }
 
     private ContainerRecord find(String other) {
@@ -61,7 +67,7 @@ record LegacyLinks(ContainerStore store) {
     /// The links of a container that is about to start, whose others must run.
     List<Link> of(ContainerRecord container) {
         List<Link> links = new ArrayList<>();
-        for (String stored : container.host().texts("Links")) {
+        for (String stored : wanted(container.host())) {
             String[] parts = stored.split(":", 2);
             if (parts.length < 2) continue;
             String alias = parts[1].substring(parts[1].lastIndexOf('/') + 1);

@@ -53,8 +53,9 @@ def busybox_tar():
 class Engine:
     """One engine with folders of its own, without networks unless asked for: `ours` from the installable tree, `dockerd` of the machine."""
 
-    def __init__(self, kind, folder=None, extra=(), enter=None, data=None, networks=False):
-        """`data` is the data root, below `folder` if not given; `enter` is called in the new process before it becomes the engine, e.g. to join a control group."""
+    def __init__(self, kind, folder=None, extra=(), enter=None, data=None, networks=False, poll=0.05):
+        """`data` is the data root, below `folder` if not given; `enter` is called in the new process before it becomes the engine, e.g. to join a control group;
+        whether it answers is tried every `poll` seconds."""
         self.kind, self.data = kind, data
         self.folder = tempfile.mkdtemp(prefix=f"bench-{kind}-", dir=folder)
         self.socket = f"{self.folder}/sock"
@@ -74,7 +75,7 @@ class Engine:
             except (OSError, RuntimeError):
                 if time.time() > end or self.process.poll() is not None:
                     raise SystemExit(f"{kind} does not start, see {self.folder}/log")
-                time.sleep(0.05)
+                time.sleep(poll)
         self.api = Api(self.socket)
 
     def busybox(self):

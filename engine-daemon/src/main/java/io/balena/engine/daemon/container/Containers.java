@@ -2,7 +2,6 @@ package io.balena.engine.daemon.container;
 
 import io.balena.engine.daemon.EngineException.Conflict;
 import io.balena.engine.daemon.EngineException.InvalidRequest;
-import io.balena.engine.daemon.EngineException.NotFound;
 import io.balena.engine.daemon.EngineException.SystemFailure;
 import io.balena.engine.daemon.Timer;
 import io.balena.engine.daemon.container.ContainerState.Created;
@@ -163,7 +162,7 @@ final class Containers {
 
     /// Sends a signal; with SIGKILL, returns when the container has ended.
     void kill(String idOrName, Signal signal) throws IOException {
-        Container container = toKill(idOrName);
+        Container container = store.find(idOrName);
         CompletableFuture<Integer> ended;
         try (var _ = container.lock()) {
             if (container.state() instanceof Restarting && signal.equals(Signal.KILL)) {
@@ -179,14 +178,6 @@ final class Containers {
             send(container, signal);
         }
         if (signal.equals(Signal.KILL)) hasEnded(ended, KILL_PATIENCE);
-    }
-
-    private Container toKill(String idOrName) {
-        try {
-            return store.find(idOrName);
-        } catch (NotFound e) {
-            throw new NotFound("Cannot kill container: " + idOrName + ": " + e.getMessage());
-        }
     }
 
     void restart(String idOrName, Optional<Signal> signal, Optional<Duration> timeout) throws IOException {

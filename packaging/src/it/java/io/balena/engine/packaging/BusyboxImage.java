@@ -47,4 +47,9 @@ final class BusyboxImage {
         Command.of("tar", "-C", tree(engine).toString(), "-cf", tar.toString(), ".").run().succeeded();
         engine.docker().run("import", "-c", "CMD [\"sh\"]", "-c", "ENV FROM_IMAGE=yes", tar.toString(), NAME).succeeded();
     }
+
+    /// `base:1`, which has something of everything that an image may say.
+    static void importAsBase(Engine engine) {
+        SideBySide.shell(engine, "tar -C " + tree(engine) + " -c . | docker import -c 'CMD [\"sh\"]' -c 'ENV FROM_IMAGE=yes' -c 'VOLUME /vol' -c 'LABEL l=1' -c 'EXPOSE 80' - base:1").succeeded();
+    }
 }

@@ -46,8 +46,12 @@ final class CommandScript {
 
     /// What each line says and how it ends, without ids and times, in the order of [#lines].
     List<String> run(Path client, Engine engine) {
-        Path folder = engine.scratch();
-        var script = new StringBuilder("docker() { command " + client + " -H unix://" + engine.socket() + " \"$@\"; }\ncd " + folder + "\n");
+        return run(client, engine.socket(), engine.scratch());
+    }
+
+    /// @param folder an empty one, for what the commands say and for files of theirs
+    List<String> run(Path client, Path socket, Path folder) {
+        var script = new StringBuilder("docker() { command " + client + " -H unix://" + socket + " \"$@\"; }\ncd " + folder + "\n");
         for (int i = 0; i < lines.size(); i++) {
             script.append("{ ").append(lines.get(i).command.replace("FOLDER", folder.toString())).append("\n} >%1$d.out 2>%1$d.err </dev/null; echo $? >%1$d.status\n".formatted(i));
         }

@@ -118,11 +118,11 @@ final class ContainerInspect {
 
     /// What the embedded resolver answers to; there is none on the networks that are always there.
     private static void putNames(ObjectNode endpoint, ContainerRecord record, List<String> aliases) {
-        endpoint.putNull("DNSNames");
+        var names = endpoint.putArray("DNSNames");
         if (aliases.isEmpty() || !record.state().isAlive()) return;
-        Set<String> names = new LinkedHashSet<>(List.of(record.name()));
-        names.addAll(aliases);
-        names.add(record.config().hostname());
-        names.forEach(endpoint.putArray("DNSNames")::add);
+        Set<String> all = new LinkedHashSet<>(List.of(record.name()));
+        all.addAll(aliases);
+        all.add(record.config().hostname());
+        all.forEach(names::add);
     }
 }

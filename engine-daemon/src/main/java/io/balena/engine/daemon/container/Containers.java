@@ -2,7 +2,6 @@ package io.balena.engine.daemon.container;
 
 import io.balena.engine.daemon.EngineException.Conflict;
 import io.balena.engine.daemon.EngineException.InvalidRequest;
-import io.balena.engine.daemon.EngineException.NotFound;
 import io.balena.engine.daemon.EngineException.SystemFailure;
 import io.balena.engine.daemon.Timer;
 import io.balena.engine.daemon.container.ContainerState.Created;

@@ -13,7 +13,6 @@ import com.networknt.schema.SpecVersion;
 import com.networknt.schema.ValidationMessage;
 import java.io.IOException;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.Collection;
 import java.util.Comparator;
 import java.util.HashMap;
@@ -31,6 +30,11 @@ final class ApiDescription {
     private static final int LONGEST = 8 * 1024 * 1024;
 
     private static final SchemaValidatorsConfig POINTERS = SchemaValidatorsConfig.builder().pathType(PathType.JSON_POINTER).build();
+
+    static final String NOT_DESCRIBED = "not described";
+
+    /// @param pointer to the value that is wrong
+    record Fault(String pointer, String rule) {}
 
     private final String version;
     private final Map<Endpoint, Map<Integer, Supplier<JsonSchema>>> answers = new TreeMap<>(Comparator.comparing(Endpoint::toString));
@@ -76,14 +80,14 @@ final class ApiDescription {
         return answers.keySet().stream().filter(endpoint -> endpoint.matches(method, path)).min(Comparator.comparing(Endpoint::vagueness));
     }
 
-    /// Where `body` is not as described: `pointer: rule`.
+    /// Where `body` is not as described.
     ///
     /// @param body `null` for none, or one that is no JSON
-    List<String> faults(Endpoint endpoint, int status, JsonNode body) {
-        Map<Integer, Supplier<JsonSchema>> described = answers.get(endpoint);
-        if (status >= 400) return body == null ? List.of() : faults(error, body);
+    List<Fault> faults(Endpoint endpoint, int status, JsonNode body) {
         if (status == 101) return List.of();
-        if (!described.containsKey(status)) return List.of(": status " + status + " is not described");
+        if (status >= 400) return body == null ? List.of() : faults(error, body);
+        Map<Integer, Supplier<JsonSchema>> described = answers.get(endpoint);
+        if (!described.containsKey(status)) return List.of(new Fault("", "status " + status + " is " + NOT_DESCRIBED));
         Supplier<JsonSchema> schema = described.get(status);
         return schema == null || body == null ? List.of() : faults(schema.get(), body);
     }
@@ -94,13 +98,18 @@ final class ApiDescription {
         return () -> made.updateAndGet(schema -> schema == null ? making.get() : schema);
     }
 
-    private static List<String> faults(JsonSchema schema, JsonNode body) {
-        List<String> faults = new ArrayList<>();
-        for (ValidationMessage message : schema.validate(body)) {
-            String pointer = message.getInstanceLocation().toString();
-            String rule = message.getMessage();
-            faults.add(pointer + ": " + rule.substring(rule.indexOf(": ") + 2));
-        }
-        return faults;
+    private static List<Fault> faults(JsonSchema schema, JsonNode body) {
+        return schema.validate(body).stream().map(ApiDescription::fault).toList();
+    }
+
+    private static Fault fault(ValidationMessage message) {
+        String pointer = message.getInstanceLocation().toString();
+        String words = message.getMessage().substring(message.getMessage().indexOf(": ") + 2);
+        return switch (message.getType()) {
+            case "additionalProperties" -> new Fault(pointer + "/" + message.getProperty(), NOT_DESCRIBED);
+            case "enum" -> new Fault(pointer, "not of the enumeration");
+            case "type" -> new Fault(pointer, words.startsWith("null found") ? "null" : words);
+            default -> new Fault(pointer, words);
+        };
     }
 }

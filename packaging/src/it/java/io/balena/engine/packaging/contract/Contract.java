@@ -7,16 +7,21 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Collection;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import java.util.TreeMap;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /// What the descriptions ask of an answer, whatever version it is of.
-final class Contract {
+public final class Contract {
     private static final ObjectMapper JSON = new ObjectMapper();
     private static final Pattern URI = Pattern.compile("(?:/v(\\d+)\\.(\\d+))?(/[^?]*)(?:\\?.*)?");
+    /// Indices, and what networks are called.
+    private static final Pattern NAMES = Pattern.compile("/\\d+(?=/|$)|(?<=/Networks)/[^/]+");
     /// What a request without a version means.
     private static final int OURS = 51;
     private static final int DOCKERDS = 41;
@@ -25,9 +30,14 @@ final class Contract {
 
     /// One thing that an answer should not have had.
     ///
-    /// @param pointer into the body, with a star for each index
+    /// @param pointer into the body, with a star for each index and each network's name
     /// @param rule in words
-    record Violation(Endpoint endpoint, int minor, String pointer, String rule) {
+    public record Violation(Endpoint endpoint, int minor, String pointer, String rule) {
+        /// The same in whatever version.
+        public String fault() {
+            return endpoint + ": " + (pointer.isEmpty() ? "/" : pointer) + ": " + rule;
+        }
+
         @Override
         public String toString() {
             return endpoint + " 1." + minor + ": " + (pointer.isEmpty() ? "/" : pointer) + ": " + rule;
@@ -35,42 +45,53 @@ final class Contract {
     }
 
     /// An answer, to be looked up.
-    record Judged(Exchange exchange, Endpoint endpoint, int minor, List<Violation> violations) {}
+    public record Judged(Exchange exchange, Endpoint endpoint, int minor, List<Violation> violations) {}
 
-    Contract(Path folder) throws IOException {
+    /// @param folder of the descriptions
+    public Contract(Path folder) throws IOException {
         for (int minor : new int[] {41, 44, 51}) descriptions.put(minor, ApiDescription.read(folder, "1." + minor));
     }
 
-    ApiDescription newest() {
-        return descriptions.lastEntry().getValue();
+    /// Those of one version, or of the next that is described.
+    public Collection<Endpoint> endpoints(int minor) {
+        return description(minor).endpoints();
     }
 
     /// @return empty when the request is none of the API's
-    Optional<Judged> judge(Exchange exchange) {
+    public Optional<Judged> judge(Exchange exchange) {
         Matcher uri = URI.matcher(exchange.uri());
         if (!uri.matches()) return Optional.empty();
-        int asked = uri.group(2) == null ? exchange.engine() == Exchanges.Engine.OURS ? OURS : DOCKERDS : Integer.parseInt(uri.group(2));
+        int unasked = exchange.engine() == Exchanges.Engine.OURS ? OURS : DOCKERDS;
+        return judge(exchange, uri.group(3), uri.group(2) == null ? unasked : Integer.parseInt(uri.group(2)));
+    }
+
+    /// By each description: what the older are silent about is described in the newer.
+    public List<Judged> judgeByAll(Exchange exchange) {
+        Matcher uri = URI.matcher(exchange.uri());
+        if (!uri.matches()) return List.of();
+        return descriptions.keySet().stream().map(minor -> judge(exchange, uri.group(3), minor)).flatMap(Optional::stream).toList();
+    }
+
+    private Optional<Judged> judge(Exchange exchange, String path, int asked) {
         ApiDescription description = description(asked);
         boolean exact = description.version().equals("1." + asked);
-        return description.endpoint(exchange.method(), uri.group(3)).map(endpoint -> {
-            List<Violation> violations = new ArrayList<>();
+        return description.endpoint(exchange.method(), path).map(endpoint -> {
+            Set<Violation> violations = new LinkedHashSet<>();
             for (JsonNode body : bodies(exchange.json())) {
-                for (String fault : description.faults(endpoint, exchange.status(), body)) {
+                for (var fault : description.faults(endpoint, exchange.status(), body)) {
                     // A version between two that are described has fields of either.
-                    if (!exact && fault.contains("additional properties")) continue;
-                    int colon = fault.indexOf(": ");
-                    var violation = new Violation(endpoint, asked, fault.substring(0, colon).replaceAll("/\\d+(?=/|$)", "/*"), fault.substring(colon + 2));
-                    if (!violations.contains(violation)) violations.add(violation);
+                    if (!exact && fault.rule().equals(ApiDescription.NOT_DESCRIBED)) continue;
+                    violations.add(new Violation(endpoint, asked, NAMES.matcher(fault.pointer()).replaceAll("/*"), fault.rule()));
                 }
             }
-            return new Judged(exchange, endpoint, asked, violations);
+            return new Judged(exchange, endpoint, asked, List.copyOf(violations));
         });
     }
 
     /// The one of that version, or of the next that there is.
     private ApiDescription description(int minor) {
         var found = descriptions.ceilingEntry(minor);
-        return found == null ? newest() : found.getValue();
+        return (found == null ? descriptions.lastEntry() : found).getValue();
     }
 
     /// One document, or a stream of them; none is one without a body.

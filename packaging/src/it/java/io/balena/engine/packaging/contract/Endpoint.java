@@ -3,7 +3,7 @@ package io.balena.engine.packaging.contract;
 import java.util.regex.Pattern;
 
 /// `GET /containers/{id}/json`
-record Endpoint(String method, String path) {
+public record Endpoint(String method, String path) {
 
     boolean matches(String otherMethod, String otherPath) {
         return method.equals(otherMethod) && pattern().matcher(otherPath).matches();
@@ -17,6 +17,11 @@ record Endpoint(String method, String path) {
     /// Of several that match, the one with more words of its own is meant.
     int vagueness() {
         return -path.replaceAll("\\{[^}]*}", "").length();
+    }
+
+    static Endpoint parse(String words) {
+        int space = words.indexOf(' ');
+        return new Endpoint(words.substring(0, space), words.substring(space + 1));
     }
 
     @Override

@@ -79,6 +79,12 @@ final class SwaggerSchemas {
     }
 
     private static ObjectNode orNull(ObjectNode schema) {
+        // One type or another is said of in fewer words when neither is found.
+        if (schema.path("type").isTextual()) {
+            String type = schema.get("type").asText();
+            schema.putArray("type").add(type).add("null");
+            return schema;
+        }
         ObjectNode either = JSON.objectNode();
         either.putArray("anyOf").addAll(List.of(schema, JSON.objectNode().put("type", "null")));
         return either;

@@ -89,8 +89,7 @@ record Api(Path socket, String version) {
             try {
                 String head = method + " /v" + version + path + " HTTP/1.1\r\nHost: engine\r\nConnection: close\r\nContent-Type: " + type
                         + "\r\nContent-Length: " + body.length + "\r\n\r\n";
-                write(channel, head.getBytes(ISO_8859_1));
-                write(channel, body);
+                write(channel, head.getBytes(ISO_8859_1), body);
                 return answer(method, Channels.newInputStream(channel).readAllBytes());
             } catch (AsynchronousCloseException e) {
                 throw new AssertionError("no answer to " + method + " " + path + " within " + PATIENCE, e);
@@ -109,8 +108,10 @@ record Api(Path socket, String version) {
         }
     }
 
-    private static void write(SocketChannel channel, byte[] bytes) throws IOException {
-        for (var buffer = ByteBuffer.wrap(bytes); buffer.hasRemaining(); ) channel.write(buffer);
+    // In one go where it fits: an engine that refuses by the head alone may be gone before a body that comes after.
+    private static void write(SocketChannel channel, byte[] head, byte[] body) throws IOException {
+        var buffers = new ByteBuffer[] {ByteBuffer.wrap(head), ByteBuffer.wrap(body)};
+        while (buffers[0].hasRemaining() || buffers[1].hasRemaining()) channel.write(buffers);
     }
 
     private static Answer answer(String method, byte[] bytes) throws IOException {

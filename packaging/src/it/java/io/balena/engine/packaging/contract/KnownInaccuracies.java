@@ -21,7 +21,7 @@ public final class KnownInaccuracies {
                 "BlkioDeviceWriteIOps", "BlkioWeightDevice", "CapAdd", "CapDrop", "DeviceCgroupRules", "DeviceRequests", "Devices", "Dns",
                 "DnsOptions", "DnsSearch", "ExtraHosts", "GroupAdd", "Links", "MemorySwappiness", "PortBindings", "SecurityOpt", "Ulimits", "VolumesFrom");
         add("GET /containers/{id}/json", NULL, "/NetworkSettings/Networks/*/", "Aliases", "Links");
-        add("GET /containers/{id}/json", ENUMERATION, "/HostConfig/", "Isolation");
+        add("GET /containers/{id}/json", ENUMERATION, "/HostConfig/", "Isolation", "RestartPolicy/Name");
         add("GET /containers/json", NULL, "/*/NetworkSettings/Networks/*/", "Aliases", "Links");
         add("GET /containers/json", ApiDescription.NOT_DESCRIBED, "/*/Mounts/*/", "Destination", "Driver", "Mode", "Name", "Propagation", "RW");
         add("GET /containers/{id}/stats", NULL, "/blkio_stats/", "io_service_bytes_recursive");
@@ -41,6 +41,7 @@ public final class KnownInaccuracies {
         add("GET /system/df", "object found, array expected", "/Containers/", "*");
         add("GET /system/df", ApiDescription.NOT_DESCRIBED, "/", "BuilderSize");
         add("GET /volumes", NULL, "/", "Volumes/*/Labels", "Volumes/*/Options", "Warnings");
+        add("GET /volumes/{name}", NULL, "/", "Labels", "Options");
         add("POST /volumes/create", NULL, "/", "Labels", "Options");
         // Lists of what there is none of.
         add("GET /containers/{id}/changes", NULL, "", "/");

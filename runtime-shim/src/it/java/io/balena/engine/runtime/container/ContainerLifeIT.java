@@ -5,7 +5,6 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import io.balena.engine.linux.Fd;
 import io.balena.engine.linux.PidFd;
 import io.balena.engine.linux.ProcessId;
 import io.balena.engine.runtime.ContainerFailure;
@@ -14,7 +13,6 @@ import io.balena.engine.runtime.cgroup.Hierarchies;
 import io.balena.engine.runtime.process.StandardStreams;
 import io.balena.engine.runtime.spec.RuntimeSpec;
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
@@ -331,23 +329,9 @@ class ContainerLifeIT extends RuntimeTests {
         try (var master = process.terminal().orElseThrow(); var pidFd = process.pidFd()) {
             fixture.runtime.start(id);
             assertEquals(
-                    "/dev/pts/0\r\n33 99\r\nall\r\n1\r\nto the console\r\n1\r\n", readTerminal(master));
+                    "/dev/pts/0\r\n33 99\r\nall\r\n1\r\nto the console\r\n1\r\n", RuntimeFixture.readTerminal(master));
             assertEquals(0, pidFd.awaitEnd());
         }
-    }
-
-    /// Reads until the last process that has the terminal's other side has ended, which a terminal reports as EIO.
-    private static String readTerminal(Fd master) {
-        var text = new StringBuilder();
-        byte[] buffer = new byte[4096];
-        try {
-            for (int count; (count = master.read(buffer)) > 0; ) {
-                text.append(new String(buffer, 0, count, StandardCharsets.UTF_8));
-            }
-        } catch (IOException _) {
-            // the end
-        }
-        return text.toString();
     }
 
     @Test

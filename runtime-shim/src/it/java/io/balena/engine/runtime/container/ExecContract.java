@@ -4,7 +4,6 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import io.balena.engine.linux.Fd;
 import io.balena.engine.linux.PidFd;
 import io.balena.engine.runtime.ContainerFailure;
 import io.balena.engine.runtime.ContainerFailure.Kind;
@@ -12,7 +11,6 @@ import io.balena.engine.runtime.process.CapabilitySet;
 import io.balena.engine.runtime.process.StandardStreams;
 import io.balena.engine.runtime.spec.RuntimeSpec;
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
@@ -106,25 +104,11 @@ abstract class ExecContract extends RuntimeTests {
             byte[] process = bundle.process("sh", "-c", "tty; stty size; stat -c %u /dev/pts/0; echo x > /dev/tty");
             var execed = fixture.runtime.exec(id, process, new StandardStreams.Terminal(11, 22));
             try (var master = execed.terminal().orElseThrow(); var pidFd = execed.pidFd()) {
-                assertEquals("/dev/pts/0\r\n11 22\r\n1000\r\nx\r\n", readTerminal(master));
+                assertEquals("/dev/pts/0\r\n11 22\r\n1000\r\nx\r\n", RuntimeFixture.readTerminal(master));
                 assertEquals(0, pidFd.awaitEnd());
             }
             first.signal(9);
             first.awaitEnd();
         }
-    }
-
-    /// Reads until the last process that has the terminal's other side has ended, which a terminal reports as EIO.
-    private static String readTerminal(Fd master) {
-        var text = new StringBuilder();
-        byte[] buffer = new byte[4096];
-        try {
-            for (int count; (count = master.read(buffer)) > 0; ) {
-                text.append(new String(buffer, 0, count, StandardCharsets.UTF_8));
-            }
-        } catch (IOException _) {
-            // the end
-        }
-        return text.toString();
     }
 }

@@ -5,6 +5,7 @@ import io.balena.engine.runtime.cgroup.CgroupFiles;
 import io.balena.engine.runtime.cgroup.Hierarchies;
 import io.balena.engine.runtime.process.StandardStreams;
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Set;
@@ -116,5 +117,19 @@ public final class RuntimeFixture implements AutoCloseable {
     public void close() throws IOException {
         for (String id : ids) runtime.delete(id);
         for (Path root : Hierarchies.read().roots()) CgroupFiles.remove(root.resolve(CGROUP));
+    }
+
+    /// Reads until the last process that has the terminal's other side has ended, which a terminal reports as EIO.
+    static String readTerminal(Fd master) {
+        var text = new StringBuilder();
+        byte[] buffer = new byte[4096];
+        try {
+            for (int count; (count = master.read(buffer)) > 0; ) {
+                text.append(new String(buffer, 0, count, StandardCharsets.UTF_8));
+            }
+        } catch (IOException _) {
+            // the end
+        }
+        return text.toString();
     }
 }
